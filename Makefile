@@ -1,0 +1,65 @@
+# Two commands matter: `make run` and `make test`. The others are their parts.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+FUZZTIME  ?= 30s
+LINT      := go tool -modfile=.ci/tools/golangci-lint.mod golangci-lint
+GITLEAKS  := go tool -modfile=.ci/tools/gitleaks.mod gitleaks
+PAGE_SRC   = $(shell find web/src web/public web/*.html web/*.json web/*.ts -type f)
+
+.PHONY: help run build pages test lint bench fuzz screenshots clean tools
+
+help: ## say what there is
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: build ## build all and start nod on SQLite; it prints the link to open
+	@exec bin/nod serve
+
+build: tools pages ## build the one program, bin/nod
+	@test -e bin/nod || echo 'nod: the first build takes a minute or two, later ones seconds'
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/nod ./cmd/nod
+
+pages: web/dist/index.html ## build the pages that go into it
+
+web/dist/index.html: web/node_modules/.package-lock.json $(PAGE_SRC)
+	cd web && npm run build
+
+web/node_modules/.package-lock.json: web/package-lock.json | tools
+	cd web && npm ci
+	@touch $@
+
+tools:
+	@.ci/need go node
+
+test: ## lint, unit and whole-program tests, browser tests; installs what they need, or says how
+	@.ci/need go node cc chromium
+	$(MAKE) lint
+	cd web && npm test
+	$(MAKE) build
+	cd web && npm run test:browser
+	go test -race ./...
+
+lint: web/node_modules/.package-lock.json ## golangci-lint, gitleaks, biome, tsc
+	$(LINT) run
+	$(GITLEAKS) git --no-banner --no-color --redact -v --log-level warn
+	cd web && npm run lint && npm run typecheck
+
+bench: build ## memory per device, time from REST to frame, allocations per tick, verifications a second
+	go run ./cmd/bench
+
+fuzz: ## every fuzz target for FUZZTIME each
+	@grep -ro --include='*_test.go' --exclude-dir=node_modules '^func Fuzz[A-Za-z0-9_]*' . | \
+	while IFS=: read -r file func; do \
+		go test -run '^$$' -fuzz "^$${func#func }$$" -fuzztime $(FUZZTIME) "$$(dirname "$$file")"; \
+	done
+
+screenshots: build ## the pages as pictures, light and dark, wide and narrow
+	@.ci/need chromium
+	cd web && npm run screenshots
+
+clean: ## remove what was built; databases stay
+	rm -rf bin web/node_modules
+	find web/dist -mindepth 1 ! -name .keep -delete
