@@ -1,0 +1,320 @@
+package verify
+
+import (
+	"crypto/subtle"
+	"math"
+	"time"
+)
+
+// sendCode queues a code over a number. While the current code has half its
+// life and tries left it is repeated; else a new generation is made, and an
+// earlier one stays good until its end.
+func (v *Verification) sendCode(p *Policy, ch Channel, now time.Time, resend int) {
+	c := v.newestCode()
+	if c == nil || !c.Live(now) || c.ExpiresAt.Sub(now) < p.CodeLife/2 {
+		generation := 1
+		if c != nil {
+			generation = c.Generation + 1
+		}
+		v.Codes = append(v.Codes, Code{
+			Generation: generation, KeyID: v.KeyID, Channel: ch, Length: p.CodeLength,
+			IssuedAt: now, ExpiresAt: now.Add(p.CodeLife), MaxTries: p.TriesPerCode,
+		})
+		c = v.newestCode()
+		v.emit(EventCodeIssued, now, EventData{Channel: ch})
+	}
+	v.LastChannel = ch
+	v.addDelivery(Delivery{Channel: ch, CodeGeneration: c.Generation, Resend: resend, DueAt: now}, now)
+}
+
+// Check compares a typed code with every live one. The guess is counted before
+// it is compared and costs one try of each. A wrong code is no refusal: Check
+// reports false and the aggregate remembers. It refuses when no code can be
+// checked: already_decided, expired, too_many_attempts or conflict.
+func (v *Verification) Check(keys *Keys, code string, p *Policy, now time.Time) (bool, error) {
+	if v.Terminal() {
+		return false, v.decided()
+	}
+	if v.liveCode(now) == nil {
+		return false, v.noCode(now)
+	}
+	var hit *Code
+	for i := range v.Codes {
+		c := &v.Codes[i]
+		if !c.Live(now) {
+			continue
+		}
+		c.Tries++
+		if subtle.ConstantTimeCompare([]byte(code), []byte(keys.Code(v, *c))) == 1 {
+			hit = c
+		}
+	}
+	newest := v.newestCode()
+	v.Guesses = append(v.Guesses, Guess{At: now, Channel: newest.Channel, OK: hit != nil})
+	if hit != nil {
+		hit.Tries-- // a right code costs nothing
+		v.end(Approved, "", codeMethod(hit.Channel), EventApproved, now, EventData{Channel: hit.Channel})
+		return true, nil
+	}
+	v.emit(EventCheckFailed, now, EventData{Channel: newest.Channel})
+	if v.liveCode(now) == nil {
+		v.emit(EventCodeExhausted, now, EventData{Channel: newest.Channel})
+	}
+	v.settle(p, now)
+	return false, nil
+}
+
+// noCode says why nothing can be checked.
+func (v *Verification) noCode(now time.Time) *Refusal {
+	switch c := v.newestCode(); {
+	case c == nil:
+		return refuse(CodeConflict, "No code has been sent yet. Ask for one first.")
+	case !now.Before(c.ExpiresAt):
+		return refuse(CodeExpired, "This code has expired. Ask for a new one.")
+	}
+	return refuse(CodeTooManyAttempts, "The tries of this code are used up. Ask for a new one.")
+}
+
+func codeMethod(c Channel) Method {
+	switch c {
+	case Voice:
+		return ByVoiceCode
+	case Email:
+		return ByEmailCode
+	}
+	return BySMSCode
+}
+
+// Resend sends once more, over the named channel or, when it is empty, over the
+// last one. Over push it makes a new prompt with a new number. It refuses with
+// already_decided, expired, in_progress, max_resends_reached, cooldown or
+// no_channel; a refused resend is an event of its own (see [Verification.RejectResend]).
+func (v *Verification) Resend(ch Channel, p *Policy, now time.Time) error {
+	if v.Terminal() {
+		return v.decided()
+	}
+	if ch == "" || ch == Auto {
+		ch = v.LastChannel
+	}
+	if err := v.takes(ch, p); err != nil {
+		return err
+	}
+	if v.inFlight() {
+		return &Refusal{Code: CodeInProgress, RetryAfter: time.Second, Detail: "The last message is still on its way. Wait a moment."}
+	}
+	free := v.free()
+	if !free && v.ResendCount >= p.Resends {
+		return refuse(CodeMaxResends, "The maximum number of resends is reached. Use another way or start again.")
+	}
+	if wait := v.CooldownRest(p, now); !free && wait > 0 {
+		return cooldown(wait)
+	}
+	nth := 0
+	if !free {
+		v.ResendCount++
+		nth = v.ResendCount
+	}
+	v.emit(EventResendRequested, now, EventData{Channel: ch, Step: int(p.Delay(v.BaseStep+v.ResendCount-1) / time.Second)})
+	if ch == Push {
+		v.openPrompt(p, now, nth)
+	} else {
+		v.sendCode(p, ch, now, nth)
+	}
+	v.settle(p, now)
+	return nil
+}
+
+// RejectResend records that a resend was refused.
+func (v *Verification) RejectResend(r *Refusal, now time.Time) {
+	v.emit(EventResendRejected, now, EventData{Refusal: r.Code})
+}
+
+// Next starts the next channel now, without waiting for the ladder: the SMS
+// after the app, the call after the SMS. It is no resend: it costs no count.
+func (v *Verification) Next(p *Policy, now time.Time) error {
+	if v.Terminal() {
+		return v.decided()
+	}
+	if v.codeInFlight() {
+		return &Refusal{Code: CodeInProgress, RetryAfter: time.Second, Detail: "A code is already on its way. Wait a moment."}
+	}
+	if now.Before(v.NotBefore) {
+		return cooldown(v.NotBefore.Sub(now))
+	}
+	if !v.hasCode() && v.canCode(p) {
+		v.fallBack(p, now)
+		v.settle(p, now)
+		return nil
+	}
+	return refuse(CodeConflict, "There is no further channel to try. Ask for a resend, or start again.")
+}
+
+// takes reports whether a resend over ch is possible at all.
+func (v *Verification) takes(ch Channel, p *Policy) error {
+	ok := false
+	switch ch {
+	case Push:
+		ok = v.Purpose == Login && v.Channel != SMS && v.Channel != Voice && len(v.Devices) > 0
+	case SMS:
+		ok = v.Channel != Push && v.Channel != Voice && p.HasSMS && v.reachable()
+	case Voice:
+		ok = v.Channel != Push && p.HasVoice && v.reachable()
+	}
+	if !ok {
+		return &Refusal{Code: CodeNoChannel, Field: "channel", Detail: "This verification cannot use that channel. Leave channel out to repeat the last one."}
+	}
+	return nil
+}
+
+func (v *Verification) reachable() bool { return !v.Number.IsZero() && !v.NumberDead }
+
+// free reports whether the last code may be repeated without cooldown or count:
+// nobody knows that it left, or it is known that it did not.
+func (v *Verification) free() bool {
+	for i := len(v.Deliveries) - 1; i >= 0; i-- {
+		if d := &v.Deliveries[i]; !d.Channel.App() {
+			return d.State == StateUnknown || (d.State == StateFailed && d.Class == ClassTransient)
+		}
+	}
+	return false
+}
+
+func cooldown(wait time.Duration) *Refusal {
+	return &Refusal{Code: CodeCooldown, RetryAfter: wait, Detail: "A message was sent a moment ago. Wait until the countdown ends, then ask again."}
+}
+
+// step is the present delay step: carried over plus the resends of the session.
+func (v *Verification) step() int { return v.BaseStep + v.ResendCount }
+
+// ResendDelay is the cooldown of the present step.
+func (v *Verification) ResendDelay(p *Policy) time.Duration { return p.Delay(v.step()) }
+
+// CooldownRest is how long a resend must still wait; 0 when it need not.
+func (v *Verification) CooldownRest(p *Policy, now time.Time) time.Duration {
+	due := v.NotBefore
+	if !v.LastAcceptedAt.IsZero() {
+		due = later(due, v.LastAcceptedAt.Add(v.ResendDelay(p)))
+	}
+	return max(0, due.Sub(now))
+}
+
+// AttemptsLeft is how many wrong guesses the newest live code still takes.
+func (v *Verification) AttemptsLeft(now time.Time) int {
+	if c := v.newestCode(); c != nil && c.Live(now) {
+		return c.MaxTries - c.Tries
+	}
+	return 0
+}
+
+// CodeExpiresAt is when the newest code ends; zero when none was made.
+func (v *Verification) CodeExpiresAt() time.Time {
+	if c := v.newestCode(); c != nil {
+		return c.ExpiresAt
+	}
+	return time.Time{}
+}
+
+// Rest is a wait in whole seconds, rounded up.
+func Rest(d time.Duration) int { return int(math.Ceil(max(0, d.Seconds()))) }
+
+// Actions says when each action is possible: 0 is now, nil is not possible.
+type Actions struct {
+	SMSIn   *int `json:"sms_in"`
+	PushIn  *int `json:"push_in"`
+	VoiceIn *int `json:"voice_in"`
+	CheckIn *int `json:"check_in"`
+}
+
+// Actions returns what the page's person can do next.
+func (v *Verification) Actions(p *Policy, now time.Time) Actions {
+	var a Actions
+	if v.Terminal() {
+		return a
+	}
+	zero := 0
+	if v.liveCode(now) != nil {
+		a.CheckIn = &zero
+	}
+	wait := v.CooldownRest(p, now)
+	if v.free() {
+		wait = 0
+	}
+	resend := func(ch Channel) *int {
+		if v.takes(ch, p) != nil || (v.ResendCount >= p.Resends && !v.free()) {
+			return nil
+		}
+		rest := Rest(wait)
+		return &rest
+	}
+	a.PushIn, a.VoiceIn, a.SMSIn = resend(Push), resend(Voice), resend(SMS)
+	if !v.hasCode() && v.canCode(p) { // the first code is no resend
+		wait = max(0, v.NotBefore.Sub(now))
+		if v.Prompt.Open(now) && !v.Prompt.DisplayedAt.IsZero() {
+			wait = max(wait, v.Prompt.DisplayedAt.Add(p.OfferAfter).Sub(now))
+		}
+		rest := Rest(wait)
+		a.SMSIn = &rest
+	}
+	return a
+}
+
+func (v *Verification) newestCode() *Code {
+	if len(v.Codes) == 0 {
+		return nil
+	}
+	return &v.Codes[len(v.Codes)-1]
+}
+
+// liveCode returns the newest code that can be checked at now; nil when none.
+func (v *Verification) liveCode(now time.Time) *Code {
+	for i := len(v.Codes) - 1; i >= 0; i-- {
+		if v.Codes[i].Live(now) {
+			return &v.Codes[i]
+		}
+	}
+	return nil
+}
+
+func (v *Verification) code(generation int) *Code {
+	for i := range v.Codes {
+		if v.Codes[i].Generation == generation {
+			return &v.Codes[i]
+		}
+	}
+	return nil
+}
+
+// hasCode reports whether a code was ever sent or is on its way.
+func (v *Verification) hasCode() bool { return len(v.Codes) > 0 }
+
+// codeSent reports whether a code of the generation may have reached a person.
+func (v *Verification) codeSent(generation int) bool {
+	for i := range v.Deliveries {
+		d := &v.Deliveries[i]
+		if d.CodeGeneration != generation || d.Channel.App() {
+			continue
+		}
+		if !d.AcceptedAt.IsZero() || d.State == StateUnknown {
+			return true
+		}
+	}
+	return false
+}
+
+func (v *Verification) codeInFlight() bool {
+	for i := range v.Deliveries {
+		if d := &v.Deliveries[i]; !d.Channel.App() && d.InFlight() {
+			return true
+		}
+	}
+	return false
+}
+
+func (v *Verification) inFlight() bool {
+	for i := range v.Deliveries {
+		if d := &v.Deliveries[i]; d.InFlight() && d.State != StateRetrying {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,87 @@
+package verify
+
+import "time"
+
+// DeliveryState is where one delivery stands. States are ordered by how much is
+// known; a receipt only moves a delivery forward (see [Delivery.Known]).
+type DeliveryState string
+
+// The delivery states. Leased (nothing sent yet: run again) and Sending
+// (committed just before the request leaves) are two states: a crash in the
+// second leaves [StateUnknown].
+const (
+	StateQueued      DeliveryState = "queued"
+	StateLeased      DeliveryState = "leased"
+	StateSending     DeliveryState = "sending"
+	StateRetrying    DeliveryState = "retrying"
+	StateAccepted    DeliveryState = "accepted"
+	StateUnknown     DeliveryState = "unknown"
+	StateDelivered   DeliveryState = "delivered"
+	StateDisplayed   DeliveryState = "displayed"
+	StateResponded   DeliveryState = "responded"
+	StateUndelivered DeliveryState = "undelivered"
+	StateFailed      DeliveryState = "failed"
+	StateSuppressed  DeliveryState = "suppressed"
+	StateExpired     DeliveryState = "expired"
+	StateCanceled    DeliveryState = "canceled"
+)
+
+// Class says what an unhappy answer of a provider means for the next rung.
+type Class string
+
+// The classes.
+const (
+	ClassNone            Class = "none"
+	ClassPermanentTarget Class = "permanent_target" // this number or token can never be reached
+	ClassPermanentUser   Class = "permanent_user"   // this person does not take messages
+	ClassPolicy          Class = "policy"           // the provider or carrier refuses
+	ClassTransient       Class = "transient"        // certainly not taken; again later
+	ClassUnknown         Class = "unknown"          // the request left and no answer came
+)
+
+// Delivery is one try to reach one target over one channel.
+type Delivery struct {
+	ID       string
+	Channel  Channel // websocket, push, sms, voice or email
+	DeviceID string  // of a websocket or push delivery
+	Provider string  // who took it, for example "twilio"; empty before
+
+	PromptGeneration int // of a websocket or push delivery
+	CodeGeneration   int // of an sms, voice or email delivery
+	Resend           int // 0: not asked for by a resend; n: the nth resend
+	Fallback         bool
+
+	State      DeliveryState
+	Class      Class
+	Detail     string // the provider's own code, for example "UNREGISTERED"
+	ProviderID string // the provider's message id
+	Attempts   int    // counted before they run
+
+	CreatedAt  time.Time
+	DueAt      time.Time // when queued or retrying: not before this
+	LeaseToken string    // when leased or sending
+	LeaseEndAt time.Time
+	AcceptedAt time.Time
+	ChangedAt  time.Time // of the present state
+}
+
+// InFlight reports whether the delivery is on its way: queued, leased, sending
+// or retrying.
+func (d *Delivery) InFlight() bool {
+	switch d.State {
+	case StateQueued, StateLeased, StateSending, StateRetrying:
+		return true
+	}
+	return false
+}
+
+// Outcome is what a channel made of one try.
+type Outcome struct {
+	State      DeliveryState // accepted, delivered, retrying (transient), unknown, undelivered or failed
+	Class      Class
+	Provider   string
+	ProviderID string
+	Detail     string
+	RetryAfter time.Duration // as the provider asked; 0: the ladder's own backoff
+	Jitter     float64       // 0 to 1, drawn by the caller so that the rule stays pure
+}

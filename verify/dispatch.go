@@ -1,0 +1,233 @@
+package verify
+
+import "time"
+
+// Lease takes the deliveries that are due at now for one worker, under its
+// token, until now plus the policy's lease. It returns their ids in order.
+func (v *Verification) Lease(p *Policy, token string, now time.Time) []string {
+	var ids []string
+	for i := range v.Deliveries {
+		d := &v.Deliveries[i]
+		if (d.State != StateQueued && d.State != StateRetrying) || now.Before(d.DueAt) {
+			continue
+		}
+		d.Attempts++
+		d.LeaseToken, d.LeaseEndAt = token, now.Add(p.LeaseLife)
+		v.move(d, StateLeased, now)
+		ids = append(ids, d.ID)
+	}
+	v.settle(p, now)
+	return ids
+}
+
+// Delivery finds a delivery by id; nil when it is not of this verification.
+func (v *Verification) Delivery(id string) *Delivery {
+	for i := range v.Deliveries {
+		if v.Deliveries[i].ID == id {
+			return &v.Deliveries[i]
+		}
+	}
+	return nil
+}
+
+// leased finds the delivery that the worker with this token holds; nil when
+// another took it or it was canceled meanwhile.
+func (v *Verification) leased(id, token string) *Delivery {
+	d := v.Delivery(id)
+	if d == nil || d.LeaseToken != token || (d.State != StateLeased && d.State != StateSending) {
+		return nil
+	}
+	return d
+}
+
+// Send marks a leased delivery as leaving now: committed just before the
+// request leaves. It reports false when the lease is lost or the delivery was
+// canceled; then nothing may be sent.
+func (v *Verification) Send(id, token string, p *Policy, now time.Time) bool {
+	d := v.leased(id, token)
+	if d == nil || d.State != StateLeased || v.Terminal() {
+		return false
+	}
+	v.move(d, StateSending, now)
+	v.settle(p, now)
+	return true
+}
+
+// Settle records what a channel made of the try that the token's holder ran. A
+// lost lease changes nothing: a frozen worker that wakes writes nothing.
+func (v *Verification) Settle(id, token string, o Outcome, p *Policy, now time.Time) {
+	d := v.leased(id, token)
+	if d == nil {
+		return
+	}
+	d.LeaseToken, d.LeaseEndAt = "", time.Time{}
+	d.Class, d.Detail = o.Class, o.Detail
+	if o.Provider != "" {
+		d.Provider, d.ProviderID = o.Provider, o.ProviderID
+	}
+	switch o.State {
+	case StateAccepted, StateDelivered:
+		v.accepted(d, now)
+		v.move(d, o.State, now)
+	case StateRetrying:
+		v.retry(d, p, now, now.Add(backoff(d.Attempts, o)))
+	case StateUnknown:
+		v.move(d, StateUnknown, now)
+		v.refund(d)
+	default:
+		v.NumberDead = v.NumberDead || (!d.Channel.App() && o.Class == ClassPermanentTarget)
+		v.move(d, o.State, now)
+	}
+	if !v.Terminal() {
+		if v.Prompt.Open(now) {
+			v.climb(p, now)
+		}
+		v.settle(p, now)
+	}
+}
+
+// accepted starts the clocks that an acceptance starts.
+func (v *Verification) accepted(d *Delivery, now time.Time) {
+	d.AcceptedAt = now
+	v.LastAcceptedAt = now
+	switch {
+	case !d.Channel.App():
+		v.CodeAcceptedAt = now
+		v.LastChannel = d.Channel
+		if c := v.code(d.CodeGeneration); c != nil {
+			c.Channel = d.Channel
+		}
+	case d.Channel == Push && d.PromptGeneration == v.Prompt.Generation && v.Prompt.PushAcceptedAt.IsZero():
+		v.Prompt.PushAcceptedAt = now
+	}
+}
+
+// retry brings a delivery back at the given time, or gives it up: when its
+// tries are used up, or when it could only leave after what it tells has ended.
+func (v *Verification) retry(d *Delivery, p *Policy, now, at time.Time) {
+	tries, end := p.SMSTries, v.SessionEndsAt
+	if d.Channel.App() {
+		tries, end = p.PushesPerRound, v.Prompt.ExpiresAt
+	} else if c := v.code(d.CodeGeneration); c != nil {
+		end = c.ExpiresAt
+	}
+	if d.Attempts >= tries || !at.Before(end) {
+		v.move(d, StateFailed, now)
+		v.refund(d)
+		return
+	}
+	d.DueAt = at
+	v.move(d, StateRetrying, now)
+}
+
+// backoff is 1, 2, 4 … seconds ± 50 %, and never less than the provider asked.
+func backoff(attempt int, o Outcome) time.Duration {
+	base := time.Second << min(max(attempt-1, 0), 6)
+	return max(base/2+time.Duration(o.Jitter*float64(base)), o.RetryAfter)
+}
+
+// refund gives a resend back that no provider took for certain: an outage costs
+// no count. (It costs no cooldown either: that starts at an acceptance.)
+func (v *Verification) refund(d *Delivery) {
+	if d.Resend > 0 && !d.Channel.App() {
+		v.ResendCount--
+	}
+}
+
+func (v *Verification) addDelivery(d Delivery, now time.Time) {
+	d.ID, d.State, d.Class, d.CreatedAt, d.ChangedAt = NewID("dlv"), StateQueued, ClassNone, now, now
+	v.Deliveries = append(v.Deliveries, d)
+	v.emitDelivery(&v.Deliveries[len(v.Deliveries)-1], now)
+}
+
+// dropInFlight takes back what has not left yet.
+func (v *Verification) dropInFlight(now time.Time, of func(*Delivery) bool, to DeliveryState) {
+	for i := range v.Deliveries {
+		d := &v.Deliveries[i]
+		if d.InFlight() && d.State != StateSending && of(d) {
+			d.LeaseToken, d.LeaseEndAt = "", time.Time{}
+			v.move(d, to, now)
+		}
+	}
+}
+
+// move is the one door to a new delivery state. Leased and sending are the
+// dispatcher's own affair and make no event.
+func (v *Verification) move(d *Delivery, to DeliveryState, now time.Time) {
+	d.State, d.ChangedAt = to, now
+	switch to {
+	case StateLeased, StateSending:
+	default:
+		v.emitDelivery(d, now)
+	}
+}
+
+func (v *Verification) emitDelivery(d *Delivery, now time.Time) {
+	v.emit(eventDelivery+string(d.State), now, EventData{Channel: d.Channel, DeliveryID: d.ID, DeviceID: d.DeviceID, State: d.State, Class: d.Class, Detail: d.Detail})
+}
+
+// acked reports whether the device is known to have the prompt.
+func (d *Delivery) acked() bool {
+	return d.State == StateDelivered || d.State == StateDisplayed || d.State == StateResponded
+}
+
+// rank orders what is known, so that receipts only move a delivery forward.
+func (s DeliveryState) rank() int {
+	switch s {
+	case StateDelivered:
+		return 2
+	case StateDisplayed:
+		return 3
+	case StateResponded:
+		return 4
+	}
+	return 1
+}
+
+// Acknowledge records that a device has a prompt, Display that it shows it. A
+// device's acknowledgement takes back its own push; a display by any device
+// stops the automatic SMS. A repeated or late receipt changes nothing.
+func (v *Verification) Acknowledge(deliveryID, deviceID string, p *Policy, now time.Time) error {
+	return v.receipt(deliveryID, deviceID, StateDelivered, p, now)
+}
+
+// Display records that the device shows the prompt; see [Verification.Acknowledge].
+func (v *Verification) Display(deliveryID, deviceID string, p *Policy, now time.Time) error {
+	return v.receipt(deliveryID, deviceID, StateDisplayed, p, now)
+}
+
+func (v *Verification) receipt(deliveryID, deviceID string, to DeliveryState, p *Policy, now time.Time) error {
+	d := v.Delivery(deliveryID)
+	if d == nil || d.DeviceID != deviceID {
+		return ErrNotFound
+	}
+	if d.State.rank() >= to.rank() || v.Terminal() || d.PromptGeneration != v.Prompt.Generation || !v.Prompt.Open(now) {
+		return nil
+	}
+	if d.AcceptedAt.IsZero() {
+		d.AcceptedAt = now // the device has it, whatever the broker said
+	}
+	d.LeaseToken, d.LeaseEndAt = "", time.Time{}
+	v.move(d, to, now)
+	v.dropInFlight(now, func(o *Delivery) bool { return o.Channel == Push && o.DeviceID == deviceID && o.ID != d.ID }, StateCanceled)
+	if to == StateDisplayed && v.Prompt.DisplayedAt.IsZero() {
+		v.Prompt.DisplayedAt = now
+	}
+	v.settle(p, now)
+	return nil
+}
+
+// Away says that the device's app left the foreground: its open prompt goes to
+// push at once, even if it was acknowledged.
+func (v *Verification) Away(deviceID string, p *Policy, now time.Time) {
+	if v.Terminal() || !v.Prompt.Open(now) || !p.HasPush || v.promptDelivery(Push, deviceID) != nil {
+		return
+	}
+	for i := range v.Devices {
+		if dev := &v.Devices[i]; dev.ID == deviceID && dev.Push != nil {
+			v.addDelivery(Delivery{Channel: Push, DeviceID: dev.ID, PromptGeneration: v.Prompt.Generation, Fallback: true, DueAt: now}, now)
+			v.emit(EventFallbackStarted, now, EventData{Channel: Push, DeviceID: dev.ID})
+			v.settle(p, now)
+		}
+	}
+}

@@ -1,0 +1,70 @@
+package verify
+
+import "time"
+
+// Event is one fact about a verification (or a device: then VerificationID is
+// empty and Seq 0). It never holds a code, a token or a full phone number.
+type Event struct {
+	ID             string
+	VerificationID string
+	UserID         string
+	Seq            int64 // per verification: 1, 2, 3 … without gaps
+	Name           string
+	At             time.Time
+	Data           EventData
+}
+
+// EventData is what some events add to their name. Empty fields are left out.
+type EventData struct {
+	Channel     Channel       `json:"channel,omitempty"`
+	DeliveryID  string        `json:"delivery_id,omitempty"`
+	DeviceID    string        `json:"device_id,omitempty"`
+	State       DeliveryState `json:"state,omitempty"`
+	Class       Class         `json:"class,omitempty"`
+	Detail      string        `json:"detail,omitempty"`
+	Stage       Stage         `json:"stage,omitempty"`
+	Reason      Reason        `json:"reason,omitempty"`
+	Method      Method        `json:"method,omitempty"`
+	Purpose     Purpose       `json:"purpose,omitempty"`
+	Step        int           `json:"step,omitempty"`         // delay step of a resend, in seconds
+	Refusal     string        `json:"refusal,omitempty"`      // code of a refused resend
+	SuccessorID string        `json:"successor_id,omitempty"` // of a superseded verification
+}
+
+// The event names (contract, section 7).
+const (
+	EventCreated      = "verification.created"
+	EventReused       = "verification.reused"
+	EventStageChanged = "verification.stage_changed"
+	EventApproved     = "verification.approved"
+	EventDenied       = "verification.denied"
+	EventReported     = "verification.reported"
+	EventFailed       = "verification.failed"
+	EventExpired      = "verification.expired"
+	EventCanceled     = "verification.canceled"
+	EventSuperseded   = "verification.superseded"
+	EventBlocked      = "verification.blocked"
+
+	EventCodeIssued    = "code.issued"
+	EventCheckFailed   = "code.check_failed"
+	EventCodeExhausted = "code.exhausted"
+
+	EventResendRequested = "resend.requested"
+	EventResendRejected  = "resend.rejected"
+
+	EventFallbackStarted = "delivery.fallback_started"
+	eventDelivery        = "delivery." // + state: queued, accepted, retrying, …
+
+	EventDeviceRegistered   = "device.registered"
+	EventDeviceTokenRotated = "device.token_rotated"
+	EventDeviceTokenInvalid = "device.token_invalid"
+	EventDeviceRevoked      = "device.revoked"
+)
+
+// Change is one committed transaction: what the aggregate became and the events
+// that tell so. It is handed on after COMMIT, never before.
+type Change struct {
+	Verification *Verification // nil for a change of a device
+	Device       *Device       // nil for a change of a verification
+	Events       []Event
+}

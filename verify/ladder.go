@@ -1,0 +1,278 @@
+package verify
+
+import "time"
+
+// Advance moves everything that is due at now: leases that ran out, prompts,
+// codes and the session that end, and the ladder's rungs (socket, push, SMS).
+// It changes nothing when nothing is due.
+func (v *Verification) Advance(p *Policy, now time.Time) {
+	if v.Terminal() {
+		return
+	}
+	v.reclaim(p, now)
+	if !now.Before(v.SessionEndsAt) {
+		v.end(Expired, "", "", EventExpired, now, EventData{})
+		return
+	}
+	if v.Prompt.Generation > 0 && v.Prompt.ClosedAt.IsZero() && !now.Before(v.Prompt.ExpiresAt) {
+		v.closePrompt(now)
+		v.dropInFlight(now, func(d *Delivery) bool { return d.Channel.App() }, StateExpired)
+	}
+	if v.Prompt.Open(now) {
+		v.climb(p, now)
+	}
+	v.settle(p, now)
+}
+
+// reclaim takes back the deliveries of a worker that died: nothing had left a
+// leased one; a sending one may have left, so a code is never sent again by
+// itself, while a prompt may be (the app deduplicates).
+func (v *Verification) reclaim(p *Policy, now time.Time) {
+	for i := range v.Deliveries {
+		d := &v.Deliveries[i]
+		if d.LeaseToken == "" || now.Before(d.LeaseEndAt) {
+			continue
+		}
+		switch {
+		case d.State == StateLeased:
+			v.move(d, StateQueued, now)
+			d.DueAt = now
+		case d.State == StateSending && d.Channel.App():
+			v.retry(d, p, now, now)
+		case d.State == StateSending:
+			d.Class = ClassUnknown
+			v.move(d, StateUnknown, now)
+			v.refund(d)
+		}
+		d.LeaseToken, d.LeaseEndAt = "", time.Time{}
+	}
+}
+
+// climb starts the rungs of an open prompt that are due.
+func (v *Verification) climb(p *Policy, now time.Time) {
+	for _, dev := range v.Devices {
+		if at := v.pushDue(p, &dev); !at.IsZero() && !now.Before(at) {
+			v.addDelivery(Delivery{Channel: Push, DeviceID: dev.ID, PromptGeneration: v.Prompt.Generation, Fallback: true, DueAt: now}, now)
+			v.emit(EventFallbackStarted, now, EventData{Channel: Push, DeviceID: dev.ID})
+		}
+	}
+	if at := v.codeDue(p); !at.IsZero() && !now.Before(at) {
+		v.fallBack(p, now)
+	}
+}
+
+// fallBack leaves the app for the number, by itself.
+func (v *Verification) fallBack(p *Policy, now time.Time) {
+	v.Prompt.FallbackStarted = true
+	v.emit(EventFallbackStarted, now, EventData{Channel: v.codeChannel()})
+	v.sendCode(p, v.codeChannel(), now, 0)
+	v.Deliveries[len(v.Deliveries)-1].Fallback = true
+}
+
+// pushDue says when the device's push starts: when its socket delivery was not
+// acknowledged in time, at once when nobody was there to take it. Zero: never.
+func (v *Verification) pushDue(p *Policy, dev *Device) time.Time {
+	if !p.HasPush || dev.Push == nil || v.promptDelivery(Push, dev.ID) != nil {
+		return time.Time{}
+	}
+	ws := v.promptDelivery(WebSocket, dev.ID)
+	switch {
+	case ws == nil:
+		return time.Time{}
+	case ws.State == StateAccepted:
+		return ws.AcceptedAt.Add(p.SocketTimeout)
+	case ws.State == StateUndelivered || ws.State == StateFailed:
+		return ws.ChangedAt
+	case ws.InFlight():
+		return v.Prompt.OpenedAt.Add(p.SocketTimeout)
+	}
+	return time.Time{}
+}
+
+// codeDue says when the automatic SMS starts; zero: never. A display on any
+// device stops it. What a broker said never starts it: only push answers, push
+// tokens and connections in the last minute do.
+func (v *Verification) codeDue(p *Policy) time.Time {
+	pr := &v.Prompt
+	if v.Channel != Auto || pr.FallbackStarted || !pr.DisplayedAt.IsZero() || v.hasCode() || !v.canCode(p) {
+		return time.Time{}
+	}
+	due := pr.OpenedAt.Add(p.SocketTimeout + p.PushTimeout + p.FallbackSlack)
+	if !pr.PushAcceptedAt.IsZero() && !v.pushAcked() {
+		due = earlier(due, pr.PushAcceptedAt.Add(p.PushTimeout))
+	}
+	if at, ok := v.appFails(p); ok {
+		due = earlier(due, at)
+	}
+	return later(due, v.NotBefore)
+}
+
+// appFails says from when on no device can be reached any more: each push is
+// absent or has failed for good, nothing was acknowledged, and the last
+// connection is a minute old. False while that is open.
+func (v *Verification) appFails(p *Policy) (time.Time, bool) {
+	at := v.Prompt.OpenedAt
+	for i := range v.Devices {
+		dev := &v.Devices[i]
+		if ws := v.promptDelivery(WebSocket, dev.ID); ws != nil && ws.acked() {
+			return at, false
+		}
+		if p.HasPush && dev.Push != nil {
+			push := v.promptDelivery(Push, dev.ID)
+			if push == nil || (push.State != StateFailed && push.State != StateUndelivered) {
+				return at, false
+			}
+		}
+		if !dev.SeenAt.IsZero() {
+			at = later(at, dev.SeenAt.Add(connectedFor))
+		}
+	}
+	return at, true
+}
+
+func (v *Verification) pushAcked() bool {
+	for i := range v.Deliveries {
+		d := &v.Deliveries[i]
+		if d.Channel == Push && d.PromptGeneration == v.Prompt.Generation && d.acked() {
+			return true
+		}
+	}
+	return false
+}
+
+// openPrompt asks all devices at once, each with its own deliveries.
+func (v *Verification) openPrompt(p *Policy, now time.Time, resend int) {
+	v.closePrompt(now)
+	v.dropInFlight(now, func(d *Delivery) bool { return d.Channel.App() }, StateCanceled)
+	v.Prompt = Prompt{
+		Generation: v.Prompt.Generation + 1, KeyID: v.KeyID, SignKeyID: v.Prompt.SignKeyID, Digits: p.digits(v.Match),
+		OpenedAt: now, ExpiresAt: earlier(now.Add(p.PromptLife), v.SessionEndsAt),
+		FallbackStarted: v.Prompt.FallbackStarted,
+	}
+	v.LastChannel = Push
+	for i := range v.Devices {
+		v.addDelivery(Delivery{Channel: WebSocket, DeviceID: v.Devices[i].ID, PromptGeneration: v.Prompt.Generation, Resend: resend, DueAt: now}, now)
+	}
+}
+
+func (v *Verification) closePrompt(now time.Time) {
+	if v.Prompt.Generation > 0 && v.Prompt.ClosedAt.IsZero() {
+		v.Prompt.ClosedAt = now
+	}
+}
+
+// promptDelivery finds the present prompt's delivery to a device.
+func (v *Verification) promptDelivery(c Channel, deviceID string) *Delivery {
+	for i := len(v.Deliveries) - 1; i >= 0; i-- {
+		d := &v.Deliveries[i]
+		if d.Channel == c && d.DeviceID == deviceID && d.PromptGeneration == v.Prompt.Generation {
+			return d
+		}
+	}
+	return nil
+}
+
+// settle brings stage and next due time in line with the facts, and ends what
+// has nothing live and nothing to send.
+func (v *Verification) settle(p *Policy, now time.Time) {
+	if v.Terminal() {
+		return
+	}
+	if v.exhausted(p, now) {
+		if v.NumberDead {
+			v.end(Failed, Undeliverable, "", EventFailed, now, EventData{})
+		} else if c := v.newestCode(); c != nil && c.Tries >= c.MaxTries {
+			v.end(Failed, MaxAttempts, "", EventFailed, now, EventData{})
+		} else {
+			v.end(Expired, "", "", EventExpired, now, EventData{})
+		}
+		return
+	}
+	if s := v.stage(now); s != v.Stage {
+		v.Stage = s
+		v.emit(EventStageChanged, now, EventData{Stage: s})
+	}
+	v.NextAt = v.nextAt(p, now)
+}
+
+// exhausted reports whether nothing is live and nothing can be sent.
+func (v *Verification) exhausted(p *Policy, now time.Time) bool {
+	if v.Prompt.Open(now) || v.liveCode(now) != nil || v.codeInFlight() {
+		return false
+	}
+	if v.ResendCount >= p.Resends || v.Number.IsZero() {
+		return true
+	}
+	// A dead number can still be changed (purpose phone) or left for the app.
+	return v.NumberDead && v.Purpose == Login && len(v.Devices) == 0
+}
+
+func (v *Verification) stage(now time.Time) Stage {
+	if c := v.liveCode(now); c != nil && v.codeSent(c.Generation) {
+		return CodeEntry
+	}
+	if v.Prompt.Open(now) {
+		stage := Queued
+		for i := range v.Deliveries {
+			d := &v.Deliveries[i]
+			if !d.Channel.App() || d.PromptGeneration != v.Prompt.Generation {
+				continue
+			}
+			if d.acked() {
+				return Prompted
+			}
+			if d.State != StateQueued && d.State != StateLeased {
+				stage = ContactingApp
+			}
+		}
+		return stage
+	}
+	if v.codeInFlight() {
+		return Queued
+	}
+	return AwaitingResend
+}
+
+// nextAt is the earliest moment at which [Verification.Advance] has work.
+func (v *Verification) nextAt(p *Policy, now time.Time) time.Time {
+	next := v.SessionEndsAt
+	for i := range v.Deliveries {
+		switch d := &v.Deliveries[i]; d.State {
+		case StateQueued, StateRetrying:
+			next = earlier(next, d.DueAt)
+		case StateLeased, StateSending:
+			next = earlier(next, d.LeaseEndAt)
+		}
+	}
+	if v.Prompt.Open(now) {
+		next = earlier(next, v.Prompt.ExpiresAt)
+		for i := range v.Devices {
+			if at := v.pushDue(p, &v.Devices[i]); !at.IsZero() {
+				next = earlier(next, at)
+			}
+		}
+		if at := v.codeDue(p); !at.IsZero() {
+			next = earlier(next, at)
+		}
+	}
+	for i := range v.Codes {
+		if v.Codes[i].Live(now) {
+			next = earlier(next, v.Codes[i].ExpiresAt)
+		}
+	}
+	return next
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}

@@ -1,0 +1,64 @@
+package verify
+
+import (
+	"log/slog"
+	"strconv"
+	"strings"
+
+	"github.com/nyaruka/phonenumbers"
+)
+
+// Number is a phone number in E.164. Printing or logging it shows the mask;
+// only [Number.E164] reveals it.
+type Number struct{ e164 string }
+
+// ParseNumber reads an E.164 number ("+14155550123"). It accepts no spaces, no
+// national forms and no number that no plan knows: those are refused with
+// invalid_phone.
+func ParseNumber(s string) (Number, error) {
+	bad := &Refusal{Code: CodeInvalidPhone, Field: "phone_number",
+		Detail: "This is not a phone number in international form. Write + and the country code, then the number without spaces, for example +14155550123."}
+	if len(s) < 8 || len(s) > 16 || s[0] != '+' || strings.Trim(s[1:], "0123456789") != "" {
+		return Number{}, bad
+	}
+	n, err := phonenumbers.Parse(s, "ZZ")
+	if err != nil || !phonenumbers.IsValidNumber(n) || phonenumbers.Format(n, phonenumbers.E164) != s {
+		return Number{}, bad
+	}
+	return Number{s}, nil
+}
+
+// StoredNumber wraps a number that was parsed before it was stored.
+func StoredNumber(e164 string) Number { return Number{e164} }
+
+// E164 reveals the number.
+func (n Number) E164() string { return n.e164 }
+
+// IsZero reports whether there is no number.
+func (n Number) IsZero() bool { return n.e164 == "" }
+
+// Mask shows the country code and the last two digits: "+1 ••• 23".
+func (n Number) Mask() string {
+	if n.IsZero() {
+		return ""
+	}
+	code := n.e164[:2]
+	if p, err := phonenumbers.Parse(n.e164, "ZZ"); err == nil {
+		code = "+" + strconv.Itoa(int(p.GetCountryCode()))
+	}
+	return code + " ••• " + n.e164[len(n.e164)-2:]
+}
+
+// String shows the mask.
+func (n Number) String() string { return n.Mask() }
+
+// GoString shows the mask, so that %#v is as safe as %v.
+func (n Number) GoString() string { return n.Mask() }
+
+// LogValue shows the mask.
+func (n Number) LogValue() slog.Value { return slog.StringValue(n.Mask()) }
+
+// MarshalText writes the mask: a number never leaves through an encoder.
+func (n Number) MarshalText() ([]byte, error) { return []byte(n.Mask()), nil }
+
+func itoa(n int) string { return strconv.Itoa(n) }

@@ -1,0 +1,57 @@
+package verify
+
+import "time"
+
+// Policy holds every figure that the rules follow (contract, section 4). The
+// zero value is not usable; start from [DefaultPolicy].
+type Policy struct {
+	CodeLength     int
+	CodeLife       time.Duration
+	TriesPerCode   int
+	ResendDelays   []time.Duration // the last one is repeated
+	Resends        int             // per session
+	SessionLife    time.Duration
+	PromptLife     time.Duration
+	MatchDigits    int
+	StrictDigits   int
+	SocketTimeout  time.Duration // a socket delivery not acknowledged: push
+	PushTimeout    time.Duration // a push not acknowledged: SMS
+	FallbackSlack  time.Duration // SMS at the latest SocketTimeout + PushTimeout + this after the prompt opened
+	OfferAfter     time.Duration // a displayed prompt: when the page offers an SMS
+	PushesPerRound int           // tries of one push delivery
+	SMSTries       int           // tries of one SMS that was certainly not taken
+	LeaseLife      time.Duration
+
+	// What has a provider, or is simulated. A channel without one is absent.
+	HasPush, HasSMS, HasVoice bool
+}
+
+// DefaultPolicy returns the contract's defaults with no channel but the socket.
+func DefaultPolicy() Policy {
+	return Policy{
+		CodeLength: 6, CodeLife: 10 * time.Minute, TriesPerCode: 3,
+		ResendDelays: []time.Duration{60 * time.Second, 120 * time.Second, 300 * time.Second},
+		Resends:      3, SessionLife: time.Hour, PromptLife: 2 * time.Minute,
+		MatchDigits: 3, StrictDigits: 6,
+		SocketTimeout: 5 * time.Second, PushTimeout: 25 * time.Second, FallbackSlack: 5 * time.Second,
+		OfferAfter: 10 * time.Second, PushesPerRound: 3, SMSTries: 2, LeaseLife: 30 * time.Second,
+	}
+}
+
+// Delay returns the resend delay of a step: 0 is before the first resend.
+func (p *Policy) Delay(step int) time.Duration {
+	if len(p.ResendDelays) == 0 {
+		return 0
+	}
+	return p.ResendDelays[min(max(step, 0), len(p.ResendDelays)-1)]
+}
+
+func (p *Policy) digits(m Match) int {
+	switch m {
+	case None:
+		return 0
+	case Strict:
+		return p.StrictDigits
+	}
+	return p.MatchDigits
+}

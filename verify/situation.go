@@ -1,0 +1,60 @@
+package verify
+
+import "time"
+
+// Applicant names whose situation a create needs: the store locks by it.
+type Applicant struct {
+	UserID  string
+	Purpose Purpose
+	Number  Number // zero when none was given
+}
+
+// Situation is what a create must know, read in the transaction that writes it.
+type Situation struct {
+	// Open is the pending verification that the new one meets: for a login any
+	// open login of the user, for a phone the open one of the user and number.
+	// Nil when there is none. A rule may change it (supersede, reuse); the store
+	// writes it back.
+	Open *Verification
+	// Devices are the user's live devices.
+	Devices []Device
+	// Earlier is the verification of the same user and number, whatever became
+	// of it, with the newest CodeAcceptedAt; nil when no code was ever accepted.
+	// Only ResendCount, BaseStep and CodeAcceptedAt are read.
+	Earlier *Verification
+}
+
+// Once makes a write happen once per key (Idempotency-Key, 24 hours). The store
+// looks it up and records the answer in the transaction of the write. A nil
+// *Once writes always.
+type Once struct {
+	Scope    string // who asks and for what, so that keys of two callers never meet
+	Key      string
+	BodyHash [32]byte
+	// Answer is called after the rule, inside the transaction: it is pure and
+	// returns what a repeat is told. It holds no secret: those are derived again.
+	Answer func() Answer
+}
+
+// Answer is a recorded answer.
+type Answer struct {
+	Status           int
+	Body             []byte // JSON without secrets
+	VerificationID   string
+	SecretGeneration int    // the client secret to derive again; 0: the answer held none
+	PromptGeneration int    // the match number to derive again; 0: the answer held none
+	Subject          string // the enrollment or device the answer is about; empty otherwise
+}
+
+// Replay is returned by a store in place of writing, when the key has been used
+// with the same body.
+type Replay struct{ Answer Answer }
+
+// Error implements error.
+func (*Replay) Error() string { return "this Idempotency-Key was used before: its answer is repeated" }
+
+// ErrIdempotencyConflict is returned when a key comes again with another body.
+var ErrIdempotencyConflict = &Refusal{Code: CodeIdempotencyConflict, Detail: "This Idempotency-Key was used with another body. Use a new key for a new request."}
+
+// IdempotencyWindow is how long a key is remembered.
+const IdempotencyWindow = 24 * time.Hour

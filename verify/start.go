@@ -1,0 +1,171 @@
+package verify
+
+import "time"
+
+// Request is what a create asks for, checked for form but not yet for sense.
+type Request struct {
+	ID               string // chosen by the caller, so that an answer can be derived before it is written
+	KeyID            string // the code key in force ([Keys.CodeKey])
+	SignKeyID        string // the signing key in force ([Keys.SignKey])
+	UserID           string
+	Purpose          Purpose
+	Number           Number // zero: none
+	Channel          Channel
+	Locale           string
+	Context          Context
+	BindingMessage   string
+	Match            Match
+	UserVerification bool
+}
+
+// Start makes a new verification; the pending one it meets is superseded. It
+// refuses with no_channel when nobody could be asked and with invalid_request
+// for a channel that the purpose does not take. When the number had a code a
+// moment ago the delay step of that earlier session goes on: Start then returns
+// both a blocked verification, to be kept, and the cooldown refusal to answer.
+func Start(q Request, s *Situation, p *Policy, now time.Time) (*Verification, error) {
+	v := &Verification{
+		ID: q.ID, UserID: q.UserID, Purpose: q.Purpose, Status: Pending, Stage: Queued,
+		Channel: q.Channel, Number: q.Number, Locale: q.Locale, Context: q.Context,
+		BindingMessage: q.BindingMessage, Match: q.Match, UserVerification: q.UserVerification,
+		KeyID: q.KeyID, SecretGeneration: 1, Prompt: Prompt{SignKeyID: q.SignKeyID},
+		CreatedAt: now, SessionEndsAt: now.Add(p.SessionLife), Devices: s.Devices,
+	}
+	if v.Channel == "" {
+		v.Channel = Auto
+	}
+	if v.Match == "" {
+		v.Match = Typed
+	}
+	if e := s.Earlier; e != nil && now.Sub(e.CodeAcceptedAt) < p.SessionLife {
+		v.BaseStep, v.NotBefore = e.step(), e.CodeAcceptedAt.Add(p.Delay(e.step()))
+	}
+	useApp, useCode, err := v.routes(p)
+	if err != nil {
+		return nil, err
+	}
+	if useCode && now.Before(v.NotBefore) {
+		v.Status, v.Stage, v.Reason, v.EndedAt = Blocked, "", RateLimited, now
+		v.emit(EventBlocked, now, EventData{Reason: RateLimited, Channel: v.Channel})
+		r := cooldown(v.NotBefore.Sub(now))
+		r.VerificationID = v.ID
+		return v, r
+	}
+	if s.Open != nil {
+		s.Open.supersede(v.ID, now)
+	}
+	v.emit(EventCreated, now, EventData{Purpose: v.Purpose, Channel: v.Channel})
+	if useApp {
+		v.openPrompt(p, now, 0)
+	}
+	if useCode {
+		v.sendCode(p, v.codeChannel(), now, 0)
+	}
+	v.settle(p, now)
+	return v, nil
+}
+
+// routes says which of app and code the first moment uses, or refuses.
+func (v *Verification) routes(p *Policy) (app, code bool, err error) {
+	if v.Purpose == Phone {
+		switch {
+		case v.Channel != Auto && v.Channel != SMS && v.Channel != Voice:
+			return false, false, &Refusal{Code: CodeInvalidRequest, Field: "channel",
+				Detail: "A number is proved by a code that travels over it: use auto, sms or voice."}
+		case v.Number.IsZero():
+			return false, false, &Refusal{Code: CodeInvalidPhone, Field: "phone_number", Detail: "Say which number to verify."}
+		}
+	}
+	reachable := v.canCode(p)
+	devices := v.Purpose == Login && len(v.Devices) > 0
+	switch v.Channel {
+	case Push:
+		app = devices
+	case SMS, Voice:
+		code = reachable
+	case Both:
+		app, code = devices, reachable
+	default:
+		app = devices
+		code = reachable && !app
+	}
+	if !app && !code {
+		return false, false, refuse(CodeNoChannel, "There is no way to reach this person: no device is enrolled and no usable phone number was given. Enroll a device or pass a phone_number that a configured channel can reach.")
+	}
+	return app, code, nil
+}
+
+// canCode reports whether a code can leave over the number.
+func (v *Verification) canCode(p *Policy) bool {
+	switch {
+	case v.Number.IsZero() || v.NumberDead || v.Channel == Push:
+		return false
+	case v.Channel == Voice:
+		return p.HasVoice
+	}
+	return p.HasSMS
+}
+
+func (v *Verification) codeChannel() Channel {
+	if v.Channel == Voice {
+		return Voice
+	}
+	return SMS
+}
+
+// Reuse gives the open phone verification back to its user: the client secret
+// is made anew, the old one is void, nothing is sent.
+func (v *Verification) Reuse(now time.Time) {
+	v.SecretGeneration++
+	v.emit(EventReused, now, EventData{Purpose: v.Purpose})
+}
+
+func (v *Verification) supersede(successor string, now time.Time) {
+	if !v.Terminal() {
+		v.end(Superseded, "", "", EventSuperseded, now, EventData{SuccessorID: successor})
+	}
+}
+
+// Cancel ends a pending verification by the page's or the integrator's wish.
+func (v *Verification) Cancel(now time.Time) error {
+	if v.Terminal() {
+		return v.decided()
+	}
+	v.end(Canceled, "", "", EventCanceled, now, EventData{})
+	return nil
+}
+
+// Redeem spends an approved verification: once.
+func (v *Verification) Redeem(now time.Time) error {
+	switch {
+	case v.Status != Approved:
+		return refuse(CodeConflict, "Only an approved verification can be exchanged.")
+	case !v.RedeemedAt.IsZero():
+		return refuse(CodeAlreadyDecided, "This result was already exchanged. Start a new verification.")
+	}
+	v.RedeemedAt = now
+	return nil
+}
+
+// decided is the refusal for acting on a verification that has ended.
+func (v *Verification) decided() *Refusal {
+	if v.Status == Expired {
+		return refuse(CodeExpired, "This verification has expired. Start again.")
+	}
+	return refuse(CodeAlreadyDecided, "This verification has already ended. Start again if it is still needed.")
+}
+
+// end is the one door to a terminal status.
+func (v *Verification) end(s Status, r Reason, m Method, event string, now time.Time, data EventData) {
+	v.closePrompt(now)
+	v.dropInFlight(now, func(*Delivery) bool { return true }, StateCanceled)
+	v.Status, v.Reason, v.Method, v.Stage = s, r, m, ""
+	v.EndedAt, v.NextAt = now, time.Time{}
+	data.Reason, data.Method = r, m
+	v.emit(event, now, data)
+}
+
+func (v *Verification) emit(name string, now time.Time, data EventData) {
+	v.Seq++
+	v.events = append(v.events, Event{ID: NewID("evt"), VerificationID: v.ID, UserID: v.UserID, Seq: v.Seq, Name: name, At: now, Data: data})
+}

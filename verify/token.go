@@ -1,0 +1,339 @@
+package verify
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/sha256"
+	"encoding/asn1"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/big"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+)
+
+// The types of tokens (JWS header "typ"): one is never taken for another.
+const (
+	TypUser       = "nod-user+jwt"
+	TypConsole    = "nod-console+jwt"
+	TypDevice     = "nod-device+jwt"
+	TypEnroll     = "nod-enroll+jwt"
+	TypPrompt     = "nod-prompt+jwt"
+	TypAnswer     = "nod-answer+jwt"
+	TypResult     = "nod-result+jwt"
+	clockLeeway   = time.Minute // how far an iat may be off
+	deviceMaxLife = time.Minute
+)
+
+// Authority signs what nod says and checks what phones sign, for one public
+// URL: its issuer and the audience of every token. It is safe for concurrent use.
+type Authority struct {
+	keys *Keys
+	url  string
+}
+
+// NewAuthority returns the authority of the server at publicURL.
+func NewAuthority(keys *Keys, publicURL string) *Authority { return &Authority{keys, publicURL} }
+
+// Keys returns the keys the authority signs with.
+func (a *Authority) Keys() *Keys { return a.keys }
+
+// URL returns the public URL: the iss and aud of tokens.
+func (a *Authority) URL() string { return a.url }
+
+// Claims are the members that nod's tokens use. Each type reads those that it
+// needs; times are seconds since 1970 (RFC 7519).
+type Claims struct {
+	Issuer   string   `json:"iss,omitempty"`
+	Subject  string   `json:"sub,omitempty"`
+	Audience Audience `json:"aud,omitempty"`
+	ID       string   `json:"jti,omitempty"`
+	IssuedAt int64    `json:"iat,omitempty"`
+	Expires  int64    `json:"exp,omitempty"`
+	Nonce    string   `json:"nonce,omitempty"`
+
+	EnrollmentSHA256 string `json:"enrollment_sha256,omitempty"`
+	KeyHash          string `json:"key,omitempty"` // of the API key behind a console session
+
+	VerificationID   string   `json:"verification_id,omitempty"`
+	PromptSHA256     string   `json:"prompt_sha256,omitempty"`
+	Decision         Decision `json:"decision,omitempty"`
+	Number           string   `json:"number,omitempty"`
+	UserVerification bool     `json:"user_verification,omitempty"`
+
+	Purpose     Purpose `json:"purpose,omitempty"`
+	Status      Status  `json:"status,omitempty"`
+	Method      Method  `json:"method,omitempty"`
+	PhoneNumber string  `json:"phone_number,omitempty"`
+	Channel     Channel `json:"channel,omitempty"`
+}
+
+// Audience is a JWT audience: a string or a list of strings (RFC 7519, 4.1.3).
+type Audience []string
+
+// UnmarshalJSON reads both forms.
+func (a *Audience) UnmarshalJSON(b []byte) error {
+	var one string
+	if json.Unmarshal(b, &one) == nil {
+		*a = Audience{one}
+		return nil
+	}
+	return json.Unmarshal(b, (*[]string)(a))
+}
+
+// MarshalJSON writes one audience as a string.
+func (a Audience) MarshalJSON() ([]byte, error) {
+	if len(a) == 1 {
+		return json.Marshal(a[0])
+	}
+	return json.Marshal([]string(a))
+}
+
+// Has reports whether s is among the audiences.
+func (a Audience) Has(s string) bool {
+	for _, x := range a {
+		if x == s {
+			return true
+		}
+	}
+	return false
+}
+
+// UserToken makes a token that acts as the user until now plus ttl.
+func (a *Authority) UserToken(userID string, ttl time.Duration, now time.Time) string {
+	return a.sign(TypUser, Claims{Issuer: a.url, Audience: Audience{a.url}, Subject: userID, IssuedAt: now.Unix(), Expires: now.Add(ttl).Unix()})
+}
+
+// ConsoleToken makes a console session of one hour, bound to the API key with
+// this hash: it ends with the key.
+func (a *Authority) ConsoleToken(keyHash string, now time.Time) string {
+	return a.sign(TypConsole, Claims{Issuer: a.url, Audience: Audience{a.url}, ID: NewID("con"), KeyHash: keyHash, IssuedAt: now.Unix(), Expires: now.Add(time.Hour).Unix()})
+}
+
+// Own checks a token that nod itself made, of the given type.
+func (a *Authority) Own(typ, token string, now time.Time) (Claims, error) {
+	var none Claims
+	jws, err := parse(typ, token)
+	if err != nil {
+		return none, err
+	}
+	for i := range a.keys.signing {
+		k := &a.keys.signing[i]
+		if jws.Signatures[0].Protected.KeyID != k.id {
+			continue
+		}
+		c, err := claims(jws, &k.key.PublicKey)
+		if err != nil {
+			return none, err
+		}
+		if c.Issuer != a.url {
+			return none, errToken
+		}
+		return c, a.fresh(c, now, time.Hour)
+	}
+	return none, errToken
+}
+
+// DeviceID reads, without trusting it, which device a token claims to be from.
+func DeviceID(typ, token string) (string, error) {
+	jws, err := parse(typ, token)
+	if err != nil {
+		return "", err
+	}
+	var c Claims
+	if err := json.Unmarshal(jws.UnsafePayloadWithoutVerification(), &c); err != nil || c.Issuer == "" {
+		return "", errToken
+	}
+	return c.Issuer, nil
+}
+
+// Device checks a device's token: signed by its key, for this server, at most a
+// minute long. The caller checks the nonce (WebSocket) or spends the jti (REST).
+func (a *Authority) Device(token string, d *Device, now time.Time) (Claims, error) {
+	c, err := a.byDevice(TypDevice, token, d)
+	if err != nil {
+		return c, err
+	}
+	return c, a.fresh(c, now, deviceMaxLife)
+}
+
+// Reply checks a device's signed answer and reads it. An answer carries no exp:
+// it is bound to one prompt, which ends.
+func (a *Authority) Reply(token string, d *Device, now time.Time) (Reply, error) {
+	c, err := a.byDevice(TypAnswer, token, d)
+	if err != nil {
+		return Reply{}, err
+	}
+	if !a.recent(c, now) {
+		return Reply{}, errToken
+	}
+	return Reply{VerificationID: c.VerificationID, DeviceID: d.ID, PromptSHA256: c.PromptSHA256, Decision: c.Decision, Number: c.Number, UserVerification: c.UserVerification}, nil
+}
+
+// Enroll checks the proof that who enrolls holds the key: signed by it, over
+// the hash of the enrollment token.
+func (a *Authority) Enroll(proof, enrollmentToken string, key jose.JSONWebKey, now time.Time) error {
+	jws, err := parse(TypEnroll, proof)
+	if err != nil {
+		return err
+	}
+	c, err := claims(jws, key.Key)
+	if err != nil {
+		return err
+	}
+	sum := sha256.Sum256([]byte(enrollmentToken))
+	if !c.Audience.Has(a.url) || !a.recent(c, now) || !equal(c.EnrollmentSHA256, base64.RawURLEncoding.EncodeToString(sum[:])) {
+		return errToken
+	}
+	return nil
+}
+
+func (a *Authority) byDevice(typ, token string, d *Device) (Claims, error) {
+	jws, err := parse(typ, token)
+	if err != nil {
+		return Claims{}, err
+	}
+	c, err := claims(jws, d.SignKey.Key)
+	if err != nil {
+		return Claims{}, err
+	}
+	if c.Issuer != d.ID || !c.Audience.Has(a.url) {
+		return Claims{}, errToken
+	}
+	return c, nil
+}
+
+// fresh checks aud, iat and exp; maxLife bounds exp - iat.
+func (a *Authority) fresh(c Claims, now time.Time, maxLife time.Duration) error {
+	life := time.Duration(c.Expires-c.IssuedAt) * time.Second
+	if !c.Audience.Has(a.url) || c.Expires == 0 || now.Unix() >= c.Expires || life > maxLife || now.Add(clockLeeway).Unix() < c.IssuedAt {
+		return errToken
+	}
+	return nil
+}
+
+// recent reports whether iat is within the leeway of now, on both sides.
+func (a *Authority) recent(c Claims, now time.Time) bool {
+	return now.Sub(time.Unix(c.IssuedAt, 0)).Abs() <= clockLeeway+time.Second
+}
+
+// errToken says as little as possible to who presents a bad token.
+var errToken = &Refusal{Code: CodeUnauthenticated, Detail: "This token is not valid here: it is malformed, expired, meant for another server or not signed by the right key. Make a new one; compare your clock with server_time."}
+
+// parse reads a compact JWS of one type, signed with ES256 and nothing else.
+func parse(typ, token string) (*jose.JSONWebSignature, error) {
+	if len(token) > 8<<10 {
+		return nil, errToken
+	}
+	jws, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.ES256})
+	if err != nil || len(jws.Signatures) != 1 {
+		return nil, errToken
+	}
+	if got, _ := jws.Signatures[0].Protected.ExtraHeaders[jose.HeaderType].(string); got != typ {
+		return nil, errToken
+	}
+	return jws, nil
+}
+
+func claims(jws *jose.JSONWebSignature, key any) (Claims, error) {
+	var c Claims
+	payload, err := jws.Verify(key)
+	if err != nil || json.Unmarshal(payload, &c) != nil {
+		return c, errToken
+	}
+	return c, nil
+}
+
+// ParseKey reads a device's public P-256 key from a JWK. A private key, another
+// curve or another use is refused.
+func ParseKey(raw []byte) (jose.JSONWebKey, error) {
+	var k jose.JSONWebKey
+	bad := &Refusal{Code: CodeInvalidRequest, Detail: "Send the public P-256 key as a JWK: kty EC, crv P-256, x and y."}
+	if err := json.Unmarshal(raw, &k); err != nil {
+		return k, bad
+	}
+	pub, ok := k.Key.(*ecdsa.PublicKey)
+	if !ok || pub.Curve != elliptic.P256() || !k.Valid() {
+		return k, bad
+	}
+	return jose.JSONWebKey{Key: pub}, nil // nothing else of it is kept
+}
+
+// PublicKeys returns the JWKS that verifies what nod signs.
+func (a *Authority) PublicKeys() jose.JSONWebKeySet {
+	var set jose.JSONWebKeySet
+	for _, k := range a.keys.signing {
+		set.Keys = append(set.Keys, jose.JSONWebKey{Key: &k.key.PublicKey, KeyID: k.id, Algorithm: "ES256", Use: "sig"})
+	}
+	return set
+}
+
+// sign makes a compact JWS. The signature is deterministic (RFC 6979), so that
+// the same words give the same token and need not be kept.
+func (a *Authority) sign(typ string, payload any) string {
+	return a.signWith(a.keys.signing[0], typ, payload)
+}
+
+func (a *Authority) signWith(k signingKey, typ string, payload any) string {
+	body, err := encode(payload)
+	if err != nil {
+		panic(fmt.Sprintf("verify: encoding a token: %v", err)) // only our own plain types come here
+	}
+	opts := (&jose.SignerOptions{}).WithType(jose.ContentType(typ))
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: deterministic{k}}, opts)
+	if err != nil {
+		panic(fmt.Sprintf("verify: making a signer: %v", err))
+	}
+	jws, err := signer.Sign(body)
+	if err != nil {
+		panic(fmt.Sprintf("verify: signing: %v", err))
+	}
+	s, err := jws.CompactSerialize()
+	if err != nil {
+		panic(fmt.Sprintf("verify: serialising: %v", err))
+	}
+	return s
+}
+
+func encode(payload any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	err := e.Encode(payload)
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
+}
+
+// deterministic signs ES256 without randomness.
+type deterministic struct{ k signingKey }
+
+func (d deterministic) Public() *jose.JSONWebKey {
+	return &jose.JSONWebKey{Key: &d.k.key.PublicKey, KeyID: d.k.id}
+}
+
+func (d deterministic) Algs() []jose.SignatureAlgorithm {
+	return []jose.SignatureAlgorithm{jose.ES256}
+}
+
+func (d deterministic) SignPayload(payload []byte, alg jose.SignatureAlgorithm) ([]byte, error) {
+	if alg != jose.ES256 {
+		return nil, errors.New("only ES256")
+	}
+	sum := sha256.Sum256(payload)
+	der, err := d.k.key.Sign(nil, sum[:], crypto.SHA256)
+	if err != nil {
+		return nil, err
+	}
+	var sig struct{ R, S *big.Int }
+	if _, err := asn1.Unmarshal(der, &sig); err != nil {
+		return nil, err
+	}
+	raw := make([]byte, 64)
+	sig.R.FillBytes(raw[:32])
+	sig.S.FillBytes(raw[32:])
+	return raw, nil
+}

@@ -1,0 +1,251 @@
+// Package verify is the domain of nod: what a verification is, and every rule
+// about it. It decides; it never reads a clock, a store or a network. The time
+// is an argument, the state is a value, and a rule may run twice on fresh
+// copies (the store runs it inside its transaction and may retry).
+//
+// A [Verification] is an aggregate: one request to prove control, with its
+// prompt, its codes, its deliveries and the events that its transitions emit.
+// All changes go through its methods; each either changes the aggregate and
+// records events, or returns a [*Refusal] and changes nothing.
+//
+// The life of a verification:
+//
+//	            ┌────────────── pending ───────────────┐
+//	Start ──▶  queued ─▶ contacting_app ─▶ prompted    │
+//	            │  ▲          │               │        │
+//	            │  │          ▼               ▼        │
+//	            └──┴──▶  code_entry ◀─▶ awaiting_resend│      (locked: code entry closed)
+//	            └──────────────────────────────────────┘
+//	                 │        │        │        │
+//	             approved   denied   failed   expired   canceled   superseded
+//
+//	Start ──▶ blocked (refused before any send)
+//
+// The life of a delivery (see [DeliveryState]):
+//
+//	queued ─▶ leased ─▶ sending ─▶ accepted ─▶ delivered ─▶ displayed ─▶ responded
+//	   ▲        │          │ │ │
+//	   └────────┘          │ │ └─▶ unknown      (no answer came; SMS is never repeated)
+//	   ▲                   │ └───▶ failed, undelivered
+//	   └──── retrying ◀────┘
+//	any of the left half ─▶ canceled, expired, suppressed
+//
+// No code, match number, client secret or result token rests anywhere: each is
+// derived from a key and the row's generation where it is sent and where it is
+// checked (see [Keys]).
+package verify
+
+import (
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// Purpose says what a verification proves.
+type Purpose string
+
+// The purposes.
+const (
+	Login Purpose = "login" // is it you? The app is asked first
+	Phone Purpose = "phone" // is this number yours? Only a code over that number proves it
+)
+
+// Status is where a verification stands. All but [Pending] are terminal.
+type Status string
+
+// The statuses.
+const (
+	Pending    Status = "pending"
+	Approved   Status = "approved"
+	Denied     Status = "denied"
+	Expired    Status = "expired"
+	Failed     Status = "failed"
+	Blocked    Status = "blocked"
+	Canceled   Status = "canceled"
+	Superseded Status = "superseded"
+)
+
+// Stage refines [Pending]; it is empty on a terminal verification.
+type Stage string
+
+// The stages.
+const (
+	Queued         Stage = "queued"          // nothing has left yet
+	ContactingApp  Stage = "contacting_app"  // the request is on its way to the app
+	Prompted       Stage = "prompted"        // a device has the prompt
+	CodeEntry      Stage = "code_entry"      // a code is out and can be typed
+	AwaitingResend Stage = "awaiting_resend" // nothing is live; a resend can help
+	Locked         Stage = "locked"          // code entry is closed for this user
+)
+
+// Reason explains a terminal status.
+type Reason string
+
+// The reasons.
+const (
+	UserDenied    Reason = "user_denied"
+	UserReported  Reason = "user_reported"
+	WrongNumber   Reason = "wrong_number"
+	MaxAttempts   Reason = "max_attempts"
+	Undeliverable Reason = "undeliverable"
+	RateLimited   Reason = "rate_limited"
+	AccountLocked Reason = "account_locked"
+	PhoneChanged  Reason = "phone_changed"
+)
+
+// Method says how a verification was approved.
+type Method string
+
+// The methods.
+const (
+	ByApp           Method = "app"
+	BySMSCode       Method = "sms_code"
+	ByVoiceCode     Method = "voice_code"
+	ByEmailCode     Method = "email_code"
+	ByTrustedDevice Method = "trusted_device"
+)
+
+// Channel is a way to a person. A request names one of the first five; a
+// delivery uses one of the last five.
+type Channel string
+
+// The channels.
+const (
+	Auto      Channel = "auto" // app, then SMS
+	Both      Channel = "both" // app and SMS at once
+	Push      Channel = "push" // as a request: the app only
+	SMS       Channel = "sms"
+	Voice     Channel = "voice"
+	WebSocket Channel = "websocket"
+	Email     Channel = "email"
+)
+
+// App reports whether the channel reaches a device rather than a number.
+func (c Channel) App() bool { return c == WebSocket || c == Push }
+
+// Match says how the number on the page reaches the phone.
+type Match string
+
+// The match modes.
+const (
+	Typed  Match = "typed"  // three digits, typed on the phone
+	Strict Match = "strict" // six digits
+	None   Match = "none"   // no number; for purposes where the phone is the only screen
+)
+
+// Context is what the person is shown about the request.
+type Context struct {
+	App       string `json:"app,omitempty" maxLength:"80"`
+	IP        string `json:"ip,omitempty" maxLength:"45"`
+	UserAgent string `json:"user_agent,omitempty" maxLength:"400"`
+	Location  string `json:"location,omitempty" maxLength:"120"`
+}
+
+// Prompt is the request that the user's devices show. A resend over push makes
+// a new generation with a new number.
+type Prompt struct {
+	Generation      int    // 0: no prompt was ever made
+	KeyID           string // the match number is derived from it
+	SignKeyID       string // the prompt is signed with it
+	Digits          int    // length of the match number; 0 for Match none
+	OpenedAt        time.Time
+	ExpiresAt       time.Time
+	ClosedAt        time.Time // zero while open
+	DisplayedAt     time.Time // first display on any device; zero before
+	PushAcceptedAt  time.Time // first push a provider took; zero before
+	FallbackStarted bool      // the ladder has left the app
+}
+
+// Open reports whether devices may still answer at now.
+func (p Prompt) Open(now time.Time) bool {
+	return p.Generation > 0 && p.ClosedAt.IsZero() && now.Before(p.ExpiresAt)
+}
+
+// Code is one generation of a code. SMS and voice to one number share it.
+type Code struct {
+	Generation int
+	KeyID      string
+	Channel    Channel // the channel it last left on: decides the [Method]
+	Length     int
+	IssuedAt   time.Time
+	ExpiresAt  time.Time
+	Tries      int // wrong guesses so far
+	MaxTries   int
+}
+
+// Live reports whether the code can still be checked at now.
+func (c Code) Live(now time.Time) bool { return now.Before(c.ExpiresAt) && c.Tries < c.MaxTries }
+
+// Guess is one wrong or right code that was typed, kept for the person's own
+// history. It never holds the digits.
+type Guess struct {
+	At      time.Time `json:"at"`
+	Channel Channel   `json:"channel"`
+	OK      bool      `json:"ok"`
+}
+
+// Verification is the aggregate. Its exported fields are the row; stores read
+// and write them, everything else goes through the methods.
+type Verification struct {
+	ID      string
+	UserID  string
+	Purpose Purpose
+
+	Status Status
+	Stage  Stage
+	Reason Reason
+	Method Method
+
+	Channel          Channel // as asked for: auto, push, sms, both or voice
+	Number           Number  // zero when no number is known
+	Locale           string
+	Context          Context
+	BindingMessage   string
+	Match            Match
+	UserVerification bool // the answer must carry the user's verification on the phone
+
+	KeyID            string // the key that the client secret and result tokens are derived from
+	SecretGeneration int    // the client secret of a lower generation is void
+	CreatedAt        time.Time
+	SessionEndsAt    time.Time
+	EndedAt          time.Time // zero while pending
+	RedeemedAt       time.Time // zero until a result token was exchanged
+	AnsweredBy       string    // id of the device whose answer decided; empty otherwise
+
+	Prompt  Prompt
+	Codes   []Code // oldest first
+	Guesses []Guess
+
+	ResendCount    int
+	BaseStep       int       // delay step carried over from an earlier session of the same user and number
+	NotBefore      time.Time // no code leaves before: the cooldown of that earlier session; zero when none
+	LastAcceptedAt time.Time // last send that was accepted; the cooldown starts here
+	CodeAcceptedAt time.Time // last code that a provider accepted: what a later session carries over
+	LastChannel    Channel   // what a resend without a channel repeats
+	NumberDead     bool      // a provider said that the number can never be reached
+
+	Deliveries []Delivery // oldest first
+	Devices    []Device   // the user's live devices: read only, as they stand in this transaction
+
+	NextAt time.Time // when something is due by itself; zero: never again
+	Seq    int64     // of the last event
+	events []Event
+}
+
+// Terminal reports whether the verification has ended.
+func (v *Verification) Terminal() bool { return v.Status != Pending }
+
+// TakeEvents returns the events emitted since the last call, in order. The
+// store writes them in the transaction of the change.
+func (v *Verification) TakeEvents() []Event {
+	es := v.events
+	v.events = nil
+	return es
+}
+
+// NewID returns a new id: the prefix (ver, dev, dlv, evt, enr), an underscore
+// and a UUIDv7 in 32 hex digits, so ids sort by time.
+func NewID(prefix string) string {
+	return prefix + "_" + strings.ReplaceAll(uuid.Must(uuid.NewV7()).String(), "-", "")
+}
