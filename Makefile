@@ -42,7 +42,8 @@ test: ## lint, unit and whole-program tests, browser tests; installs what they n
 	cd web && npm run test:browser
 	go test -race ./...
 
-lint: web/node_modules/.package-lock.json ## golangci-lint, gitleaks, biome, tsc
+lint: web/node_modules/.package-lock.json ## go.mod, golangci-lint, gitleaks, biome, tsc
+	go mod tidy -diff
 	$(LINT) run
 	$(GITLEAKS) git --no-banner --no-color --redact -v --log-level warn
 	cd web && npm run lint && npm run typecheck
