@@ -44,12 +44,19 @@ export class NodError extends Error implements Problem {
 }
 
 /** Reads a problem document; what is missing is filled in from the status. */
-export function problemFrom(status: number, body: unknown, retryAfterHeader?: string | null): Problem {
+export function problemFrom(
+  status: number,
+  body: unknown,
+  retryAfterHeader?: string | null,
+): Problem {
   const told = typeof body === "object" && body !== null ? (body as Record<string, unknown>) : {};
   const text = (name: string): string | undefined =>
     typeof told[name] === "string" ? (told[name] as string) : undefined;
   const title = text("title") ?? `The server answered ${status}`;
-  const wait = typeof told.retry_after === "number" ? told.retry_after : Number(retryAfterHeader || Number.NaN);
+  const wait =
+    typeof told.retry_after === "number"
+      ? told.retry_after
+      : Number(retryAfterHeader || Number.NaN);
   return {
     code: text("code") ?? (status >= 500 ? "internal" : "bad_answer"),
     title,
