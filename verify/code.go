@@ -310,9 +310,11 @@ func (v *Verification) codeInFlight() bool {
 	return false
 }
 
+// inFlight reports whether anything is on its way. A push that is being tried
+// again holds nothing back: another way may be what helps.
 func (v *Verification) inFlight() bool {
 	for i := range v.Deliveries {
-		if d := &v.Deliveries[i]; d.InFlight() && d.State != StateRetrying {
+		if d := &v.Deliveries[i]; d.InFlight() && (d.State != StateRetrying || !d.Channel.App()) {
 			return true
 		}
 	}

@@ -1,0 +1,180 @@
+package verify_test
+
+import (
+	"testing"
+	"time"
+
+	"nod/verify"
+)
+
+// asked starts a login that two devices show.
+func asked(t *testing.T, m verify.Match) *world {
+	t.Helper()
+	w := newWorld(t)
+	q := login(number)
+	q.Match = m
+	if err := w.begin(q, verify.Situation{Devices: []verify.Device{w.device("dev_1", true, start), w.device("dev_2", false, start)}}); err != nil {
+		t.Fatal(err)
+	}
+	w.pump()
+	return w
+}
+
+func TestAnswers(t *testing.T) {
+	for _, tc := range []struct {
+		name     string
+		match    verify.Match
+		decision verify.Decision
+		number   func(w *world) string
+		status   verify.Status
+		reason   verify.Reason
+		accepted bool
+	}{
+		{"the right number approves", verify.Typed, verify.Approve, (*world).match, verify.Approved, "", true},
+		{"six digits in the strict mode", verify.Strict, verify.Approve, (*world).match, verify.Approved, "", true},
+		{"no number where none is asked", verify.None, verify.Approve, func(*world) string { return "" }, verify.Approved, "", true},
+		{"a wrong number is the end", verify.Typed, verify.Approve, func(w *world) string { return w.match() + "1" }, verify.Denied, verify.WrongNumber, false},
+		{"no number is a wrong number", verify.Typed, verify.Approve, func(*world) string { return "" }, verify.Denied, verify.WrongNumber, false},
+		{"deny needs no number", verify.Typed, verify.Deny, func(*world) string { return "" }, verify.Denied, verify.UserDenied, true},
+		{"report says why", verify.Typed, verify.Report, func(*world) string { return "" }, verify.Denied, verify.UserReported, true},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			w := asked(t, tc.match)
+			verdict, err := w.reply("dev_1", tc.decision, tc.number(w))
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.is(tc.status, "")
+			if w.v.Reason != tc.reason || verdict.Accepted != tc.accepted {
+				t.Errorf("reason %q, verdict %+v", w.v.Reason, verdict)
+			}
+			again, err := w.reply("dev_1", tc.decision, tc.number(w))
+			if err != nil || again != verdict {
+				t.Errorf("the same answer again: %+v, %v", again, err)
+			}
+			late, err := w.reply("dev_2", verify.Approve, "")
+			if err != nil || late.Accepted {
+				t.Errorf("the second device: %+v, %v", late, err)
+			}
+			terminal := 0
+			for _, e := range w.events {
+				switch e.Name {
+				case verify.EventApproved, verify.EventDenied, verify.EventExpired, verify.EventFailed, verify.EventCanceled:
+					terminal++
+				}
+			}
+			if terminal != 1 {
+				t.Errorf("%d terminal events in %v", terminal, w.names())
+			}
+		})
+	}
+}
+
+func TestAnAnswerIsBoundToWhatWasShown(t *testing.T) {
+	w := asked(t, verify.Typed)
+	frame := w.auth.Prompt(w.v, w.delivery(verify.WebSocket, "dev_1"))
+	if frame != w.auth.Prompt(w.v, w.delivery(verify.WebSocket, "dev_1")) {
+		t.Fatal("the same prompt was signed in two ways")
+	}
+	_, err := w.v.Reply(verify.Reply{VerificationID: w.v.ID, DeviceID: "dev_1", Decision: verify.Approve, Number: w.match(), PromptSHA256: "something else"}, w.auth, &w.policy, w.now)
+	refused(t, err, verify.CodeConflict)
+	_, err = w.v.Reply(verify.Reply{VerificationID: w.v.ID, DeviceID: "dev_9", Decision: verify.Approve, Number: w.match()}, w.auth, &w.policy, w.now)
+	refused(t, err, verify.CodeNotFound)
+	w.is(verify.Pending, verify.ContactingApp)
+}
+
+func TestAResentPromptHasANewNumber(t *testing.T) {
+	w := asked(t, verify.Typed)
+	frame, old := w.auth.Prompt(w.v, w.delivery(verify.WebSocket, "dev_1")), w.match()
+	w.until(90 * time.Second) // the SMS of second 30 started the cooldown anew
+	if err := w.resend(verify.Push); err != nil {
+		t.Fatal(err)
+	}
+	if w.v.Prompt.Generation != 2 || w.match() == old {
+		t.Errorf("generation %d, number %s after %s", w.v.Prompt.Generation, w.match(), old)
+	}
+	if frame.Signed == w.auth.Prompt(w.v, w.delivery(verify.WebSocket, "dev_1")).Signed {
+		t.Error("the prompt is the same")
+	}
+	if !w.v.Prompt.ExpiresAt.Equal(w.now.Add(2 * time.Minute)) {
+		t.Errorf("expires %s", w.v.Prompt.ExpiresAt)
+	}
+}
+
+func TestAnAnswerAfterThePromptsEnd(t *testing.T) {
+	w := asked(t, verify.Typed)
+	w.until(120 * time.Second)
+	verdict, err := w.reply("dev_1", verify.Approve, w.match())
+	if err != nil || verdict.Accepted || verdict.Reason != "expired" {
+		t.Errorf("%+v, %v", verdict, err)
+	}
+	w.is(verify.Pending, verify.CodeEntry)
+}
+
+func TestUserVerificationIsAsked(t *testing.T) {
+	w := asked(t, verify.None)
+	w.v.UserVerification = true
+	verdict, err := w.reply("dev_1", verify.Approve, "")
+	if err != nil || verdict.Accepted || verdict.Reason != "user_verification_required" {
+		t.Errorf("%+v, %v", verdict, err)
+	}
+	w.is(verify.Pending, verify.ContactingApp)
+}
+
+func TestTheFirstAnswerWins(t *testing.T) {
+	w := newWorld(t)
+	q := login(number)
+	q.Channel = verify.Both
+	if err := w.begin(q, verify.Situation{Devices: []verify.Device{w.device("dev_1", true, start)}}); err != nil {
+		t.Fatal(err)
+	}
+	w.pump()
+	w.is(verify.Pending, verify.CodeEntry)
+	if !w.check(w.code()) {
+		t.Fatal("the code is wrong")
+	}
+	verdict, err := w.reply("dev_1", verify.Approve, w.match())
+	if err != nil || verdict.Accepted || verdict.Reason != "approved" {
+		t.Errorf("%+v, %v", verdict, err)
+	}
+	if w.v.Method != verify.BySMSCode {
+		t.Errorf("method %s", w.v.Method)
+	}
+	w.until(time.Minute)
+	if w.count(verify.Push) != 0 {
+		t.Error("a push left after the end")
+	}
+}
+
+func TestANewLoginSupersedes(t *testing.T) {
+	w := asked(t, verify.Typed)
+	old := w.v
+	if err := w.begin(login(number), verify.Situation{Open: old, Devices: old.Devices}); err != nil {
+		t.Fatal(err)
+	}
+	if old.Status != verify.Superseded || old.Prompt.ClosedAt.IsZero() {
+		t.Errorf("the old one is %s", old.Status)
+	}
+	if w.auth.Keys().ClientSecret(w.v) == w.auth.Keys().ClientSecret(old) {
+		t.Error("one secret for two")
+	}
+}
+
+func TestRedeemOnce(t *testing.T) {
+	w := asked(t, verify.None)
+	refused(t, w.v.Redeem(w.now), verify.CodeConflict)
+	if _, err := w.reply("dev_1", verify.Approve, ""); err != nil {
+		t.Fatal(err)
+	}
+	tok := w.auth.Keys().ResultToken(w.v, w.now)
+	if !w.auth.Keys().CheckResultToken(w.v, tok, w.now.Add(59*time.Second)) {
+		t.Error("a fresh token was refused")
+	}
+	if w.auth.Keys().CheckResultToken(w.v, tok, w.now.Add(time.Minute)) {
+		t.Error("an old token was taken")
+	}
+	if err := w.v.Redeem(w.now); err != nil {
+		t.Fatal(err)
+	}
+	refused(t, w.v.Redeem(w.now), verify.CodeAlreadyDecided)
+}

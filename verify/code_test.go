@@ -1,0 +1,284 @@
+package verify_test
+
+import (
+	"testing"
+	"time"
+
+	"nod/verify"
+)
+
+// sms starts a verification of a number whose code has just left.
+func sms(t *testing.T) *world {
+	t.Helper()
+	w := newWorld(t)
+	if err := w.begin(verify.Request{Purpose: verify.Phone, Number: verify.StoredNumber(number)}, verify.Situation{}); err != nil {
+		t.Fatal(err)
+	}
+	w.pump()
+	w.is(verify.Pending, verify.CodeEntry)
+	return w
+}
+
+func (w *world) check(code string) bool {
+	w.t.Helper()
+	ok, err := w.v.Check(w.auth.Keys(), code, &w.policy, w.now)
+	if err != nil {
+		w.t.Fatalf("check: %v", err)
+	}
+	w.take()
+	return ok
+}
+
+func (w *world) resend(c verify.Channel) error {
+	err := w.v.Resend(c, &w.policy, w.now)
+	w.take()
+	if err == nil {
+		w.pump()
+	}
+	return err
+}
+
+func TestResendDelays(t *testing.T) {
+	w := sms(t)
+	at := time.Duration(0)
+	for i, delay := range []time.Duration{60, 120, 300} {
+		delay *= time.Second
+		if got := w.v.ResendDelay(&w.policy); got != delay {
+			t.Fatalf("delay before resend %d is %s, want %s", i+1, got, delay)
+		}
+		w.until(at + delay - time.Millisecond)
+		if r := refused(t, w.resend(""), verify.CodeCooldown); verify.Rest(r.RetryAfter) != 1 {
+			t.Errorf("retry after %s, want 1 ms", r.RetryAfter)
+		}
+		at += delay
+		w.until(at)
+		if err := w.resend(""); err != nil {
+			t.Fatalf("resend %d at its time: %v", i+1, err)
+		}
+		if w.v.ResendCount != i+1 || w.count(verify.SMS) != i+2 {
+			t.Fatalf("count %d, %d SMS after resend %d", w.v.ResendCount, w.count(verify.SMS), i+1)
+		}
+	}
+	w.until(at + 300*time.Second)
+	refused(t, w.resend(""), verify.CodeMaxResends)
+	w.told(verify.EventCodeIssued, verify.EventResendRequested, verify.EventResendRequested, verify.EventResendRequested)
+}
+
+func TestAResendRepeatsTheCodeForHalfItsLife(t *testing.T) {
+	w := sms(t)
+	first := w.code()
+	w.until(60 * time.Second)
+	if err := w.resend(""); err != nil {
+		t.Fatal(err)
+	}
+	if w.code() != first {
+		t.Error("a young code was not repeated")
+	}
+	w.until(301 * time.Second)
+	if err := w.resend(""); err != nil {
+		t.Fatal(err)
+	}
+	if w.code() == first || len(w.v.Codes) != 2 {
+		t.Error("an old code was repeated")
+	}
+	if !w.check(first) {
+		t.Error("the earlier code is no longer good")
+	}
+	if w.v.Method != verify.BySMSCode {
+		t.Errorf("method %s", w.v.Method)
+	}
+}
+
+func TestWrongCodes(t *testing.T) {
+	w := sms(t)
+	for left := 2; left >= 0; left-- {
+		if w.check(w.wrong()) {
+			t.Fatal("a wrong code was right")
+		}
+		if got := w.v.AttemptsLeft(w.now); got != left {
+			t.Fatalf("%d tries left, want %d", got, left)
+		}
+	}
+	w.is(verify.Pending, verify.AwaitingResend)
+	_, err := w.v.Check(w.auth.Keys(), w.code(), &w.policy, w.now)
+	refused(t, err, verify.CodeTooManyAttempts)
+	w.told(verify.EventCheckFailed, verify.EventCheckFailed, verify.EventCheckFailed, verify.EventCodeExhausted)
+
+	w.until(60 * time.Second)
+	if err := w.resend(""); err != nil {
+		t.Fatal(err)
+	}
+	if len(w.v.Codes) != 2 {
+		t.Fatal("a used-up code was repeated")
+	}
+	if !w.check(w.code()) {
+		t.Fatal("the new code is wrong")
+	}
+	w.is(verify.Approved, "")
+	_, err = w.v.Check(w.auth.Keys(), w.code(), &w.policy, w.now)
+	refused(t, err, verify.CodeAlreadyDecided)
+}
+
+func TestAWrongGuessCostsEveryLiveCode(t *testing.T) {
+	w := sms(t)
+	w.until(301 * time.Second)
+	if err := w.resend(""); err != nil {
+		t.Fatal(err)
+	}
+	w.check(w.wrong())
+	if w.v.Codes[0].Tries != 1 || w.v.Codes[1].Tries != 1 {
+		t.Errorf("tries %d and %d", w.v.Codes[0].Tries, w.v.Codes[1].Tries)
+	}
+}
+
+func TestUsedUpTriesWithoutAResendFail(t *testing.T) {
+	w := newWorld(t)
+	w.policy.Resends = 0
+	if err := w.begin(verify.Request{Purpose: verify.Phone, Number: verify.StoredNumber(number)}, verify.Situation{}); err != nil {
+		t.Fatal(err)
+	}
+	w.pump()
+	for range 3 {
+		w.check(w.wrong())
+	}
+	w.is(verify.Failed, "")
+	if w.v.Reason != verify.MaxAttempts {
+		t.Errorf("reason %s", w.v.Reason)
+	}
+}
+
+func TestAnUnknownSMSIsNeverRepeatedByItself(t *testing.T) {
+	w := newWorld(t)
+	w.answer = func(verify.Delivery) verify.Outcome {
+		return verify.Outcome{State: verify.StateUnknown, Class: verify.ClassUnknown}
+	}
+	if err := w.begin(verify.Request{Purpose: verify.Phone, Number: verify.StoredNumber(number)}, verify.Situation{}); err != nil {
+		t.Fatal(err)
+	}
+	w.until(5 * time.Minute)
+	if w.count(verify.SMS) != 1 {
+		t.Fatalf("%d SMS left", w.count(verify.SMS))
+	}
+	w.is(verify.Pending, verify.CodeEntry) // it may have arrived
+	w.answer = nil
+	if err := w.resend(""); err != nil {
+		t.Fatalf("a resend at once: %v", err)
+	}
+	if w.v.ResendCount != 0 {
+		t.Error("it cost a count")
+	}
+	refused(t, w.resend(""), verify.CodeCooldown)
+}
+
+func TestAnOutageCostsNothingARefusalCounts(t *testing.T) {
+	w := sms(t)
+	w.until(60 * time.Second)
+	w.answer = func(verify.Delivery) verify.Outcome {
+		return verify.Outcome{State: verify.StateRetrying, Class: verify.ClassTransient, Jitter: 0.5}
+	}
+	if err := w.resend(""); err != nil {
+		t.Fatal(err)
+	}
+	refused(t, w.v.Resend("", &w.policy, w.now), verify.CodeInProgress)
+	w.until(70 * time.Second)
+	if w.v.ResendCount != 0 {
+		t.Errorf("an outage cost the count: %d", w.v.ResendCount)
+	}
+	w.answer = func(verify.Delivery) verify.Outcome {
+		return verify.Outcome{State: verify.StateFailed, Class: verify.ClassPolicy, Detail: "30007"}
+	}
+	if err := w.resend(""); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.resend(""); err != nil {
+		t.Fatal(err)
+	}
+	if w.v.ResendCount != 1 {
+		t.Errorf("count %d: the repeat of the outage is free, the one after the refusal counts", w.v.ResendCount)
+	}
+}
+
+func TestTheNextSessionKeepsTheStep(t *testing.T) {
+	w := sms(t)
+	w.until(60 * time.Second)
+	if err := w.resend(""); err != nil {
+		t.Fatal(err)
+	}
+	earlier := w.v
+	again := verify.Request{Purpose: verify.Phone, Number: verify.StoredNumber(number)}
+	r := refused(t, w.begin(again, verify.Situation{Earlier: earlier}), verify.CodeCooldown)
+	if r.RetryAfter != 120*time.Second || r.VerificationID != w.v.ID {
+		t.Errorf("refusal %+v", r)
+	}
+	w.is(verify.Blocked, "")
+	w.now = start.Add(180 * time.Second)
+	if err := w.begin(again, verify.Situation{Earlier: earlier}); err != nil {
+		t.Fatal(err)
+	}
+	if w.v.ResendCount != 0 || w.v.ResendDelay(&w.policy) != 120*time.Second {
+		t.Errorf("count %d, delay %s", w.v.ResendCount, w.v.ResendDelay(&w.policy))
+	}
+}
+
+func TestADeadNumberOffersNoResendToIt(t *testing.T) {
+	w := newWorld(t)
+	w.answer = func(verify.Delivery) verify.Outcome {
+		return verify.Outcome{State: verify.StateFailed, Class: verify.ClassPermanentTarget, Detail: "21211"}
+	}
+	if err := w.begin(login(number), verify.Situation{}); err != nil {
+		t.Fatal(err)
+	}
+	w.until(11 * time.Minute)
+	w.is(verify.Failed, "")
+	if w.v.Reason != verify.Undeliverable {
+		t.Errorf("reason %s", w.v.Reason)
+	}
+}
+
+func TestActions(t *testing.T) {
+	w := newWorld(t)
+	if err := w.begin(login(number), verify.Situation{Devices: []verify.Device{w.device("dev_1", true, start)}}); err != nil {
+		t.Fatal(err)
+	}
+	w.pump()
+	at := func(what string, got *int, want int) {
+		t.Helper()
+		switch {
+		case got == nil && want >= 0:
+			t.Errorf("%s is not possible, want in %d s", what, want)
+		case got != nil && *got != want:
+			t.Errorf("%s in %d s, want %d", what, *got, want)
+		}
+	}
+	a := w.v.Actions(&w.policy, w.now)
+	at("sms", a.SMSIn, 0)
+	at("push", a.PushIn, 60)
+	at("check", a.CheckIn, -1)
+	if err := w.v.Display(w.delivery(verify.WebSocket, "dev_1").ID, "dev_1", &w.policy, w.now); err != nil {
+		t.Fatal(err)
+	}
+	at("sms while the request is shown", w.v.Actions(&w.policy, w.now).SMSIn, 10)
+	w.now = w.now.Add(12 * time.Second)
+	if err := w.v.Next(&w.policy, w.now); err != nil {
+		t.Fatal(err)
+	}
+	w.pump()
+	w.is(verify.Pending, verify.CodeEntry)
+	a = w.v.Actions(&w.policy, w.now)
+	at("check", a.CheckIn, 0)
+	at("sms after it left", a.SMSIn, 60)
+	refused(t, w.v.Next(&w.policy, w.now), verify.CodeConflict)
+	if w.v.ResendCount != 0 {
+		t.Error("the next channel cost a resend")
+	}
+}
+
+func TestTheSessionEnds(t *testing.T) {
+	w := sms(t)
+	w.until(time.Hour - time.Millisecond)
+	w.is(verify.Pending, verify.AwaitingResend)
+	w.until(time.Hour)
+	w.is(verify.Expired, "")
+	refused(t, w.resend(""), verify.CodeExpired)
+	refused(t, w.v.Cancel(w.now), verify.CodeExpired)
+}
