@@ -1,0 +1,214 @@
+package verify_test
+
+import (
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"nod/verify"
+)
+
+// model is what a person with a pencil would keep of a verification.
+type model struct {
+	codes   []modelCode
+	resends int
+	ended   bool
+}
+
+type modelCode struct {
+	code    string
+	expires time.Time
+	tries   int
+}
+
+func (m *model) live(now time.Time) (out []*modelCode) {
+	for i := range m.codes {
+		if c := &m.codes[i]; now.Before(c.expires) && c.tries < 3 {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// TestModel drives random acts against the aggregate and holds it against the
+// model and against what must always be true.
+func TestModel(t *testing.T) {
+	rapid.Check(t, func(r *rapid.T) {
+		w := newWorld(t)
+		channel := rapid.SampledFrom([]verify.Channel{verify.Auto, verify.Push, verify.SMS, verify.Both}).Draw(r, "channel")
+		q, s := login(number), verify.Situation{Devices: []verify.Device{
+			w.device("dev_1", rapid.Bool().Draw(r, "push"), start.Add(-time.Duration(rapid.IntRange(0, 90).Draw(r, "seen"))*time.Second)),
+		}}
+		q.Channel = channel
+		w.answer = func(verify.Delivery) verify.Outcome {
+			return rapid.SampledFrom([]verify.Outcome{
+				{State: verify.StateAccepted}, {State: verify.StateAccepted}, {State: verify.StateAccepted},
+				{State: verify.StateUndelivered}, {State: verify.StateUnknown, Class: verify.ClassUnknown},
+				{State: verify.StateRetrying, Class: verify.ClassTransient, Jitter: 0.5},
+				{State: verify.StateFailed, Class: verify.ClassPermanentTarget},
+			}).Draw(r, "outcome")
+		}
+		if err := w.begin(q, s); err != nil {
+			r.Fatal(err)
+		}
+		m := &model{}
+		for range rapid.IntRange(1, 40).Draw(r, "acts") {
+			m.watch(w)
+			act(r, w, m)
+			w.take()
+			w.pump()
+			m.watch(w)
+			always(r, w, m, channel)
+		}
+	})
+}
+
+// watch notes new codes and what Advance ended.
+func (m *model) watch(w *world) {
+	for _, c := range w.v.Codes[len(m.codes):] {
+		m.codes = append(m.codes, modelCode{w.auth.Keys().Code(w.v, c), c.ExpiresAt, 0})
+	}
+	m.ended = m.ended || w.v.Terminal()
+}
+
+func act(r *rapid.T, w *world, m *model) {
+	acts := []string{"wait", "wait", "wait", "guess", "guess", "guess", "guess", "resend", "resend", "next", "display", "away"}
+	if rapid.IntRange(0, 7).Draw(r, "end it") == 0 {
+		acts = []string{"code", "approve", "wrong number", "deny", "cancel"}
+	}
+	switch rapid.SampledFrom(acts).Draw(r, "act") {
+	case "wait":
+		w.now = w.now.Add(time.Duration(rapid.IntRange(1, 240_000).Draw(r, "ms")) * time.Millisecond)
+	case "guess":
+		guess(r, w, m, rapid.StringMatching(`[0-9]{6}`).Draw(r, "guess"))
+	case "code":
+		if live := m.live(w.now); len(live) > 0 {
+			guess(r, w, m, live[0].code)
+		}
+	case "resend":
+		before := w.v.ResendCount
+		err := w.v.Resend(rapid.SampledFrom([]verify.Channel{"", verify.SMS, verify.Push}).Draw(r, "over"), &w.policy, w.now)
+		if err == nil && m.ended {
+			r.Fatal("a resend after the end")
+		}
+		if err != nil && w.v.ResendCount != before {
+			r.Fatal("a refused resend was counted")
+		}
+	case "next":
+		if err := w.v.Next(&w.policy, w.now); err == nil && (m.ended || w.v.Channel == verify.Push) {
+			r.Fatal("a next channel where there is none")
+		}
+	case "display":
+		if d := w.delivery(verify.WebSocket, "dev_1"); d != nil {
+			_ = w.v.Display(d.ID, "dev_1", &w.policy, w.now)
+		}
+	case "away":
+		w.v.Away("dev_1", &w.policy, w.now)
+	case "approve":
+		answer(r, w, m, verify.Approve, w.match())
+	case "wrong number":
+		answer(r, w, m, verify.Approve, w.match()+"0")
+	case "deny":
+		answer(r, w, m, verify.Deny, "")
+	case "cancel":
+		if err := w.v.Cancel(w.now); (err == nil) == m.ended {
+			r.Fatalf("cancel: %v when ended is %t", err, m.ended)
+		}
+	}
+}
+
+// guess must be right exactly when the model says so, and cost what it says.
+func guess(r *rapid.T, w *world, m *model, code string) {
+	live := m.live(w.now)
+	ok, err := w.v.Check(w.auth.Keys(), code, &w.policy, w.now)
+	if m.ended || len(live) == 0 {
+		if err == nil {
+			r.Fatal("a code was checked where none can be")
+		}
+		return
+	}
+	if err != nil {
+		r.Fatalf("a live code was not checked: %v", err)
+	}
+	want := false
+	for _, c := range live {
+		want = want || c.code == code
+		c.tries++
+	}
+	if ok != want {
+		r.Fatalf("right: %t, want %t", ok, want)
+	}
+	if want && (w.v.Status != verify.Approved || w.v.Method != verify.BySMSCode) {
+		r.Fatalf("a right code led to %s by %s", w.v.Status, w.v.Method)
+	}
+}
+
+func answer(r *rapid.T, w *world, m *model, d verify.Decision, number string) {
+	if w.delivery(verify.WebSocket, "dev_1") == nil {
+		return
+	}
+	open := w.v.Prompt.Open(w.now) && !m.ended
+	before := w.v.Status
+	verdict, err := w.reply("dev_1", d, number)
+	if err != nil {
+		r.Fatal(err)
+	}
+	if !open && w.v.Status != before {
+		r.Fatalf("an answer to a closed prompt moved %s to %s", before, w.v.Status)
+	}
+	if open && !w.v.Terminal() {
+		r.Fatal("an answer to an open prompt decided nothing")
+	}
+	if open && d == verify.Approve && verdict.Accepted != (number == w.match()) {
+		r.Fatalf("verdict %+v", verdict)
+	}
+}
+
+var terminalEvents = map[string]verify.Status{
+	verify.EventApproved: verify.Approved, verify.EventDenied: verify.Denied, verify.EventFailed: verify.Failed,
+	verify.EventExpired: verify.Expired, verify.EventCanceled: verify.Canceled, verify.EventSuperseded: verify.Superseded,
+}
+
+// always holds after every act.
+func always(r *rapid.T, w *world, m *model, channel verify.Channel) {
+	terminal := verify.Pending
+	for i, e := range w.events {
+		if e.Seq != int64(i+1) {
+			r.Fatalf("event %d has seq %d", i+1, e.Seq)
+		}
+		if s, ok := terminalEvents[e.Name]; ok {
+			if terminal != verify.Pending {
+				r.Fatalf("two terminal events: %v", w.names())
+			}
+			terminal = s
+		}
+	}
+	if terminal != w.v.Status {
+		r.Fatalf("status %s, terminal event of %s", w.v.Status, terminal)
+	}
+	if w.v.Terminal() != w.v.NextAt.IsZero() {
+		r.Fatalf("%s is next due at %s", w.v.Status, w.v.NextAt)
+	}
+	if w.v.ResendCount < 0 || w.v.ResendCount > w.policy.Resends {
+		r.Fatalf("%d resends", w.v.ResendCount)
+	}
+	if channel == verify.Push && w.count(verify.SMS) > 0 || channel == verify.SMS && w.count(verify.WebSocket) > 0 {
+		r.Fatalf("%s sent over another channel", channel)
+	}
+	for _, d := range w.v.Deliveries {
+		if w.v.Terminal() && d.InFlight() {
+			r.Fatalf("%s is %s after the end", d.Channel, d.State)
+		}
+	}
+	for i, c := range w.v.Codes {
+		if c.Tries > c.MaxTries {
+			r.Fatalf("code %d took %d tries", i, c.Tries)
+		}
+	}
+	seq := w.v.Seq
+	w.v.Advance(&w.policy, w.now)
+	if w.v.Seq != seq {
+		r.Fatal("advancing where nothing is due did something")
+	}
+}
