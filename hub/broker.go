@@ -1,22 +1,68 @@
 package hub
 
-import "context"
+import (
+	"context"
+	"encoding/json"
+)
 
-// Broker carries messages between the hubs of several nodes.
+// Message is what travels from [Hub.Publish] to [Client].Deliver, over a broker
+// maybe: a hint that something changed, never the only place where it stands.
+type Message struct {
+	Topic string
+	Kind  string // the application's word; "close" is the hub's own
+	Seq   int64
+	Data  []byte
+}
+
+// Broker carries messages between the hubs of several nodes. It may lose
+// messages when its service fails; it must not repeat or reorder those of one
+// topic that one node publishes. No call waits longer than 100 ms for the
+// service. Package brokertest holds what every broker is tried with.
 type Broker interface {
-	// Join tells that connection conn of this node stands on topic. With
-	// exclusive, the broker has every other connection of topic closed, on every
-	// node, by delivering [Replaced] there.
+	// Join tells that the connection conn of this node stands on topic now. If
+	// exclusive, the broker has the older ones on other nodes closed: it delivers
+	// [Replaced] there. After an error it keeps trying by itself.
 	Join(ctx context.Context, topic, conn string, exclusive bool) error
-	// Leave takes Join back.
+	// Leave takes Join back; it does nothing to a newer connection's entry.
 	Leave(topic, conn string)
-	// Publish has m delivered on every node that has a connection on its topic.
+	// Publish has m delivered on the nodes with a connection on its topic, this
+	// one included, and tells how many heard it, as far as that is known.
 	Publish(ctx context.Context, m Message) (receivers int, err error)
-	// Run receives until ctx ends; deliver does not block and tells how many
-	// heard the message on this node.
+	// Run receives until ctx ends. deliver does not block and returns how many
+	// connections of this node heard the message.
 	Run(ctx context.Context, deliver func(Message) int) error
 }
 
+// local is the broker of a node on its own: publishing is delivering.
+type local struct{ hub *Hub }
+
+func (l local) Join(context.Context, string, string, bool) error { return nil }
+
+func (l local) Leave(string, string) {}
+
+func (l local) Publish(_ context.Context, m Message) (int, error) { return l.hub.deliver(m), nil }
+
+func (l local) Run(ctx context.Context, _ func(Message) int) error {
+	<-ctx.Done()
+	return nil
+}
+
+const kindClose = "close"
+
+// closing is the data of a close message.
+type closing struct {
+	Code   int    `json:"code"`
+	Bye    string `json:"bye"`
+	Except string `json:"except,omitempty"` // a connection that stays
+}
+
+func closeMessage(topic string, c closing) Message {
+	data, _ := json.Marshal(c) // two strings and a number always encode
+	return Message{Topic: topic, Kind: kindClose, Data: data}
+}
+
 // Replaced is the message that closes every connection of an exclusive topic but
-// conn, the newest.
-func Replaced(topic, conn string) Message { return Message{Topic: topic, Kind: "close"} }
+// conn, the newest. It is for brokers.
+func Replaced(topic, conn string) Message {
+	return closeMessage(topic, closing{CloseReplaced, ByeReplaced, conn})
+}

@@ -1,31 +1,65 @@
-// Package hub is the real-time half of nod: it keeps the WebSocket connections
-// of phones, waiting pages and consoles, and carries messages to them.
+// Package hub is the real-time half of nod: it holds the WebSocket connections
+// of phones, waiting pages and consoles and carries messages to them.
+//
+// # Promise
+//
+// A message reaches everybody on its topic, in the order of publishing, once. A
+// peer that does not read, does not authenticate or talks rubbish costs a
+// bounded amount of memory and time, and never delays another. An idle connection
+// costs one goroutine and less than 11 KB. The hub knows neither verifications
+// nor credentials: [Authenticate] says who somebody is, [Client] what is said.
+//
+// It promises no delivery: a message is a hint that something was stored.
+// Whoever connects, or was cut off, is told the present state by Client.Open,
+// and no message falls between that state and the first delivery.
+//
+// # Why it is built so
+//
+// Reading needs a goroutine for each connection; nothing else does. One [wheel]
+// rings for pings, deadlines and ticks; writing is done on demand by [writers],
+// as many as have something to do; a tick is no message but a mark on the
+// session, turned into bytes when it is written, so it cannot queue. PROTOCOL.md
+// tells what is spoken on the wire.
+//
+// # A session's life
+//
+//	        ServeHTTP            auth judged                 Open returned
+//	request ─────────▶ greeting ─────────────▶ opening ────────────────▶ open
+//	   │                  │                      │                         │
+//	   │ 403 400 503      │ 4401 4408 4400 …     │ replaced, draining,     │
+//	   ▼                  ▼                      ▼ refused …               ▼
+//	refused            ending: queued frames, bye, close frame, peer's close frame (≤ 5 s)
+//	                      │
+//	                      ▼        socket lost, or peer closed: from any state at once
+//	                    ended: left its topic, Client.Closed called
 package hub
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"iter"
 	"log/slog"
 	"net/http"
+	"sync"
 	"time"
 )
 
-// Config is what a [Hub] needs; everything but Authenticate may be left out.
+// Config is what a [Hub] needs. Everything but Authenticate may be left out.
 type Config struct {
 	// Authenticate judges the first frame of every connection. Required.
 	Authenticate Authenticate
 
 	// Origins are the browser origins that may connect, each a scheme, a host
-	// and, where it is not the scheme's own, a port: "https://example.com".
-	// Compared whole, never by pattern. A request without an Origin header comes
-	// from a native app and is let in; credentials travel in a frame, not in a
-	// cookie, so nothing is lost by that.
+	// and, where it is not the scheme's own, a port: "https://example.com". A
+	// request without an Origin header comes from a native app and is let in;
+	// credentials travel in a frame, not in a cookie, so nothing is lost by that.
 	Origins []string
 
 	// Broker connects the hubs of several nodes; nil is a node on its own.
 	Broker Broker
 
-	// Now is server time, the one that ticks and welcomes tell; nil is time.Now.
+	// Now is server time, the one that welcomes and ticks tell; nil is time.Now.
 	Now func() time.Time
 
 	// ClientIP tells the address of the person behind a request; nil takes the
@@ -33,60 +67,223 @@ type Config struct {
 	ClientIP func(*http.Request) string
 
 	// Refuse answers a request that is not let in, before the upgrade; nil writes
-	// a plain problem document (RFC 9457). retryAfter is 0 where waiting is
-	// of no use.
+	// a plain problem document (RFC 9457). retryAfter is 0 where waiting does
+	// not help.
 	Refuse func(w http.ResponseWriter, r *http.Request, status int, code, detail string, retryAfter time.Duration)
 
 	// Log takes what an operator has to look at; nil is slog.Default.
 	Log *slog.Logger
 
-	AuthTimeout  time.Duration // to send auth; 0 is 5 s
+	AuthTimeout  time.Duration // for a client to send auth; 0 is 5 s
 	PingInterval time.Duration // between pings; 0 is 25 s
 	DrainTimeout time.Duration // for goodbyes at the end of Run; 0 is 10 s
-	MaxSessions  int           // open connections; 0 is 100,000
+	MaxSessions  int           // connections at once; 0 is 100,000
 	MaxPending   int           // of them not yet authenticated; 0 is 2,048
 }
 
-// Hub holds the connections of one node. Make it with [New]; all methods may be
-// called from any goroutine.
-type Hub struct{ config Config }
+func (c Config) withDefaults() Config {
+	def(&c.AuthTimeout, 5*time.Second)
+	def(&c.PingInterval, 25*time.Second)
+	def(&c.DrainTimeout, 10*time.Second)
+	def(&c.MaxSessions, 100_000)
+	def(&c.MaxPending, 2_048)
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.ClientIP == nil {
+		c.ClientIP = remoteIP
+	}
+	if c.Refuse == nil {
+		c.Refuse = refuse
+	}
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
+	return c
+}
 
-// New makes a hub; the error names an origin that is none.
-func New(c Config) (*Hub, error) { return &Hub{config: c}, nil }
+func def[T int | time.Duration](v *T, d T) {
+	if *v == 0 {
+		*v = d
+	}
+}
 
-// ServeHTTP upgrades a request to a WebSocket connection of the protocol nod.v1.
-func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {}
+// Hub holds the connections of one node. Make it with [New] and drive it with
+// Run; all methods may be called from any goroutine.
+type Hub struct {
+	config  Config
+	origins map[origin]bool
+	broker  Broker
+	topics  *topics
+	wheel   *wheel
+	writers *writers
+	figures figures
+
+	// alive is the context of everything clients do; it ends with Run.
+	alive context.Context
+	kill  context.CancelFunc
+
+	mu       sync.Mutex
+	sessions map[*Session]struct{}
+	places   int            // taken, of MaxSessions
+	pending  int            // of them not yet authenticated
+	roles    map[string]int // of the others
+	draining bool
+	open     sync.WaitGroup // one for each place
+}
+
+// New makes a hub. Its error names an origin that is none.
+func New(c Config) (*Hub, error) {
+	h := &Hub{
+		config:   c.withDefaults(),
+		origins:  make(map[origin]bool),
+		topics:   newTopics(),
+		wheel:    newWheel(),
+		writers:  newWriters(),
+		sessions: make(map[*Session]struct{}),
+		roles:    make(map[string]int),
+	}
+	for _, s := range c.Origins {
+		o, err := parseOrigin(s)
+		if err != nil {
+			return nil, fmt.Errorf("allowed origin %q: %w", s, err)
+		}
+		h.origins[o] = true
+	}
+	if h.broker = c.Broker; h.broker == nil {
+		h.broker = local{h}
+	}
+	h.alive, h.kill = context.WithCancel(context.Background())
+	return h, nil
+}
 
 // Publish sends m to everybody on its topic, on every node, and tells how many
-// heard it as far as the broker knows.
-func (h *Hub) Publish(ctx context.Context, m Message) (receivers int, err error) { return 0, nil }
+// heard it, as far as the broker knows.
+func (h *Hub) Publish(ctx context.Context, m Message) (receivers int, err error) {
+	return h.broker.Publish(ctx, m)
+}
 
-// Listen hears the messages of a topic without a socket.
-func (h *Hub) Listen(topic string, deliver func(Message)) (stop func()) { return func() {} }
+// Disconnect closes every connection on topic, on every node, with the reason
+// and the close code given.
+func (h *Hub) Disconnect(ctx context.Context, topic, bye string, code int) error {
+	_, err := h.broker.Publish(ctx, closeMessage(topic, closing{Code: code, Bye: bye}))
+	return err
+}
 
-// Disconnect closes every connection of a topic, on every node.
-func (h *Hub) Disconnect(ctx context.Context, topic, bye string, code int) error { return nil }
+// Listen hears the messages of a topic without a socket, in publish order, one
+// call at a time. deliver must not block and must not call the hub. After stop
+// has returned it is not called any more.
+func (h *Hub) Listen(topic string, deliver func(Message)) (stop func()) {
+	l, id := &listener{deliver}, newConnectionID()
+	h.topics.listen(topic, l)
+	if err := h.broker.Join(h.alive, topic, id, false); err != nil {
+		h.config.Log.Warn("broker did not take a listener", "topic", topic, "error", err)
+	}
+	return sync.OnceFunc(func() {
+		h.topics.unlisten(topic, l)
+		h.broker.Leave(topic, id)
+	})
+}
 
-// Run drives the hub until ctx ends, then drains it.
-func (h *Hub) Run(ctx context.Context) error { <-ctx.Done(); return nil }
+// deliver is where messages of the broker arrive.
+func (h *Hub) deliver(m Message) int {
+	if m.Kind != kindClose {
+		return h.topics.deliver(m)
+	}
+	var c closing
+	if err := json.Unmarshal(m.Data, &c); err != nil {
+		h.config.Log.Error("close message cannot be read", "topic", m.Topic, "error", err)
+		return 0
+	}
+	return h.topics.closeAll(m.Topic, c.Except, &violation{code: c.Code, reason: c.Bye, bye: c.Bye})
+}
 
-// Stats are figures of this node.
-func (h *Hub) Stats() Stats { return Stats{} }
+// Sessions visits the authenticated sessions of this node, in no order.
+func (h *Hub) Sessions() iter.Seq[*Session] {
+	return func(yield func(*Session) bool) {
+		for _, s := range h.present() {
+			if s.admitted.Load() && !yield(s) {
+				return
+			}
+		}
+	}
+}
 
-// Sessions visits the authenticated sessions of this node.
-func (h *Hub) Sessions() iter.Seq[*Session] { return func(func(*Session) bool) {} }
+func (h *Hub) present() []*Session {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	all := make([]*Session, 0, len(h.sessions))
+	for s := range h.sessions {
+		all = append(all, s)
+	}
+	return all
+}
 
-// Stats are the figures of one node at one moment; counters run since the start.
-type Stats struct {
-	Sessions map[string]int // authenticated connections by role
-	Pending  int            // connections not yet authenticated
-	Queued   int            // frames that wait for their sockets
-	Writers  int            // goroutines that write or wait for something to write
+// clock is server time in milliseconds.
+func (h *Hub) clock() int64 { return h.config.Now().UnixMilli() }
 
-	Received     uint64         // frames from clients
-	Sent         uint64         // frames to clients, ticks included
-	Ticks        uint64         // ticks sent
-	TicksDropped uint64         // ticks that a newer one overtook
-	Refused      uint64         // requests not let in
-	Closed       map[int]uint64 // connections this node closed, by close code
+func (h *Hub) serverTime() string { return h.config.Now().UTC().Format(timeFormat) }
+
+// reserve takes a place for a connection that is about to be upgraded, or tells
+// people why there is none.
+func (h *Hub) reserve() (refusal string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	switch {
+	case h.draining:
+		return "This server is going down. Connect again, another one answers."
+	case h.places >= h.config.MaxSessions:
+		return "This server holds as many connections as it can. Try again later."
+	case h.pending >= h.config.MaxPending:
+		return "Too many connections are about to authenticate. Try again in a moment."
+	}
+	h.places++
+	h.pending++
+	h.open.Add(1)
+	return ""
+}
+
+// release gives back the place of a connection that was not upgraded.
+func (h *Hub) release() {
+	h.mu.Lock()
+	h.places--
+	h.pending--
+	h.mu.Unlock()
+	h.open.Done()
+}
+
+// enter starts the session's clock.
+func (h *Hub) enter(s *Session) {
+	h.mu.Lock()
+	h.sessions[s] = struct{}{}
+	draining := h.draining
+	h.mu.Unlock()
+	s.mu.Lock()
+	s.authBy = time.Now().Add(h.config.AuthTimeout)
+	s.planLocked()
+	s.mu.Unlock()
+	if draining { // since the place was taken
+		s.close(&violation{code: CloseGoingAway, reason: ByeDraining, bye: ByeDraining})
+	}
+}
+
+func (h *Hub) admitted(s *Session) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.pending--
+	h.roles[s.identity.Role]++
+}
+
+// forget gives back the place of a session that has ended.
+func (h *Hub) forget(s *Session) {
+	h.mu.Lock()
+	delete(h.sessions, s)
+	h.places--
+	if s.admitted.Load() {
+		h.roles[s.identity.Role]--
+	} else {
+		h.pending--
+	}
+	h.mu.Unlock()
+	h.open.Done()
 }

@@ -2,101 +2,342 @@ package hub
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
 	"time"
 )
 
-// Authenticate turns the first client frame into a client. A [*Refusal] closes
-// with the code it names (4401 when it names none); any other error means that
-// the judge itself failed and closes with 1013.
-type Authenticate func(ctx context.Context, a Auth) (Identity, Client, error)
+// maxQueue is how many frames may wait for a socket, and how many messages for
+// Open to return.
+const maxQueue = 64
 
-// Auth is what a connection says about itself in its first frame.
-type Auth struct {
-	Nonce        string // of this connection's challenge
-	Token        string // of a device or a console
-	ClientSecret string // of a watcher
-	LastSeq      *int64 // the last event the watcher has seen; nil: none
-	IP           string // of the person, as Config.ClientIP tells it
-	Origin       string // as given; empty for a native app
-}
+// maxUnheard is how many pings may stay unanswered.
+const maxUnheard = 2
+
+// ErrClosed is returned by [Session.Send] once the session is ending.
+var ErrClosed = errors.New("session is closed")
 
 // Identity is who a connection turned out to be.
 type Identity struct {
 	Role      string    // device, watcher, console
 	ID        string    // of the device, verification or console session
 	Topic     string    // whose messages it hears
-	Exclusive bool      // the newest connection of Topic wins on every node
+	Exclusive bool      // the newest connection of Topic wins, on every node
 	Resumed   bool      // told in welcome
 	ExpiresAt time.Time // when the credential ends; zero is never
 }
 
-// Client is the application behind one connection, driven by the hub.
+// Client is the application behind one connection, made by [Authenticate] and
+// driven by the hub.
 type Client interface {
 	// Open sends the present state. The session already stands on its topic;
-	// messages that arrive meanwhile are delivered after Open returns, so
-	// nothing is missed between and nothing overtakes. Errors are read as
-	// Receive's, but any that is no Refusal closes with 1013.
+	// messages that arrive meanwhile are delivered after Open has returned, so
+	// nothing is missed between and nothing overtakes. A [*Refusal] is told to
+	// the client; any other error closes with 1013.
 	Open(ctx context.Context, s *Session) error
-	// Receive takes one frame of a type the hub does not know; one call at a
-	// time. A [*Refusal] becomes an error frame, or closes when it names a close
-	// code. Unknown types are to be ignored.
+	// Receive takes one frame of a type the hub does not know itself, one call
+	// at a time, on the connection's goroutine. A [*Refusal] is told to the
+	// client, any other error is told as internal. Types unknown here too are to
+	// be ignored.
 	Receive(ctx context.Context, s *Session, f Frame) error
-	// Deliver takes one message of the topic; calls come in publish order, one at
-	// a time, on the publisher's goroutine: it must not block, and must not call
-	// the Hub.
+	// Deliver takes one message of the topic. Calls come one at a time in publish
+	// order, on the publisher's goroutine: it must not block and must not call
+	// the [Hub].
 	Deliver(s *Session, m Message)
-	// Closed is called once, last.
+	// Closed is called once, as the last.
 	Closed(ctx context.Context, s *Session)
 }
 
-// Message is what travels from Publish to Deliver.
-type Message struct {
-	Topic string
-	Kind  string // the application's; "close" is the hub's own
-	Seq   int64
-	Data  []byte
+// Session is one connection, from its challenge to its end.
+type Session struct {
+	hub    *Hub
+	socket *socket
+	id     string
+	ip     string
+	origin string
+
+	// Written once, by admit.
+	identity Identity
+	client   Client
+	admitted atomic.Bool
+
+	alarm       alarm
+	nextToWrite *Session // guarded by writers.mu
+
+	// Messages that wait for Open to return; guarded by the topic's lock.
+	opening bool
+	held    []Message
+
+	mu         sync.Mutex
+	queue      [][]byte     // frames to write
+	countdowns []*countdown // whose ticks are made when they are written
+	pinging    bool         // a ping is to be written
+	writing    bool         // with the writers
+	authBy     time.Time    // zero once there was an auth frame
+	pingAt     time.Time
+	farewell   *farewell     // set: the session is ending
+	ended      bool          // its goroutine is through
+	gone       chan struct{} // closed at the end; made when somebody waits
 }
 
-// Refusal is an error told to the client.
-type Refusal struct {
-	Code       string // of the error frame, for programs; empty sends none
-	Message    string // for people, with the next step
-	RetryAfter int    // seconds; 0 where waiting does not help
-	Close      int    // WebSocket close code; 0 leaves the connection open
-	Bye        string // reason told before closing; empty tells none
+// farewell is the last that a session writes: bye, if any, and a close frame.
+type farewell struct {
+	bye    []byte
+	code   int
+	reason string
 }
 
-func (r *Refusal) Error() string { return fmt.Sprintf("refused: %s: %s", r.Code, r.Message) }
-
-// Frame is one frame from a client.
-type Frame struct {
-	Type string
-	ID   json.RawMessage // the client's own, echoed in an error; nil: none
-	Data json.RawMessage // a JSON object, or nil
+func newSession(h *Hub, k *socket, ip, origin string) *Session {
+	s := &Session{hub: h, socket: k, id: newConnectionID(), ip: ip, origin: origin, opening: true}
+	s.alarm.owner = s
+	return s
 }
-
-// Session is one authenticated connection.
-type Session struct{}
 
 // ID is the connection_id told in welcome.
-func (s *Session) ID() string { return "" }
+func (s *Session) ID() string { return s.id }
 
-// Identity is what Authenticate found.
-func (s *Session) Identity() Identity { return Identity{} }
+// Identity is who the connection turned out to be.
+func (s *Session) Identity() Identity { return s.identity }
 
-// Send queues one frame; seq 0 is left out.
-func (s *Session) Send(typ string, seq int64, data any) error { return nil }
+// Send queues one frame; frames leave in the order of the calls. data is
+// anything that encodes to a JSON object, nil is an empty one; seq 0 is left out.
+// It never blocks: a client with 64 frames unread is cut off, and Send returns
+// [ErrClosed].
+func (s *Session) Send(typ string, seq int64, data any) error {
+	p, err := encode(typ, seq, nil, data)
+	if err != nil {
+		return fmt.Errorf("encoding %s frame: %w", typ, err)
+	}
+	return s.enqueue(p)
+}
 
-// Timers replaces the countdowns under key (a verification id); none stops them.
-func (s *Session) Timers(key string, ts ...Timer) {}
+func (s *Session) enqueue(p []byte) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.farewell != nil {
+		return ErrClosed
+	}
+	if len(s.queue) == maxQueue {
+		s.dropLocked()
+		s.closeLocked(errSlow, reconnectAfter(ByeSlowConsumer))
+		return ErrClosed
+	}
+	s.queue = append(s.queue, p)
+	s.hub.figures.queued.Add(1)
+	s.wakeLocked()
+	return nil
+}
 
-// Close says bye (empty: says nothing) and closes with code.
-func (s *Session) Close(code int, bye string) {}
+// Close says bye (nothing, where bye is empty) after the frames already queued,
+// and closes with code. It does not wait.
+func (s *Session) Close(code int, bye string) {
+	s.close(&violation{code: code, reason: bye, bye: bye})
+}
 
-// Timer is one countdown of a tick frame.
-type Timer struct {
-	Field string // prompt_in, expires_in …
-	At    time.Time
+func (s *Session) close(v *violation) { s.closeAfter(v, reconnectAfter(v.bye)) }
+
+func (s *Session) closeAfter(v *violation, reconnect time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closeLocked(v, reconnect)
+}
+
+func (s *Session) closeLocked(v *violation, reconnect time.Duration) {
+	if s.farewell != nil {
+		return
+	}
+	s.farewell = &farewell{code: v.code, reason: v.reason}
+	if v.bye != "" {
+		s.farewell.bye, _ = encode("bye", 0, nil, byeData{v.bye, reconnect.Milliseconds()})
+	}
+	s.countdowns = nil
+	s.socket.closing.Store(true)
+	s.hub.figures.close(v.code)
+	s.wakeLocked()
+}
+
+// reconnectAfter spreads those that are sent away one by one as a client's own
+// first step would; too fast ones wait out their minute.
+func reconnectAfter(bye string) time.Duration {
+	switch bye {
+	case ByeSlowConsumer, ByeIdle:
+		return 500*time.Millisecond + rand.N(time.Second)
+	case ByeTooFast:
+		return 30*time.Second + rand.N(30*time.Second)
+	}
+	return 0
+}
+
+// closingDown tells whether the session is ending.
+func (s *Session) closingDown() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.farewell != nil
+}
+
+func (s *Session) dropLocked() {
+	s.hub.figures.queued.Add(-int64(len(s.queue)))
+	s.queue = nil
+}
+
+// wakeLocked hands the session to a writer unless one has it.
+func (s *Session) wakeLocked() {
+	if !s.writing {
+		s.writing = true
+		s.hub.writers.add(s)
+	}
+}
+
+// flush writes what there is to write, on a writer's goroutine. buf is lent for
+// making ticks in and handed back, maybe grown.
+func (s *Session) flush(buf []byte) []byte {
+	for {
+		p, todo := s.next(&buf)
+		var err error
+		switch todo {
+		case nothing:
+			return buf
+		case aFrame:
+			err = s.socket.write(p)
+		case aPing:
+			err = s.socket.ping()
+		case theEnd:
+			s.part()
+			return buf
+		}
+		if err != nil {
+			s.lose()
+			return buf
+		}
+	}
+}
+
+type todo int
+
+const (
+	nothing todo = iota
+	aFrame
+	aPing
+	theEnd
+)
+
+// next takes what is to be written next. Frames go before ticks, and a tick is
+// made only now: so it tells the time at which it leaves, and never waits behind
+// another.
+func (s *Session) next(buf *[]byte) ([]byte, todo) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.queue) > 0 {
+		p := s.queue[0]
+		s.queue[0] = nil
+		if s.queue = s.queue[1:]; len(s.queue) == 0 {
+			s.queue = nil // an idle session keeps no memory for frames
+		}
+		s.hub.figures.queued.Add(-1)
+		s.hub.figures.sent.Add(1)
+		return p, aFrame
+	}
+	if s.farewell != nil {
+		return nil, theEnd
+	}
+	if s.pinging {
+		s.pinging = false
+		return nil, aPing
+	}
+	clock := s.hub.clock()
+	if c := s.pendingLocked(clock); c != nil {
+		*buf = c.appendTick((*buf)[:0], clock)
+		s.hub.figures.sent.Add(1)
+		s.hub.figures.ticks.Add(1)
+		return *buf, aFrame
+	}
+	s.writing = false
+	return nil, nothing
+}
+
+// part says farewell; the session stays with this writer, so nothing follows.
+func (s *Session) part() {
+	f := s.farewell
+	if f.bye != nil {
+		if err := s.socket.write(f.bye); err != nil {
+			s.socket.closeNow()
+			return
+		}
+	}
+	s.socket.close(f.code, f.reason)
+}
+
+// lose ends a session whose socket takes nothing any more: it was closed, or
+// did not read for 5 s.
+func (s *Session) lose() {
+	s.mu.Lock()
+	if s.farewell == nil {
+		s.farewell = &farewell{}
+		s.hub.figures.lost.Add(1)
+	}
+	s.dropLocked()
+	s.countdowns = nil
+	s.mu.Unlock()
+	s.socket.closeNow()
+}
+
+// ring does what is due and sets the alarm for what is due next.
+func (s *Session) ring() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.farewell == nil {
+		s.planLocked()
+	}
+}
+
+func (s *Session) planLocked() {
+	now := time.Now()
+	if !s.authBy.IsZero() {
+		if wait := s.authBy.Sub(now); wait > 0 {
+			s.hub.wheel.set(&s.alarm, wait)
+		} else {
+			s.closeLocked(errNoAuth, 0)
+		}
+		return
+	}
+	if !now.Before(s.pingAt) {
+		if s.socket.silent.Load() >= maxUnheard {
+			s.closeLocked(errSilent, reconnectAfter(ByeIdle))
+			return
+		}
+		s.socket.silent.Add(1)
+		s.pinging = true
+		s.pingAt = now.Add(s.hub.config.PingInterval)
+		s.wakeLocked()
+	}
+	wait := s.pingAt.Sub(now)
+	clock := s.hub.clock()
+	if end := s.identity.ExpiresAt; !end.IsZero() {
+		left := time.Duration(end.UnixMilli()-clock) * time.Millisecond
+		if left <= 0 {
+			s.closeLocked(errExpired, 0)
+			return
+		}
+		wait = min(wait, left)
+	}
+	s.hub.wheel.set(&s.alarm, min(wait, s.tickLocked(clock)))
+}
+
+// depart sends the session away and returns what is closed when it is gone.
+func (s *Session) depart(v *violation, reconnect time.Duration) <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.gone == nil {
+		s.gone = make(chan struct{})
+		if s.ended {
+			close(s.gone)
+		}
+	}
+	if !s.ended {
+		s.closeLocked(v, reconnect)
+	}
+	return s.gone
 }
