@@ -33,6 +33,9 @@ type PushTarget struct {
 // tokens alone decide that, never what a broker says.
 const connectedFor = time.Minute
 
+// EnrollmentLife is how long an enrollment can be used.
+const EnrollmentLife = 10 * time.Minute
+
 // Enrollment lets one device join one user, once, within ten minutes. Its token
 // is derived ([Keys.EnrollmentToken]), never stored.
 type Enrollment struct {

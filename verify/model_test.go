@@ -190,6 +190,9 @@ func always(r *rapid.T, w *world, m *model, channel verify.Channel) {
 	if w.v.Terminal() != w.v.NextAt.IsZero() {
 		r.Fatalf("%s is next due at %s", w.v.Status, w.v.NextAt)
 	}
+	if w.v.Terminal() && w.v.Prompt.Generation > 0 && w.v.Prompt.ClosedAt.IsZero() {
+		r.Fatal("the end left the prompt open")
+	}
 	if w.v.ResendCount < 0 || w.v.ResendCount > w.policy.Resends {
 		r.Fatalf("%d resends", w.v.ResendCount)
 	}

@@ -1,0 +1,249 @@
+package verify_test
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+
+	"nod/verify"
+)
+
+// sign makes a compact JWS as a phone would.
+func sign(t *testing.T, alg jose.SignatureAlgorithm, key any, typ string, claims map[string]any) string {
+	t.Helper()
+	s, err := jose.NewSigner(jose.SigningKey{Algorithm: alg, Key: key}, (&jose.SignerOptions{}).WithType(jose.ContentType(typ)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := json.Marshal(claims)
+	if err != nil {
+		t.Fatal(err)
+	}
+	jws, err := s.Sign(body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := jws.CompactSerialize()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func TestDeviceTokens(t *testing.T) {
+	w := newWorld(t)
+	d := w.device("dev_1", false, start)
+	key := w.phones["dev_1"]
+	other, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	public, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := func(change ...any) map[string]any {
+		c := map[string]any{"iss": "dev_1", "aud": "https://nod.example", "iat": start.Unix(), "exp": start.Add(time.Minute).Unix(), "nonce": "n", "jti": "j"}
+		for i := 0; i+1 < len(change); i += 2 {
+			c[change[i].(string)] = change[i+1] //nolint:errcheck,forcetypeassert // names
+		}
+		return c
+	}
+	if c, err := w.auth.Device(sign(t, jose.ES256, key, verify.TypDevice, good("aud", []string{"x", "https://nod.example"})), &d, start); err != nil || c.Nonce != "n" || c.ID != "j" {
+		t.Fatalf("a good token was refused: %v", err)
+	}
+	none := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"none","typ":"nod-device+jwt"}`)) + "." +
+		base64.RawURLEncoding.EncodeToString([]byte(`{"iss":"dev_1","aud":"https://nod.example"}`)) + "."
+	for name, token := range map[string]string{
+		"empty":                      "",
+		"rubbish":                    "a.b.c",
+		"too long":                   strings.Repeat("a", 9<<10),
+		"alg none":                   none,
+		"HS256 with the public key":  sign(t, jose.HS256, public, verify.TypDevice, good()),
+		"another key":                sign(t, jose.ES256, other, verify.TypDevice, good()),
+		"another typ":                sign(t, jose.ES256, key, verify.TypAnswer, good()),
+		"another device":             sign(t, jose.ES256, key, verify.TypDevice, good("iss", "dev_2")),
+		"another audience":           sign(t, jose.ES256, key, verify.TypDevice, good("aud", "https://evil.example")),
+		"no audience":                sign(t, jose.ES256, key, verify.TypDevice, good("aud", nil)),
+		"expired":                    sign(t, jose.ES256, key, verify.TypDevice, good("exp", start.Unix())),
+		"no exp":                     sign(t, jose.ES256, key, verify.TypDevice, good("exp", 0)),
+		"longer than a minute":       sign(t, jose.ES256, key, verify.TypDevice, good("exp", start.Add(61*time.Second).Unix())),
+		"from more than a minute on": sign(t, jose.ES256, key, verify.TypDevice, good("iat", start.Add(62*time.Second).Unix(), "exp", start.Add(100*time.Second).Unix())),
+	} {
+		if _, err := w.auth.Device(token, &d, start); err == nil {
+			t.Errorf("%s: was taken", name)
+		} else {
+			refused(t, err, verify.CodeUnauthenticated)
+		}
+	}
+}
+
+func TestOwnTokens(t *testing.T) {
+	w, stranger := newWorld(t), newWorld(t)
+	user := w.auth.UserToken("u1", time.Hour, start)
+	if c, err := w.auth.Own(verify.TypUser, user, start.Add(time.Hour-time.Second)); err != nil || c.Subject != "u1" {
+		t.Fatalf("%+v %v", c, err)
+	}
+	for name, err := range map[string]error{
+		"expired":       own(w, verify.TypUser, user, start.Add(time.Hour)),
+		"as a console":  own(w, verify.TypConsole, user, start),
+		"as a prompt":   own(w, verify.TypPrompt, user, start),
+		"by a stranger": own(w, verify.TypUser, stranger.auth.UserToken("u1", time.Hour, start), start),
+		"too long":      own(w, verify.TypUser, w.auth.UserToken("u1", 2*time.Hour, start), start),
+	} {
+		if err == nil {
+			t.Errorf("%s: was taken", name)
+		}
+	}
+	if w.auth.UserToken("u1", time.Hour, start) != user {
+		t.Error("signing is not deterministic")
+	}
+}
+
+func own(w *world, typ, token string, now time.Time) error {
+	_, err := w.auth.Own(typ, token, now)
+	return err
+}
+
+func TestEnrollmentProof(t *testing.T) {
+	w := newWorld(t)
+	d := w.device("dev_1", false, start)
+	token := w.auth.Keys().EnrollmentToken("enr_" + strings.Repeat("0", 32))
+	hash := func(s string) string {
+		sum := sha256.Sum256([]byte(s))
+		return base64.RawURLEncoding.EncodeToString(sum[:])
+	}
+	proof := sign(t, jose.ES256, w.phones["dev_1"], verify.TypEnroll, map[string]any{"aud": w.auth.URL(), "iat": start.Unix(), "enrollment_sha256": hash(token)})
+	if err := w.auth.Enroll(proof, token, d.SignKey, start); err != nil {
+		t.Fatal(err)
+	}
+	if w.auth.Enroll(proof, token, d.SignKey, start.Add(2*time.Minute)) == nil {
+		t.Error("an old proof was taken")
+	}
+	if w.auth.Enroll(proof, token+"x", d.SignKey, start) == nil {
+		t.Error("a proof for another token was taken")
+	}
+	other := w.device("dev_2", false, start)
+	if w.auth.Enroll(proof, token, other.SignKey, start) == nil {
+		t.Error("a proof by another key was taken")
+	}
+	if id := w.auth.Keys().EnrollmentTokenID(token); id != "enr_"+strings.Repeat("0", 32) {
+		t.Errorf("the token is for %q", id)
+	}
+	if w.auth.Keys().EnrollmentTokenID(token[:len(token)-1]+"A") != "" && !strings.HasSuffix(token, "A") {
+		t.Error("a forged token has an id")
+	}
+}
+
+func TestKeysAtRest(t *testing.T) {
+	secret, next := []byte("the first secret, of 32 bytes or more"), []byte("the second secret, of 32 bytes too ")
+	stored, err := verify.NewStoredKeys(secret, start)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, err := verify.OpenKeys(stored, secret, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := verify.OpenKeys(stored, next, nil); err == nil {
+		t.Error("another secret opened the keys")
+	}
+	sealed, err := keys.Seal(number, "ver_1")
+	if err != nil || strings.Contains(sealed, number) {
+		t.Fatalf("sealed as %q, %v", sealed, err)
+	}
+	if _, err := keys.Open(sealed, "ver_2"); err == nil {
+		t.Error("a sealed value was opened for another row")
+	}
+	resealed, err := verify.Reseal(stored, next, secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rotated, err := verify.OpenKeys(resealed, next, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := rotated.Open(sealed, "ver_1"); err != nil || got != number {
+		t.Errorf("after the rotation: %q, %v", got, err)
+	}
+	v := &verify.Verification{ID: "ver_" + strings.Repeat("a", 32), KeyID: keys.CodeKey(), SecretGeneration: 1}
+	cs := keys.ClientSecret(v)
+	if !rotated.CheckClientSecret(v, cs) || verify.ClientSecretID(cs) != v.ID {
+		t.Error("the rotation logged a page out")
+	}
+	v.SecretGeneration++
+	if keys.CheckClientSecret(v, cs) {
+		t.Error("a void secret was taken")
+	}
+}
+
+func TestCodesAreSpreadAndBound(t *testing.T) {
+	w := newWorld(t)
+	seen := map[string]int{}
+	for i := range 2000 {
+		v := &verify.Verification{ID: fmt.Sprintf("ver_%032d", i), Number: verify.StoredNumber(number)}
+		c := w.auth.Keys().Code(v, verify.Code{Generation: 1, KeyID: w.auth.Keys().CodeKey(), Length: 6})
+		if len(c) != 6 {
+			t.Fatalf("code %q", c)
+		}
+		seen[c[:1]]++
+	}
+	for d, n := range seen {
+		if n < 120 || n > 280 {
+			t.Errorf("%d of 2000 codes begin with %s", n, d)
+		}
+	}
+	v := &verify.Verification{ID: "ver_1", Number: verify.StoredNumber(number)}
+	c := verify.Code{Generation: 1, KeyID: w.auth.Keys().CodeKey(), Length: 10, Channel: verify.SMS}
+	base := w.auth.Keys().Code(v, c)
+	c.Channel = verify.Voice
+	if w.auth.Keys().Code(v, c) != base {
+		t.Error("SMS and voice do not share the code")
+	}
+	c.Channel = verify.Email
+	if w.auth.Keys().Code(v, c) == base {
+		t.Error("an e-mail shares the phone's code")
+	}
+}
+
+func FuzzParseNumber(f *testing.F) {
+	for _, s := range []string{number, "+491711234567", "+", "+1", "0123", "+1 415 555 0123", "++14155550123", "+٤١٥٥٥٥٠١٢٣", ""} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		n, err := verify.ParseNumber(s)
+		if err != nil {
+			if strings.Contains(err.Error(), s) && len(s) > 12 {
+				t.Errorf("the refusal repeats the number")
+			}
+			return
+		}
+		if n.E164() != s {
+			t.Errorf("%q became %q", s, n.E164())
+		}
+		if strings.Contains(fmt.Sprintf("%v %+v %#v %s", n, n, n, n), s[5:]) {
+			t.Errorf("printing shows the number")
+		}
+	})
+}
+
+func FuzzTokens(f *testing.F) {
+	f.Add("a.b.c")
+	f.Add("eyJhbGciOiJub25lIn0.e30.")
+	f.Fuzz(func(t *testing.T, s string) {
+		if _, err := verify.DeviceID(verify.TypDevice, s); err == nil && len(s) < 20 {
+			t.Errorf("%q has a device", s)
+		}
+		verify.ClientSecretID(s)
+	})
+}
