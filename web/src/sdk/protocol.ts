@@ -140,6 +140,8 @@ export interface PromptFrame {
   binding_message?: Maybe<string>;
   /** Absent, or 0 digits: no number is asked. */
   match?: Maybe<{ digits: number }>;
+  /** The person must unlock the device to approve. */
+  require_user_verification?: Maybe<boolean>;
   /** The server's JWS over the same fields. */
   signed: string;
   expires_at: string;
