@@ -1,0 +1,192 @@
+-- Times are milliseconds since 1970, null when it never happened. What belongs
+-- to a person and can be read (a phone number, a push token, the context of a
+-- request) rests sealed: AES-256-GCM under a key of the table keys, bound to its
+-- column and row. Beside a sealed value that must be found again stands a keyed
+-- hash. No code, match number, client secret or token rests in any form: each is
+-- derived where it is sent and where it is checked.
+
+-- +goose Up
+
+-- The server's own keys, each sealed by NOD_SECRET.
+create table keys (
+    id         text   not null primary key,
+    kind       text   not null, -- code, hash, seal or sign
+    sealed     text   not null,
+    created_at bigint not null
+);
+
+-- API keys of integrators: hashes only.
+create table api_keys (
+    hash       text   not null primary key,
+    created_at bigint not null
+);
+
+create table verifications (
+    id                      text    not null primary key,
+    user_id                 text    not null,
+    purpose                 text    not null,
+    status                  text    not null,
+    stage                   text    not null,
+    reason                  text    not null,
+    method                  text    not null,
+    channel                 text    not null,
+    number_sealed           text    not null, -- empty: no number is known
+    number_hash             text    not null, -- keyed; empty likewise
+    locale                  text    not null,
+    shown_sealed            text    not null, -- what the person is shown: context and binding message
+    match                   text    not null,
+    user_verification       boolean not null,
+    key_id                  text    not null,
+    secret_generation       bigint  not null,
+    created_at              bigint  not null,
+    session_ends_at         bigint,
+    ended_at                bigint,
+    redeemed_at             bigint,
+    answered_by             text    not null,
+    prompt_generation       bigint  not null, -- 0: no prompt was ever made
+    prompt_key_id           text    not null,
+    prompt_sign_key_id      text    not null,
+    prompt_digits           bigint  not null,
+    prompt_opened_at        bigint,
+    prompt_expires_at       bigint,
+    prompt_closed_at        bigint,
+    prompt_displayed_at     bigint,
+    prompt_push_accepted_at bigint,
+    prompt_fallback_started boolean not null,
+    guesses                 text    not null, -- JSON: when, over which channel, right or wrong; never the digits
+    resend_count            bigint  not null,
+    base_step               bigint  not null,
+    not_before              bigint,
+    last_accepted_at        bigint,
+    code_accepted_at        bigint,
+    last_channel            text    not null,
+    number_dead             boolean not null,
+    next_at                 bigint,           -- when something is due by itself
+    seq                     bigint  not null  -- of the last event; an update names the one it read
+);
+
+-- Two starts cannot both be admitted.
+create unique index verifications_open_login on verifications (user_id)
+    where purpose = 'login' and status = 'pending';
+create unique index verifications_open_phone on verifications (user_id, number_hash)
+    where purpose = 'phone' and status = 'pending';
+-- The dispatcher's claim.
+create index verifications_due on verifications (next_at)
+    where status = 'pending' and next_at is not null;
+-- The newest of a user and number, and the one whose code was accepted last.
+create index verifications_newest on verifications (user_id, number_hash, created_at);
+create index verifications_accepted on verifications (user_id, number_hash, code_accepted_at)
+    where code_accepted_at is not null;
+
+-- Generations of codes: what is needed to derive and to limit, never a code.
+create table codes (
+    verification_id text   not null references verifications (id) on delete cascade,
+    generation      bigint not null,
+    key_id          text   not null,
+    channel         text   not null,
+    length          bigint not null,
+    issued_at       bigint not null,
+    expires_at      bigint not null,
+    tries           bigint not null,
+    max_tries       bigint not null,
+    primary key (verification_id, generation)
+);
+
+-- One row is one try to reach one target over one channel, and the job of it.
+create table deliveries (
+    id                text    not null primary key,
+    verification_id   text    not null references verifications (id) on delete cascade,
+    channel           text    not null,
+    device_id         text    not null, -- empty for sms, voice and email
+    provider          text    not null,
+    prompt_generation bigint  not null,
+    code_generation   bigint  not null,
+    resend            bigint  not null,
+    fallback          boolean not null,
+    state             text    not null,
+    class             text    not null,
+    detail            text    not null, -- the provider's own code
+    provider_id       text    not null, -- the provider's message id
+    attempts          bigint  not null, -- counted before they run
+    created_at        bigint  not null,
+    due_at            bigint,
+    lease_token       text    not null, -- a worker that lost its lease writes nothing
+    lease_end_at      bigint,
+    accepted_at       bigint,
+    changed_at        bigint
+);
+create index deliveries_verification on deliveries (verification_id);
+
+-- Facts about a verification, or about a device (then without verification and
+-- with seq 0). Kept when what they tell of is gone.
+create table events (
+    id              text   not null primary key,
+    verification_id text   references verifications (id),
+    user_id         text   not null,
+    seq             bigint not null,
+    name            text   not null,
+    at              bigint not null,
+    data            text   not null -- JSON, without codes, tokens and numbers
+);
+create unique index events_seq on events (verification_id, seq);
+create index events_at on events (at);               -- repair: what changed lately
+create index events_user on events (user_id, at);
+
+create table devices (
+    id            text   not null primary key,
+    user_id       text   not null,
+    name          text   not null,
+    platform      text   not null,
+    sign_key      text   not null, -- public JWK
+    encrypt_key   text   not null, -- public JWK; empty: none
+    push_provider text   not null, -- empty: push is off
+    push_sealed   text   not null,
+    created_at    bigint not null,
+    seen_at       bigint,
+    revoked_at    bigint
+);
+create index devices_live on devices (user_id, created_at) where revoked_at is null;
+
+create table enrollments (
+    id         text   not null primary key, -- the token is derived from it
+    user_id    text   not null,
+    created_at bigint not null,
+    expires_at bigint not null,
+    used_at    bigint
+);
+create index enrollments_expired on enrollments (expires_at);
+
+-- Idempotency-Key: which answer a repeat is told. Key and body are keyed hashes,
+-- because callers put phone numbers into both.
+create table idempotency (
+    id                text   not null primary key,
+    body_hash         text   not null,
+    status            bigint not null, -- 0 only inside the transaction that writes it
+    body_sealed       text   not null,
+    verification_id   text   not null,
+    secret_generation bigint not null,
+    prompt_generation bigint not null,
+    subject           text   not null,
+    created_at        bigint not null
+);
+create index idempotency_created on idempotency (created_at);
+
+-- One-use token ids of devices, kept until the token would have expired.
+create table spent_tokens (
+    id         text   not null primary key, -- keyed hash of device and jti
+    expires_at bigint not null
+);
+create index spent_tokens_expired on spent_tokens (expires_at);
+
+-- +goose Down
+
+drop table spent_tokens;
+drop table idempotency;
+drop table enrollments;
+drop table devices;
+drop table events;
+drop table deliveries;
+drop table codes;
+drop table verifications;
+drop table api_keys;
+drop table keys;

@@ -1,0 +1,192 @@
+package storage
+
+import (
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+
+	"nod/verify"
+)
+
+// This file is the one place where fields meet columns. A new field needs a
+// line here, a column in a migration, and nothing else.
+
+// column ties a field of R to a column. ref gives the field's address, wrapped
+// where the database knows no such type: the same value scans and binds.
+type column[R any] struct {
+	name  string
+	fixed bool // written with the row and never again
+	ref   func(*R) any
+}
+
+// verificationRow is a verification with the sealed forms beside it.
+type verificationRow struct {
+	*verify.Verification
+	number     string // sealed
+	numberHash string
+	shown      string // sealed JSON of [shown]
+}
+
+// shown is what a person is shown about a request: sealed as one value.
+type shown struct {
+	Context        verify.Context `json:"context"`
+	BindingMessage string         `json:"binding_message,omitempty"`
+}
+
+var verifications = newTable("verifications", []string{"id"}, []column[verificationRow]{
+	{"id", true, func(r *verificationRow) any { return &r.ID }},
+	{"user_id", true, func(r *verificationRow) any { return &r.UserID }},
+	{"purpose", true, func(r *verificationRow) any { return &r.Purpose }},
+	{"status", false, func(r *verificationRow) any { return &r.Status }},
+	{"stage", false, func(r *verificationRow) any { return &r.Stage }},
+	{"reason", false, func(r *verificationRow) any { return &r.Reason }},
+	{"method", false, func(r *verificationRow) any { return &r.Method }},
+	{"channel", true, func(r *verificationRow) any { return &r.Channel }},
+	{"number_sealed", true, func(r *verificationRow) any { return &r.number }},
+	{"number_hash", true, func(r *verificationRow) any { return &r.numberHash }},
+	{"locale", true, func(r *verificationRow) any { return &r.Locale }},
+	{"shown_sealed", true, func(r *verificationRow) any { return &r.shown }},
+	{"match", true, func(r *verificationRow) any { return &r.Match }},
+	{"user_verification", true, func(r *verificationRow) any { return &r.UserVerification }},
+	{"key_id", false, func(r *verificationRow) any { return &r.KeyID }},
+	{"secret_generation", false, func(r *verificationRow) any { return &r.SecretGeneration }},
+	{"created_at", true, func(r *verificationRow) any { return (*millis)(&r.CreatedAt) }},
+	{"session_ends_at", false, func(r *verificationRow) any { return (*millis)(&r.SessionEndsAt) }},
+	{"ended_at", false, func(r *verificationRow) any { return (*millis)(&r.EndedAt) }},
+	{"redeemed_at", false, func(r *verificationRow) any { return (*millis)(&r.RedeemedAt) }},
+	{"answered_by", false, func(r *verificationRow) any { return &r.AnsweredBy }},
+	{"prompt_generation", false, func(r *verificationRow) any { return &r.Prompt.Generation }},
+	{"prompt_key_id", false, func(r *verificationRow) any { return &r.Prompt.KeyID }},
+	{"prompt_sign_key_id", false, func(r *verificationRow) any { return &r.Prompt.SignKeyID }},
+	{"prompt_digits", false, func(r *verificationRow) any { return &r.Prompt.Digits }},
+	{"prompt_opened_at", false, func(r *verificationRow) any { return (*millis)(&r.Prompt.OpenedAt) }},
+	{"prompt_expires_at", false, func(r *verificationRow) any { return (*millis)(&r.Prompt.ExpiresAt) }},
+	{"prompt_closed_at", false, func(r *verificationRow) any { return (*millis)(&r.Prompt.ClosedAt) }},
+	{"prompt_displayed_at", false, func(r *verificationRow) any { return (*millis)(&r.Prompt.DisplayedAt) }},
+	{"prompt_push_accepted_at", false, func(r *verificationRow) any { return (*millis)(&r.Prompt.PushAcceptedAt) }},
+	{"prompt_fallback_started", false, func(r *verificationRow) any { return &r.Prompt.FallbackStarted }},
+	{"guesses", false, func(r *verificationRow) any { return &document[[]verify.Guess]{&r.Guesses} }},
+	{"resend_count", false, func(r *verificationRow) any { return &r.ResendCount }},
+	{"base_step", false, func(r *verificationRow) any { return &r.BaseStep }},
+	{"not_before", false, func(r *verificationRow) any { return (*millis)(&r.NotBefore) }},
+	{"last_accepted_at", false, func(r *verificationRow) any { return (*millis)(&r.LastAcceptedAt) }},
+	{"code_accepted_at", false, func(r *verificationRow) any { return (*millis)(&r.CodeAcceptedAt) }},
+	{"last_channel", false, func(r *verificationRow) any { return &r.LastChannel }},
+	{"number_dead", false, func(r *verificationRow) any { return &r.NumberDead }},
+	{"next_at", false, func(r *verificationRow) any { return (*millis)(&r.NextAt) }},
+	{"seq", false, func(r *verificationRow) any { return &r.Seq }},
+})
+
+// codeRow is a code with the verification it belongs to.
+type codeRow struct {
+	verify.Code
+	owner string
+}
+
+var codes = newTable("codes", []string{"verification_id", "generation"}, []column[codeRow]{
+	{"verification_id", true, func(r *codeRow) any { return &r.owner }},
+	{"generation", true, func(r *codeRow) any { return &r.Generation }},
+	{"key_id", true, func(r *codeRow) any { return &r.KeyID }},
+	{"channel", false, func(r *codeRow) any { return &r.Channel }},
+	{"length", true, func(r *codeRow) any { return &r.Length }},
+	{"issued_at", true, func(r *codeRow) any { return (*millis)(&r.IssuedAt) }},
+	{"expires_at", false, func(r *codeRow) any { return (*millis)(&r.ExpiresAt) }},
+	{"tries", false, func(r *codeRow) any { return &r.Tries }},
+	{"max_tries", false, func(r *codeRow) any { return &r.MaxTries }},
+})
+
+// deliveryRow is a delivery with the verification it belongs to.
+type deliveryRow struct {
+	verify.Delivery
+	owner string
+}
+
+var deliveries = newTable("deliveries", []string{"id"}, []column[deliveryRow]{
+	{"id", true, func(r *deliveryRow) any { return &r.ID }},
+	{"verification_id", true, func(r *deliveryRow) any { return &r.owner }},
+	{"channel", true, func(r *deliveryRow) any { return &r.Channel }},
+	{"device_id", true, func(r *deliveryRow) any { return &r.DeviceID }},
+	{"provider", false, func(r *deliveryRow) any { return &r.Provider }},
+	{"prompt_generation", true, func(r *deliveryRow) any { return &r.PromptGeneration }},
+	{"code_generation", true, func(r *deliveryRow) any { return &r.CodeGeneration }},
+	{"resend", true, func(r *deliveryRow) any { return &r.Resend }},
+	{"fallback", true, func(r *deliveryRow) any { return &r.Fallback }},
+	{"state", false, func(r *deliveryRow) any { return &r.State }},
+	{"class", false, func(r *deliveryRow) any { return &r.Class }},
+	{"detail", false, func(r *deliveryRow) any { return &r.Detail }},
+	{"provider_id", false, func(r *deliveryRow) any { return &r.ProviderID }},
+	{"attempts", false, func(r *deliveryRow) any { return &r.Attempts }},
+	{"created_at", true, func(r *deliveryRow) any { return (*millis)(&r.CreatedAt) }},
+	{"due_at", false, func(r *deliveryRow) any { return (*millis)(&r.DueAt) }},
+	{"lease_token", false, func(r *deliveryRow) any { return &r.LeaseToken }},
+	{"lease_end_at", false, func(r *deliveryRow) any { return (*millis)(&r.LeaseEndAt) }},
+	{"accepted_at", false, func(r *deliveryRow) any { return (*millis)(&r.AcceptedAt) }},
+	{"changed_at", false, func(r *deliveryRow) any { return (*millis)(&r.ChangedAt) }},
+})
+
+var events = newTable("events", []string{"id"}, []column[verify.Event]{
+	{"id", true, func(e *verify.Event) any { return &e.ID }},
+	{"verification_id", true, func(e *verify.Event) any { return (*optional)(&e.VerificationID) }},
+	{"user_id", true, func(e *verify.Event) any { return &e.UserID }},
+	{"seq", true, func(e *verify.Event) any { return &e.Seq }},
+	{"name", true, func(e *verify.Event) any { return &e.Name }},
+	{"at", true, func(e *verify.Event) any { return (*millis)(&e.At) }},
+	{"data", true, func(e *verify.Event) any { return &document[verify.EventData]{&e.Data} }},
+})
+
+// deviceRow is a device with the sealed form of its push token beside it.
+type deviceRow struct {
+	*verify.Device
+	pushProvider string
+	push         string // sealed
+}
+
+var devices = newTable("devices", []string{"id"}, []column[deviceRow]{
+	{"id", true, func(r *deviceRow) any { return &r.ID }},
+	{"user_id", true, func(r *deviceRow) any { return &r.UserID }},
+	{"name", false, func(r *deviceRow) any { return &r.Name }},
+	{"platform", true, func(r *deviceRow) any { return &r.Platform }},
+	{"sign_key", true, func(r *deviceRow) any { return &document[jose.JSONWebKey]{&r.SignKey} }},
+	{"encrypt_key", true, func(r *deviceRow) any { return &document[*jose.JSONWebKey]{&r.EncryptKey} }},
+	{"push_provider", false, func(r *deviceRow) any { return &r.pushProvider }},
+	{"push_sealed", false, func(r *deviceRow) any { return &r.push }},
+	{"created_at", true, func(r *deviceRow) any { return (*millis)(&r.CreatedAt) }},
+	{"seen_at", false, func(r *deviceRow) any { return (*millis)(&r.SeenAt) }},
+	{"revoked_at", false, func(r *deviceRow) any { return (*millis)(&r.RevokedAt) }},
+})
+
+var enrollments = newTable("enrollments", []string{"id"}, []column[verify.Enrollment]{
+	{"id", true, func(e *verify.Enrollment) any { return &e.ID }},
+	{"user_id", true, func(e *verify.Enrollment) any { return &e.UserID }},
+	{"created_at", true, func(e *verify.Enrollment) any { return (*millis)(&e.CreatedAt) }},
+	{"expires_at", true, func(e *verify.Enrollment) any { return (*millis)(&e.ExpiresAt) }},
+	{"used_at", false, func(e *verify.Enrollment) any { return (*millis)(&e.UsedAt) }},
+})
+
+// answerRow is a recorded answer to an Idempotency-Key.
+type answerRow struct {
+	verify.Answer
+	id        string // keyed hash of scope and key
+	bodyHash  string // keyed
+	body      string // sealed
+	createdAt time.Time
+}
+
+var idempotency = newTable("idempotency", []string{"id"}, []column[answerRow]{
+	{"id", true, func(r *answerRow) any { return &r.id }},
+	{"body_hash", true, func(r *answerRow) any { return &r.bodyHash }},
+	{"status", false, func(r *answerRow) any { return &r.Status }},
+	{"body_sealed", false, func(r *answerRow) any { return &r.body }},
+	{"verification_id", false, func(r *answerRow) any { return &r.VerificationID }},
+	{"secret_generation", false, func(r *answerRow) any { return &r.SecretGeneration }},
+	{"prompt_generation", false, func(r *answerRow) any { return &r.PromptGeneration }},
+	{"subject", false, func(r *answerRow) any { return &r.Subject }},
+	{"created_at", true, func(r *answerRow) any { return (*millis)(&r.createdAt) }},
+})
+
+var keyring = newTable("keys", []string{"id"}, []column[verify.StoredKey]{
+	{"id", true, func(k *verify.StoredKey) any { return &k.ID }},
+	{"kind", true, func(k *verify.StoredKey) any { return &k.Kind }},
+	{"sealed", false, func(k *verify.StoredKey) any { return (*base64Text)(&k.Sealed) }},
+	{"created_at", true, func(k *verify.StoredKey) any { return (*millis)(&k.CreatedAt) }},
+})

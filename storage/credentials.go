@@ -1,0 +1,96 @@
+package storage
+
+import (
+	"context"
+	"time"
+
+	"nod/verify"
+)
+
+// SpendTokenID spends a one-use token id of a device, remembered until expires.
+// It refuses with unauthenticated when it was spent before.
+func (s *Store) SpendTokenID(ctx context.Context, deviceID, jti string, expires time.Time) error {
+	return s.write(ctx, func(ctx context.Context, t *tx) error {
+		id := t.keys.Hash("jti", deviceID+"\x00"+jti)
+		fresh, err := exec(ctx, t, "insert into spent_tokens (id, expires_at) values ($1, $2) on conflict (id) do nothing", id, expires.UnixMilli())
+		if err == nil && !fresh {
+			return &verify.Refusal{Code: verify.CodeUnauthenticated, Detail: "This device token was used before. Sign a new one, with a new jti, for each request."}
+		}
+		return err
+	})
+}
+
+// AddAPIKey keeps the hash of an API key; one that is there stays.
+func (s *Store) AddAPIKey(ctx context.Context, hash string) error {
+	return s.write(ctx, func(ctx context.Context, t *tx) error {
+		now, err := t.now(ctx)
+		if err != nil {
+			return err
+		}
+		_, err = exec(ctx, t, "insert into api_keys (hash, created_at) values ($1, $2) on conflict (hash) do nothing", hash, now.UnixMilli())
+		return err
+	})
+}
+
+// APIKeys reads the hashes of all API keys, oldest first.
+func (s *Store) APIKeys(ctx context.Context) (hashes []string, err error) {
+	err = s.read(ctx, func(ctx context.Context, t *tx) error {
+		hashes = nil
+		rows, err := t.QueryContext(ctx, "select hash from api_keys order by created_at, hash")
+		if err != nil {
+			return err
+		}
+		defer func() { _ = rows.Close() }() // the error that counts is rows.Err
+		for rows.Next() {
+			var hash string
+			if err := rows.Scan(&hash); err != nil {
+				return err
+			}
+			hashes = append(hashes, hash)
+		}
+		return rows.Err()
+	})
+	return hashes, err
+}
+
+// enrollmentRest is how long an enrollment is kept after its end, so that a late
+// phone is told why it was refused.
+const enrollmentRest = 24 * time.Hour
+
+// sweepLimit is how many rows one statement deletes, so that the one writer of
+// SQLite is not held for long.
+const sweepLimit = 1000
+
+// Sweep deletes what has expired: spent token ids, recorded answers and
+// enrollments. Verifications and events are kept.
+func (s *Store) Sweep(ctx context.Context) error {
+	for _, kind := range []struct {
+		table, time string
+		age         time.Duration
+	}{
+		{"spent_tokens", "expires_at", 0},
+		{"idempotency", "created_at", verify.IdempotencyWindow},
+		{"enrollments", "expires_at", enrollmentRest},
+	} {
+		text := "delete from " + kind.table + " where id in (select id from " + kind.table + " where " + kind.time + " <= $1 order by " + kind.time + " limit $2)"
+		for more := true; more; {
+			err := s.write(ctx, func(ctx context.Context, t *tx) error {
+				now, err := t.now(ctx)
+				if err != nil {
+					return err
+				}
+				res, err := t.ExecContext(ctx, text, now.Add(-kind.age).UnixMilli(), sweepLimit)
+				if err != nil {
+					return err
+				}
+				n, err := res.RowsAffected()
+				more = n == sweepLimit
+				return err
+			})
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

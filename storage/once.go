@@ -1,0 +1,78 @@
+package storage
+
+import (
+	"context"
+	"time"
+
+	"nod/verify"
+)
+
+// reserve takes an Idempotency-Key for the transaction that is to answer it. It
+// is the first thing a transaction does: a second one with the same key waits
+// here until the first has ended, on either database. It returns a
+// [*verify.Replay] when the key has an answer, or [verify.ErrIdempotencyConflict].
+func (t *tx) reserve(ctx context.Context, once *verify.Once) error {
+	if once == nil {
+		return nil
+	}
+	now, err := t.now(ctx)
+	if err != nil {
+		return err
+	}
+	r := t.answerRow(once, now)
+	// What is older than the window does not count, whether swept or not.
+	if _, err := exec(ctx, t, "delete from idempotency where id = $1 and created_at <= $2", r.id, now.Add(-verify.IdempotencyWindow).UnixMilli()); err != nil {
+		return err
+	}
+	args, err := idempotency.args(r)
+	if err != nil {
+		return err
+	}
+	ours, err := exec(ctx, t, idempotency.inserts[0]+" on conflict (id) do nothing", args...)
+	if err != nil || ours {
+		return err
+	}
+	rows, err := idempotency.query(ctx, t, func() *answerRow { return &answerRow{} }, "where id = $1", r.id)
+	if err != nil {
+		return err
+	}
+	if len(rows) == 0 || rows[0].bodyHash != r.bodyHash {
+		return verify.ErrIdempotencyConflict
+	}
+	answer := rows[0].Answer
+	body, err := t.keys.Open(rows[0].body, "idempotency."+r.id)
+	if err != nil {
+		return err
+	}
+	answer.Body = []byte(body)
+	return &verify.Replay{Answer: answer}
+}
+
+// record writes the answer of a reserved key. It is the last thing a
+// transaction does.
+func (t *tx) record(ctx context.Context, once *verify.Once) error {
+	if once == nil {
+		return nil
+	}
+	return t.recordAnswer(ctx, once, once.Answer())
+}
+
+func (t *tx) recordAnswer(ctx context.Context, once *verify.Once, answer verify.Answer) error {
+	r := t.answerRow(once, time.Time{})
+	r.Answer = answer
+	var err error
+	if r.body, err = t.keys.Seal(string(answer.Body), "idempotency."+r.id); err != nil {
+		return err
+	}
+	values, err := idempotency.values(r)
+	if err != nil {
+		return err
+	}
+	_, err = idempotency.update(ctx, t, values, idempotency.keyed, r.id)
+	return err
+}
+
+func (t *tx) answerRow(once *verify.Once, now time.Time) *answerRow {
+	id := t.keys.Hash("idempotency", once.Scope+"\x00"+once.Key)
+	return &answerRow{id: id, bodyHash: t.keys.Hash("idempotency body", id+string(once.BodyHash[:])), createdAt: now}
+}

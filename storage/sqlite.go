@@ -1,0 +1,129 @@
+package storage
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/pressly/goose/v3"
+	_ "modernc.org/sqlite" // the pure-Go driver "sqlite"
+)
+
+// readers is how many connections read beside the writer.
+const readers = 4
+
+// sqlite is one file in WAL mode: one writer, [readers] readers.
+type sqlite struct {
+	dialect
+	writing *sql.DB
+	reading *sql.DB
+	group   *groupCommit
+	idle    chan *connection
+	stop    chan struct{}
+}
+
+// sqliteDSN names a file and how each connection to it behaves. FULL: what was
+// answered as committed survives the loss of power.
+func sqliteDSN(path string, pragmas ...string) string {
+	q := url.Values{"_pragma": append([]string{"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)"}, pragmas...)}
+	return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: q.Encode()}).String()
+}
+
+func openSQLite(ctx context.Context, path string) (*sqlite, error) {
+	if err := ownFile(path); err != nil {
+		return nil, err
+	}
+	s := &sqlite{idle: make(chan *connection, readers), stop: make(chan struct{})}
+	c := &clock{}
+	s.dialect = dialect{
+		inList: "in (select value from json_each($1))",
+		clock:  func(context.Context, querier) (time.Time, error) { return c.now(), nil },
+	}
+	var err error
+	if s.writing, err = sql.Open("sqlite", sqliteDSN(path)); err != nil {
+		return nil, err
+	}
+	if s.reading, err = sql.Open("sqlite", sqliteDSN(path, "query_only(1)")); err != nil {
+		return nil, errors.Join(err, s.writing.Close())
+	}
+	s.group = newGroupCommit(s.writing)
+	for range readers {
+		conn, err := connect(ctx, s.reading)
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("opening %s: %w", path, err), s.close())
+		}
+		s.idle <- conn
+	}
+	return s, nil
+}
+
+// ownFile makes a new database readable by its owner only; SQLite gives the
+// same mode to the files beside it.
+func ownFile(path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // the operator names the file
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+func (s *sqlite) write(ctx context.Context, do func(context.Context, *tx) error) error {
+	return s.group.write(ctx, func(ctx context.Context, q querier) error {
+		return do(ctx, &tx{querier: q, dialect: &s.dialect})
+	})
+}
+
+func (s *sqlite) read(ctx context.Context, do func(context.Context, *tx) error) error {
+	var conn *connection
+	select {
+	case conn = <-s.idle:
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-s.stop:
+		return errClosed
+	}
+	defer func() { s.idle <- conn }()
+	ctx = context.WithoutCancel(ctx)
+	if err := conn.run(ctx, "begin"); err != nil {
+		return fmt.Errorf("beginning to read: %w", err)
+	}
+	defer func() { _ = conn.run(ctx, "rollback") }() // nothing was written
+	return do(ctx, &tx{querier: conn, dialect: &s.dialect})
+}
+
+func (s *sqlite) migrator() (*sql.DB, goose.Dialect, []goose.ProviderOption, error) {
+	return s.writing, goose.DialectSQLite3, nil, nil
+}
+
+func (s *sqlite) close() error {
+	close(s.stop)
+	s.group.close()
+	err := s.reading.Close()
+	return errors.Join(err, s.writing.Close())
+}
+
+// clock is the process's clock, made so that it neither runs backwards nor
+// stands still when the machine's is set back: then it goes on from where it
+// was. Milliseconds, UTC.
+type clock struct {
+	mu   sync.Mutex
+	read time.Time // last reading, with its monotonic part
+	told time.Time // what was told at that reading
+}
+
+func (c *clock) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	t := time.Now()
+	told := c.told.Add(t.Sub(c.read))
+	if wall := t.Round(0).UTC(); c.read.IsZero() || wall.After(told) {
+		told = wall
+	}
+	c.read, c.told = t, told
+	return told.Truncate(time.Millisecond)
+}

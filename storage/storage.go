@@ -1,0 +1,201 @@
+// Package storage keeps what nod must not lose, in SQLite or Postgres.
+//
+// It promises: what was answered as written is written (SQLite runs with
+// synchronous=FULL); a rule decides inside the transaction that writes what it
+// decided, and nothing survives of a rule that returned an error or panicked;
+// changes are told to [Config.Notify] after COMMIT, never before. It holds no
+// rule: SQL finds and writes rows, package verify decides.
+//
+// One implementation and one SQL text serve both databases: text ids, integer
+// milliseconds, $n parameters. What differs (row locks, the clock, lists) is the
+// few words of a dialect; how a transaction is run is an engine. One conformance
+// suite runs against both.
+//
+// On SQLite there is one writer, because several wait for each other unfairly,
+// up to seconds. It takes all callers that wait, up to 128, into one transaction
+// with one fsync (group commit), each in a savepoint of its own, so that one
+// caller's error, cancel or panic undoes its own work only. That is what makes
+// FULL affordable: see BenchmarkCreate.
+//
+// On Postgres every write is a transaction of its own. Locks are always taken in
+// the same order – idempotency key, user, phone (advisory, until the end of the
+// transaction), then rows – so creates that could meet run one after the other,
+// and the unique indexes on open verifications only stand guard. The clock is
+// read after the locks. Serialization failures and deadlocks run the rule again
+// on fresh copies.
+//
+// The store's clock decides: clock_timestamp() on Postgres, the process's on
+// SQLite, where it never runs backwards and obeys testing/synctest.
+//
+// Nothing readable of a person rests: numbers, push tokens, the context of a
+// request and recorded answers are sealed and bound to their column and row;
+// what must be found again stands beside it as a keyed hash. Codes, match
+// numbers, client secrets and tokens rest nowhere; they are derived.
+package storage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"nod/verify"
+)
+
+// Config says where the store is and whom it tells.
+type Config struct {
+	// URL is sqlite:<path> or postgres://….
+	URL string
+	// Secret seals the stored keys. PreviousSecret, when set, opens keys that
+	// were sealed before a rotation; they are sealed again by Secret at once.
+	Secret, PreviousSecret []byte
+	// Notify is told every change after its COMMIT: for one verification or
+	// device in the order of the commits, as far as this process made them. It
+	// must neither block nor change what it is given. Nil tells nobody.
+	Notify func(verify.Change)
+	// Log gets what is nobody's answer. Nil is slog.Default().
+	Log *slog.Logger
+}
+
+// Store keeps verifications, devices and what belongs to them. It is safe for
+// concurrent use. Verifications and devices that it returns are the caller's
+// own, but those given to rules belong to the transaction: a rule may keep what
+// it was given when it returned nil, to read it.
+type Store struct {
+	engine engine
+	keys   *verify.Keys
+	told   announcer
+	log    *slog.Logger
+}
+
+// Open migrates the database, opens it, and loads the keys or, the first time,
+// makes them. It returns [verify.ErrWrongSecret] when neither secret opens them.
+func Open(ctx context.Context, c Config) (*Store, error) {
+	s := &Store{log: c.Log, told: announcer{notify: c.Notify, waiting: map[string]*line{}}}
+	if s.log == nil {
+		s.log = slog.Default()
+	}
+	var err error
+	if s.engine, err = openEngine(ctx, c.URL); err != nil {
+		return nil, fmt.Errorf("opening store: %w", err)
+	}
+	if err = migrate(ctx, s.engine, s.log); err == nil {
+		s.keys, err = s.loadKeys(ctx, c.Secret, c.PreviousSecret)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("opening store: %w", err), s.engine.close())
+	}
+	return s, nil
+}
+
+// Migrate brings the database at url to the newest migration. [Open] does it
+// too; a deployment of several nodes may want it as a step of its own.
+func Migrate(ctx context.Context, url string, log *slog.Logger) error {
+	e, err := openEngine(ctx, url)
+	if err != nil {
+		return fmt.Errorf("opening store: %w", err)
+	}
+	return errors.Join(migrate(ctx, e, log), e.close())
+}
+
+// Close ends the store after the batch under way. Work that comes later fails.
+func (s *Store) Close() error { return s.engine.close() }
+
+// Keys returns the opened keys.
+func (s *Store) Keys() *verify.Keys { return s.keys }
+
+// Now returns the store's clock, in UTC and whole milliseconds.
+func (s *Store) Now(ctx context.Context) (now time.Time, err error) {
+	err = s.read(ctx, func(ctx context.Context, t *tx) error {
+		now, err = t.now(ctx)
+		return err
+	})
+	return now, err
+}
+
+// Ping reports whether the database answers and is migrated.
+func (s *Store) Ping(ctx context.Context) error {
+	return s.read(ctx, func(ctx context.Context, t *tx) error {
+		_, err := number(ctx, t, "select count(*) from keys")
+		return err
+	})
+}
+
+// write runs do in a transaction and tells its changes after COMMIT.
+func (s *Store) write(ctx context.Context, do func(context.Context, *tx) error) error {
+	var places []*place
+	err := s.engine.write(ctx, func(ctx context.Context, t *tx) error {
+		s.told.leave(places) // of a try that lost
+		places = nil
+		t.keys = s.keys
+		if err := do(ctx, t); err != nil {
+			return err
+		}
+		places = s.told.queue(t.changes) // the locks are still held: this is the order of the commits
+		return nil
+	})
+	if err != nil {
+		s.told.leave(places)
+		return err
+	}
+	s.told.tell(places)
+	return nil
+}
+
+func (s *Store) read(ctx context.Context, do func(context.Context, *tx) error) error {
+	return s.engine.read(ctx, func(ctx context.Context, t *tx) error {
+		t.keys = s.keys
+		return do(ctx, t)
+	})
+}
+
+// loadKeys opens the stored keys, makes them when there are none, and seals
+// them again after a rotation of the secret.
+func (s *Store) loadKeys(ctx context.Context, secret, previous []byte) (keys *verify.Keys, err error) {
+	err = s.write(ctx, func(ctx context.Context, t *tx) error {
+		if err := t.lockAll(ctx, "keys"); err != nil {
+			return err
+		}
+		rows, err := keyring.query(ctx, t, func() *verify.StoredKey { return &verify.StoredKey{} }, "order by created_at, id")
+		if err != nil {
+			return err
+		}
+		var stored []verify.StoredKey
+		for _, r := range rows {
+			stored = append(stored, *r)
+		}
+		if len(stored) == 0 {
+			now, err := t.now(ctx)
+			if err != nil {
+				return err
+			}
+			if stored, err = verify.NewStoredKeys(secret, now); err != nil {
+				return err
+			}
+			if err := t.writeKeys(ctx, stored); err != nil {
+				return err
+			}
+		}
+		keys, err = verify.OpenKeys(stored, secret, nil)
+		if !errors.Is(err, verify.ErrWrongSecret) || previous == nil {
+			return err
+		}
+		if stored, err = verify.Reseal(stored, secret, previous); err != nil {
+			return err
+		}
+		if keys, err = verify.OpenKeys(stored, secret, nil); err != nil {
+			return err
+		}
+		return t.writeKeys(ctx, stored)
+	})
+	return keys, err
+}
+
+func (t *tx) writeKeys(ctx context.Context, stored []verify.StoredKey) error {
+	var rows []*verify.StoredKey
+	for i := range stored {
+		rows = append(rows, &stored[i])
+	}
+	return keyring.upsert(ctx, t, rows...)
+}
