@@ -1,0 +1,300 @@
+// Package demo is a small integrator: the backend of the demo bank whose login
+// page and phone stand on the first page. It uses nod as every integrator does,
+// over its public API with an API key, and knows nothing else of it. It is a
+// good place to read how little an integration needs.
+//
+// It keeps no state. A demo person is a random user with a fictional number and
+// a token that this package signs; the token opens that person's sign-ins and
+// messages and nothing of nod. Simulated messages (the outbox) are streamed to
+// who holds the token of the person they are for.
+package demo
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"nod/client"
+)
+
+// Config is what the integrator needs. Client, Key and PublicURL are required.
+type Config struct {
+	Client    *client.Client
+	Key       []byte // signs the people's tokens; the same after a restart
+	PublicURL string // where the pages are
+	Log       *slog.Logger
+	// ClientIP tells the address behind a request; nil takes the TCP peer's.
+	ClientIP func(*http.Request) string
+}
+
+type demo struct{ Config }
+
+// New returns the handler for everything under /demo/.
+func New(c Config) http.Handler {
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
+	if c.ClientIP == nil {
+		c.ClientIP = func(r *http.Request) string {
+			host, _, _ := net.SplitHostPort(r.RemoteAddr)
+			return host
+		}
+	}
+	d := &demo{c}
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /demo/people", d.meet)
+	mux.HandleFunc("GET /demo/me", d.known(d.me))
+	mux.HandleFunc("POST /demo/enrollments", d.known(d.enroll))
+	mux.HandleFunc("POST /demo/sign-ins", d.known(d.signIn))
+	mux.HandleFunc("POST /demo/sign-ins/{id}/finish", d.known(d.finish))
+	mux.HandleFunc("GET /demo/messages", d.known(d.messages))
+	return mux
+}
+
+// person is somebody who exists only here.
+type person struct {
+	Token       string `json:"demo_token,omitempty"`
+	User        string `json:"user"`
+	Name        string `json:"name"`
+	PhoneNumber string `json:"phone_number"`
+}
+
+var (
+	names = []string{"Ada", "Amara", "Chen", "Elif", "Ines", "Jonas", "Kofi", "Lena", "Mateo", "Noor", "Priya", "Yuki"}
+	areas = []int{202, 206, 212, 215, 303, 305, 312, 404, 415, 503, 512, 602, 617, 702, 713, 802}
+)
+
+// who derives the person behind a user id: the same each time. Numbers are of
+// the range 555-0100 to 555-0199, which is kept for fiction.
+func who(user string) person {
+	sum := sha256.Sum256([]byte(user))
+	pick := func(i, n int) int { return int(binary.BigEndian.Uint16(sum[i:])) % n }
+	return person{User: user, Name: names[pick(0, len(names))], PhoneNumber: fmt.Sprintf("+1%d55501%02d", areas[pick(2, len(areas))], pick(4, 100))}
+}
+
+func (d *demo) token(user string) string {
+	mac := hmac.New(sha256.New, d.Key)
+	mac.Write([]byte(user))
+	return user + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+}
+
+// known lets a request through that carries a person's token.
+func (d *demo) known(h func(http.ResponseWriter, *http.Request, person)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		tok, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Demo ")
+		user, _, _ := strings.Cut(tok, ".")
+		if user == "" || !hmac.Equal([]byte(tok), []byte(d.token(user))) {
+			problem(w, &client.Error{Status: http.StatusUnauthorized, Code: "unauthenticated", Title: "Not a person of this demo",
+				Detail: "This link or page belongs to another demo. Open the first page again to begin anew."})
+			return
+		}
+		h(w, r, who(user))
+	}
+}
+
+func (d *demo) meet(w http.ResponseWriter, _ *http.Request) {
+	p := who("demo_" + strings.ToLower(rand.Text()))
+	p.Token = d.token(p.User)
+	answer(w, http.StatusCreated, p)
+}
+
+func (d *demo) me(w http.ResponseWriter, _ *http.Request, p person) { answer(w, http.StatusOK, p) }
+
+func (d *demo) enroll(w http.ResponseWriter, r *http.Request, p person) {
+	e, err := d.Client.Enroll(r.Context(), p.User)
+	if err != nil {
+		d.fail(w, r, err)
+		return
+	}
+	fragment := url.Values{"enroll": {e.Token}, "demo": {d.token(p.User)}}
+	answer(w, http.StatusCreated, struct {
+		client.Enrollment
+		Link string `json:"link"`
+	}{e, d.PublicURL + "/phone#" + fragment.Encode()})
+}
+
+func (d *demo) signIn(w http.ResponseWriter, r *http.Request, p person) {
+	var in struct {
+		Channel string `json:"channel"`
+		Match   string `json:"match"`
+	}
+	if err := read(r, &in); err != nil {
+		problem(w, err)
+		return
+	}
+	ip := d.ClientIP(r)
+	v, err := d.Client.Start(r.Context(), client.Login{
+		UserID: p.User, PhoneNumber: p.PhoneNumber, Channel: in.Channel, Match: in.Match,
+		Context:        client.Context{App: "Nod Demo Bank", IP: ip, UserAgent: cut(r.UserAgent(), 400), Location: place(ip)},
+		IdempotencyKey: r.Header.Get("Idempotency-Key"),
+	})
+	if err != nil {
+		d.fail(w, r, err)
+		return
+	}
+	answer(w, http.StatusCreated, v.Raw)
+}
+
+// finish redeems what the page was handed: only the signed result counts.
+func (d *demo) finish(w http.ResponseWriter, r *http.Request, p person) {
+	var in struct {
+		ResultToken string `json:"result_token"`
+	}
+	if err := read(r, &in); err != nil {
+		problem(w, err)
+		return
+	}
+	res, err := d.Client.Exchange(r.Context(), r.PathValue("id"), in.ResultToken)
+	if err == nil && (res.UserID != p.User || res.Status != "approved") {
+		err = client.ErrBadResult
+	}
+	if err != nil {
+		d.fail(w, r, err)
+		return
+	}
+	answer(w, http.StatusOK, map[string]any{"user": p.User, "name": p.Name, "method": res.Method, "at": res.IssuedAt.UTC()})
+}
+
+// messages streams to a phone what was sent to its person's number or to its
+// own push token, as Server-Sent Events.
+func (d *demo) messages(w http.ResponseWriter, r *http.Request, p person) {
+	to := []string{p.PhoneNumber}
+	if push := r.Header.Get("Demo-Push-Token"); strings.HasPrefix(push, "sim-") {
+		to = append(to, push)
+	}
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Accel-Buffering", "no")
+	out := &stream{w: w, c: http.NewResponseController(w)}
+	if out.write(": hello\n\n") != nil {
+		return
+	}
+	ctx, stop := context.WithCancel(r.Context())
+	defer stop()
+	var all sync.WaitGroup
+	for _, t := range to {
+		all.Go(func() {
+			defer stop() // one that ends ends the stream: the page comes again
+			d.follow(ctx, t, out)
+		})
+	}
+	all.Wait()
+}
+
+// follow writes the messages to one target until ctx ends or the page is gone.
+func (d *demo) follow(ctx context.Context, to string, out *stream) {
+	after := ""
+	for ctx.Err() == nil {
+		messages, next, err := d.Client.Outbox(ctx, to, after, 20*time.Second)
+		if err != nil {
+			return
+		}
+		after = next
+		for _, m := range messages {
+			m.To = "" // the page knows
+			b, err := json.Marshal(m)
+			if err != nil || out.write("event: message\ndata: "+string(b)+"\n\n") != nil {
+				return
+			}
+		}
+		if len(messages) == 0 && out.write(": still here\n\n") != nil {
+			return
+		}
+	}
+}
+
+// stream writes events, one at a time, each within five seconds.
+type stream struct {
+	mu sync.Mutex
+	w  http.ResponseWriter
+	c  *http.ResponseController
+}
+
+func (s *stream) write(event string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.c.SetWriteDeadline(time.Now().Add(5 * time.Second)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return err
+	}
+	if _, err := s.w.Write([]byte(event)); err != nil {
+		return err
+	}
+	return s.c.Flush()
+}
+
+// fail passes nod's own refusal on, and hides what is none.
+func (d *demo) fail(w http.ResponseWriter, r *http.Request, err error) {
+	var refusal *client.Error
+	if errors.As(err, &refusal) && refusal.Status != http.StatusUnauthorized {
+		problem(w, refusal)
+		return
+	}
+	if r.Context().Err() == nil {
+		d.Log.Error("the demo could not reach nod", "error", err)
+	}
+	problem(w, &client.Error{Status: http.StatusBadGateway, Code: "unavailable", Title: "The demo bank is not well",
+		Detail: "Nothing was lost. Try again in a moment."})
+}
+
+func read(r *http.Request, into any) *client.Error {
+	d := json.NewDecoder(http.MaxBytesReader(nil, r.Body, 4<<10))
+	if err := d.Decode(into); err != nil {
+		return &client.Error{Status: http.StatusBadRequest, Code: "invalid_json", Title: "Not JSON", Detail: "Send a JSON object."}
+	}
+	return nil
+}
+
+func problem(w http.ResponseWriter, e *client.Error) {
+	w.Header().Set("Content-Type", "application/problem+json")
+	if e.RetryAfter > 0 {
+		w.Header().Set("Retry-After", fmt.Sprint(e.RetryAfter))
+	}
+	body, _ := json.Marshal(e) // plain fields
+	w.WriteHeader(e.Status)
+	_, _ = w.Write(body)
+}
+
+func answer(w http.ResponseWriter, status int, body any) {
+	b, err := json.Marshal(body)
+	if err != nil {
+		status, b = http.StatusInternalServerError, nil
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_, _ = w.Write(b)
+}
+
+// place names where an address is, as far as a demo can know.
+func place(ip string) string {
+	switch a, err := netip.ParseAddr(ip); {
+	case err != nil:
+		return ""
+	case a.IsLoopback():
+		return "This computer"
+	case a.IsPrivate():
+		return "Your network"
+	}
+	return ""
+}
+
+func cut(s string, n int) string {
+	if len(s) > n {
+		s = s[:n]
+	}
+	return strings.ToValidUTF8(s, "")
+}
