@@ -287,6 +287,16 @@ func (v *Verification) code(generation int) *Code {
 // hasCode reports whether a code was ever sent or is on its way.
 func (v *Verification) hasCode() bool { return len(v.Codes) > 0 }
 
+// codeOut reports whether a code can be checked that may have reached a person.
+func (v *Verification) codeOut(now time.Time) bool {
+	for i := range v.Codes {
+		if c := &v.Codes[i]; c.Live(now) && v.codeSent(c.Generation) {
+			return true
+		}
+	}
+	return false
+}
+
 // codeSent reports whether a code of the generation may have reached a person.
 func (v *Verification) codeSent(generation int) bool {
 	for i := range v.Deliveries {

@@ -41,16 +41,60 @@ func (v *Verification) leased(id, token string) *Delivery {
 }
 
 // Send marks a leased delivery as leaving now: committed just before the
-// request leaves. It reports false when the lease is lost or the delivery was
-// canceled; then nothing may be sent.
+// request leaves. The lease begins anew, so that the answer can be written. It
+// reports false when the lease is lost, the delivery was canceled or what it
+// tells has ended meanwhile; then nothing may be sent. Asked again under the
+// same token it says the same: a worker may not know whether its commit stood.
 func (v *Verification) Send(id, token string, p *Policy, now time.Time) bool {
 	d := v.leased(id, token)
-	if d == nil || d.State != StateLeased || v.Terminal() {
+	if d == nil || v.Terminal() {
 		return false
 	}
-	v.move(d, StateSending, now)
+	ok := d.State == StateSending || !v.lapsed(d, now)
+	if ok {
+		d.LeaseEndAt = now.Add(p.LeaseLife)
+		v.move(d, StateSending, now)
+	} else {
+		v.lapse(now)
+	}
 	v.settle(p, now)
-	return true
+	return ok
+}
+
+// PutOff makes what is due over a channel wait until then: for a channel that
+// has no room for more. Nothing is counted as tried.
+func (v *Verification) PutOff(ch Channel, until time.Time, p *Policy, now time.Time) {
+	for i := range v.Deliveries {
+		d := &v.Deliveries[i]
+		if d.Channel == ch && (d.State == StateQueued || d.State == StateRetrying) && !now.Before(d.DueAt) {
+			d.DueAt = until
+		}
+	}
+	v.settle(p, now)
+}
+
+// CodeOf returns the generation of the code that a delivery carries; nil for a
+// delivery to an app.
+func (v *Verification) CodeOf(d *Delivery) *Code {
+	if d.Channel.App() {
+		return nil
+	}
+	return v.code(d.CodeGeneration)
+}
+
+// lapsed reports whether what a delivery tells has ended, so that it would only
+// confuse: a prompt that is closed, a code that can no longer be checked.
+func (v *Verification) lapsed(d *Delivery, now time.Time) bool {
+	if d.Channel.App() {
+		return d.PromptGeneration != v.Prompt.Generation || !v.Prompt.Open(now)
+	}
+	c := v.CodeOf(d)
+	return c == nil || !c.Live(now)
+}
+
+// lapse takes back what has not left and has nothing to tell any more.
+func (v *Verification) lapse(now time.Time) {
+	v.dropInFlight(now, func(d *Delivery) bool { return v.lapsed(d, now) }, StateExpired)
 }
 
 // Settle records what a channel made of the try that the token's holder ran. A
@@ -72,8 +116,7 @@ func (v *Verification) Settle(id, token string, o Outcome, p *Policy, now time.T
 	case StateRetrying:
 		v.retry(d, p, now, now.Add(backoff(d.Attempts, o)))
 	case StateUnknown:
-		v.move(d, StateUnknown, now)
-		v.refund(d)
+		v.unknown(d, p, now, now.Add(backoff(d.Attempts, o)))
 	default:
 		v.NumberDead = v.NumberDead || (!d.Channel.App() && o.Class == ClassPermanentTarget)
 		v.move(d, o.State, now)
@@ -102,6 +145,18 @@ func (v *Verification) accepted(d *Delivery, now time.Time) {
 	}
 }
 
+// unknown is for a request that may have left without an answer: a prompt is
+// sent again at the given time (the app deduplicates), a code never.
+func (v *Verification) unknown(d *Delivery, p *Policy, now, at time.Time) {
+	d.Class = ClassUnknown
+	if d.Channel.App() {
+		v.retry(d, p, now, at)
+		return
+	}
+	v.move(d, StateUnknown, now)
+	v.refund(d)
+}
+
 // retry brings a delivery back at the given time, or gives it up: when its
 // tries are used up, or when it could only leave after what it tells has ended.
 func (v *Verification) retry(d *Delivery, p *Policy, now, at time.Time) {
@@ -111,13 +166,18 @@ func (v *Verification) retry(d *Delivery, p *Policy, now, at time.Time) {
 	} else if c := v.code(d.CodeGeneration); c != nil {
 		end = c.ExpiresAt
 	}
-	if d.Attempts >= tries || !at.Before(end) {
+	switch {
+	case v.Terminal():
+		v.move(d, StateCanceled, now)
+	case d.Attempts < tries && at.Before(end):
+		d.DueAt = at
+		v.move(d, StateRetrying, now)
+	case d.Class == ClassUnknown:
+		v.move(d, StateUnknown, now)
+	default:
 		v.move(d, StateFailed, now)
 		v.refund(d)
-		return
 	}
-	d.DueAt = at
-	v.move(d, StateRetrying, now)
 }
 
 // backoff is 1, 2, 4 … seconds ± 50 %, and never less than the provider asked.
@@ -147,6 +207,7 @@ func (v *Verification) dropInFlight(now time.Time, of func(*Delivery) bool, to D
 		if d.InFlight() && d.State != StateSending && of(d) {
 			d.LeaseToken, d.LeaseEndAt = "", time.Time{}
 			v.move(d, to, now)
+			v.refund(d)
 		}
 	}
 }
@@ -205,7 +266,7 @@ func (v *Verification) receipt(deliveryID, deviceID string, to DeliveryState, p 
 		return nil
 	}
 	if d.AcceptedAt.IsZero() {
-		d.AcceptedAt = now // the device has it, whatever the broker said
+		v.accepted(d, now) // the device has it, whatever the broker said or has yet to say
 	}
 	d.LeaseToken, d.LeaseEndAt = "", time.Time{}
 	v.move(d, to, now)

@@ -16,8 +16,8 @@ func (v *Verification) Advance(p *Policy, now time.Time) {
 	}
 	if v.Prompt.Generation > 0 && v.Prompt.ClosedAt.IsZero() && !now.Before(v.Prompt.ExpiresAt) {
 		v.closePrompt(now)
-		v.dropInFlight(now, func(d *Delivery) bool { return d.Channel.App() }, StateExpired)
 	}
+	v.lapse(now)
 	if v.Prompt.Open(now) {
 		v.climb(p, now)
 	}
@@ -37,12 +37,8 @@ func (v *Verification) reclaim(p *Policy, now time.Time) {
 		case d.State == StateLeased:
 			v.move(d, StateQueued, now)
 			d.DueAt = now
-		case d.State == StateSending && d.Channel.App():
-			v.retry(d, p, now, now)
 		case d.State == StateSending:
-			d.Class = ClassUnknown
-			v.move(d, StateUnknown, now)
-			v.refund(d)
+			v.unknown(d, p, now, now)
 		}
 		d.LeaseToken, d.LeaseEndAt = "", time.Time{}
 	}
@@ -81,7 +77,7 @@ func (v *Verification) pushDue(p *Policy, dev *Device) time.Time {
 		return time.Time{}
 	case ws.State == StateAccepted:
 		return ws.AcceptedAt.Add(p.SocketTimeout)
-	case ws.State == StateUndelivered || ws.State == StateFailed:
+	case ws.State == StateUndelivered || ws.State == StateFailed || ws.State == StateUnknown:
 		return ws.ChangedAt
 	case ws.InFlight():
 		return v.Prompt.OpenedAt.Add(p.SocketTimeout)
@@ -197,18 +193,18 @@ func (v *Verification) settle(p *Policy, now time.Time) {
 
 // exhausted reports whether nothing is live and nothing can be sent.
 func (v *Verification) exhausted(p *Policy, now time.Time) bool {
-	if v.Prompt.Open(now) || v.liveCode(now) != nil || v.codeInFlight() {
+	if v.Prompt.Open(now) || v.codeOut(now) || v.codeInFlight() {
 		return false
 	}
 	if v.ResendCount >= p.Resends || v.Number.IsZero() {
 		return true
 	}
 	// A dead number can still be changed (purpose phone) or left for the app.
-	return v.NumberDead && v.Purpose == Login && len(v.Devices) == 0
+	return v.NumberDead && v.Purpose == Login && v.takes(Push, p) != nil
 }
 
 func (v *Verification) stage(now time.Time) Stage {
-	if c := v.liveCode(now); c != nil && v.codeSent(c.Generation) {
+	if v.codeOut(now) {
 		return CodeEntry
 	}
 	if v.Prompt.Open(now) {
@@ -244,8 +240,10 @@ func (v *Verification) nextAt(p *Policy, now time.Time) time.Time {
 			next = earlier(next, d.LeaseEndAt)
 		}
 	}
+	if v.Prompt.Generation > 0 && v.Prompt.ClosedAt.IsZero() {
+		next = earlier(next, v.Prompt.ExpiresAt) // perhaps past: then it is to be closed now
+	}
 	if v.Prompt.Open(now) {
-		next = earlier(next, v.Prompt.ExpiresAt)
 		for i := range v.Devices {
 			if at := v.pushDue(p, &v.Devices[i]); !at.IsZero() {
 				next = earlier(next, at)
