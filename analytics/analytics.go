@@ -1,0 +1,173 @@
+// Package analytics turns events into figures: what a user may see of their own
+// verifications, and how well each resend delay works. It counts what it is
+// given and knows neither rows nor people; a figure that is not in the events
+// is not there.
+//
+// The seed's five event types are names for nod's own events:
+//
+//	send_code       verification.created
+//	resend_request  resend.requested
+//	verify_success  verification.approved, by any method
+//	verify_failed   code.check_failed, verification.denied
+//	change_phone    phone.changed
+package analytics
+
+import (
+	"math"
+	"slices"
+	"time"
+)
+
+// Event is one fact about a verification. Events of one verification must come
+// in their order; verifications may be mixed.
+type Event struct {
+	VerificationID string
+	Name           string
+	At             time.Time
+	Channel        string // how it was sent or answered; may be empty
+	DelaySeconds   int    // of a resend: the delay step it waited for
+}
+
+// The seed's event types.
+const (
+	SendCode      = "send_code"
+	ResendRequest = "resend_request"
+	VerifySuccess = "verify_success"
+	VerifyFailed  = "verify_failed"
+	ChangePhone   = "change_phone"
+)
+
+var types = map[string]string{
+	"verification.created":  SendCode,
+	"resend.requested":      ResendRequest,
+	"verification.approved": VerifySuccess,
+	"verification.denied":   VerifyFailed,
+	"code.check_failed":     VerifyFailed,
+	"phone.changed":         ChangePhone,
+}
+
+// maxRecent is how many events [Own] lists.
+const maxRecent = 20
+
+// Totals counts events by the seed's types.
+type Totals struct {
+	SendCode      int `json:"send_code"`
+	VerifySuccess int `json:"verify_success"`
+	VerifyFailed  int `json:"verify_failed"`
+	ResendRequest int `json:"resend_request"`
+	ChangePhone   int `json:"change_phone"`
+}
+
+// Channel is how one channel did.
+type Channel struct {
+	Sends     int `json:"sends"`     // accepted deliveries
+	Successes int `json:"successes"` // approvals that came over it
+}
+
+// Recent is one of the newest events.
+type Recent struct {
+	At        time.Time `json:"at"`
+	EventType string    `json:"event_type"`
+	Channel   string    `json:"channel,omitempty"`
+}
+
+// Figures are a user's own.
+type Figures struct {
+	Days                     int                `json:"days"`
+	Totals                   Totals             `json:"totals"`
+	SuccessRate              float64            `json:"success_rate"` // approved of started, 0 to 1; 0 when none was started
+	AvgTimeToCompleteSeconds float64            `json:"avg_time_to_complete_seconds"`
+	ByChannel                map[string]Channel `json:"by_channel"`
+	Recent                   []Recent           `json:"recent"` // newest first, at most 20
+}
+
+// Own counts a user's events of the last days.
+func Own(events []Event, days int) Figures {
+	f := Figures{Days: days, ByChannel: map[string]Channel{}, Recent: []Recent{}}
+	created := map[string]time.Time{}
+	var took time.Duration
+	finished := 0
+	for _, e := range events {
+		switch types[e.Name] {
+		case SendCode:
+			f.Totals.SendCode++
+			created[e.VerificationID] = e.At
+		case VerifySuccess:
+			f.Totals.VerifySuccess++
+			if at, ok := created[e.VerificationID]; ok {
+				took += e.At.Sub(at)
+				finished++
+			}
+		case VerifyFailed:
+			f.Totals.VerifyFailed++
+		case ResendRequest:
+			f.Totals.ResendRequest++
+		case ChangePhone:
+			f.Totals.ChangePhone++
+		}
+		if e.Channel != "" && (e.Name == "delivery.accepted" || types[e.Name] == VerifySuccess) {
+			c := f.ByChannel[e.Channel]
+			if types[e.Name] == VerifySuccess {
+				c.Successes++
+			} else {
+				c.Sends++
+			}
+			f.ByChannel[e.Channel] = c
+		}
+	}
+	f.SuccessRate = rate(f.Totals.VerifySuccess, f.Totals.SendCode)
+	if finished > 0 {
+		f.AvgTimeToCompleteSeconds = round(took.Seconds()/float64(finished), 10)
+	}
+	for _, e := range slices.Backward(events) {
+		if t := types[e.Name]; t != "" && len(f.Recent) < maxRecent {
+			f.Recent = append(f.Recent, Recent{e.At, t, e.Channel})
+		}
+	}
+	return f
+}
+
+// Step is how well one delay works: of the resends that waited for it, how many
+// of their verifications were approved before the next resend.
+type Step struct {
+	DelaySeconds int     `json:"delay_seconds"`
+	Resends      int     `json:"resends"`
+	Successes    int     `json:"successes"`
+	SuccessRate  float64 `json:"success_rate"`
+}
+
+// Delays counts the effectiveness of each delay step, shortest first.
+func Delays(events []Event) []Step {
+	waiting := map[string]int{} // verification → delay of its newest resend
+	steps := map[int]*Step{}
+	for _, e := range events {
+		switch types[e.Name] {
+		case ResendRequest:
+			waiting[e.VerificationID] = e.DelaySeconds
+			if steps[e.DelaySeconds] == nil {
+				steps[e.DelaySeconds] = &Step{DelaySeconds: e.DelaySeconds}
+			}
+			steps[e.DelaySeconds].Resends++
+		case VerifySuccess:
+			if d, ok := waiting[e.VerificationID]; ok {
+				steps[d].Successes++
+			}
+		}
+	}
+	out := make([]Step, 0, len(steps))
+	for _, s := range steps {
+		s.SuccessRate = rate(s.Successes, s.Resends)
+		out = append(out, *s)
+	}
+	slices.SortFunc(out, func(a, b Step) int { return a.DelaySeconds - b.DelaySeconds })
+	return out
+}
+
+func rate(n, of int) float64 {
+	if of == 0 {
+		return 0
+	}
+	return round(float64(n)/float64(of), 1000)
+}
+
+func round(x, to float64) float64 { return math.Round(x*to) / to }
