@@ -62,7 +62,7 @@ func (t *tx) aggregates(ctx context.Context, condition string, args ...any) ([]*
 		a := byID[c.owner]
 		a.Codes = append(a.Codes, c.Code)
 	}
-	ds, err := deliveries.query(ctx, t, func() *deliveryRow { return &deliveryRow{} }, "where "+owned+" order by id", arg)
+	ds, err := deliveries.query(ctx, t, func() *deliveryRow { return &deliveryRow{} }, "where "+owned+" order by created_at, id", arg)
 	if err != nil {
 		return nil, err
 	}
