@@ -1,0 +1,51 @@
+import type { ReactNode } from "react";
+import { clock } from "./time";
+import { type Clock, useSecondsLeft } from "./useSecondsLeft";
+import "./CountdownRing.css";
+
+const radius = 94;
+const around = 2 * Math.PI * radius;
+
+/**
+ * A ring that empties towards an absolute end on the server's clock. What the
+ * time is about stands inside; the rest of it is written below that.
+ */
+export function CountdownRing({
+  endsAt,
+  total,
+  now,
+  children,
+}: {
+  /** End in milliseconds; null draws a full, quiet ring. */
+  endsAt: number | null;
+  /** The whole span in seconds. */
+  total: number;
+  now: Clock;
+  children: ReactNode;
+}) {
+  const left = useSecondsLeft(endsAt, now);
+  const share = left === null ? 1 : Math.min(1, left / Math.max(total, 1));
+  return (
+    <div className="ring" data-low={left !== null && left <= 10 ? "" : undefined}>
+      <svg viewBox="0 0 200 200" aria-hidden="true">
+        <circle className="ring-track" cx="100" cy="100" r={radius} />
+        <circle
+          className="ring-rest"
+          cx="100"
+          cy="100"
+          r={radius}
+          strokeDasharray={around}
+          strokeDashoffset={around * (1 - share)}
+        />
+      </svg>
+      <div className="ring-inside">
+        {children}
+        {left !== null && (
+          <span className="ring-left" role="timer">
+            {left === 0 ? "Time is up" : `${clock(left)} left`}
+          </span>
+        )}
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,142 @@
+import type { StatusBody } from "../sdk";
+import { speaker, type Track } from "./tracks";
+
+/** How a step of the rail looks: not started, under way, answered, or no way. */
+export type StepState = "quiet" | "active" | "done" | "failed";
+
+/** One step of the rail with the plain sentence under its name. */
+export interface Step {
+  kind: "app" | "push" | "sms";
+  state: StepState;
+  sentence: string;
+}
+
+/** What the ladder will do by itself, and in how many seconds. */
+export interface Fallback {
+  channel: "push" | "sms";
+  seconds: number;
+}
+
+type Said = Omit<Step, "kind">;
+
+const quiet = (sentence: string): Said => ({ state: "quiet", sentence });
+const active = (sentence: string): Said => ({ state: "active", sentence });
+const done = (sentence: string): Said => ({ state: "done", sentence });
+const failed = (sentence: string): Said => ({ state: "failed", sentence });
+
+/**
+ * The three steps of a verification, from its deliveries: how far each channel
+ * has come, in words a person understands.
+ */
+export function railSteps(body: StatusBody, tracks: Track[], fallback: Fallback | null): Step[] {
+  return [
+    { kind: "app", ...appStep(body, speaker(tracks, "websocket"), tracks) },
+    { kind: "push", ...pushStep(body, speaker(tracks, "push"), fallback) },
+    {
+      kind: "sms",
+      ...smsStep(
+        body,
+        tracks.findLast((t) => t.channel === "sms" || t.channel === "voice"),
+        fallback,
+      ),
+    },
+  ];
+}
+
+function appStep(body: StatusBody, track: Track | undefined, all: Track[]): Said {
+  if (!track) {
+    if (body.status !== "pending") return quiet("Not needed this time");
+    return all.length === 0 ? active("Looking for your phone") : quiet("Not asked this time");
+  }
+  return (
+    onPhone(body, track) ??
+    byState(track, {
+      waiting: active("Looking for your phone"),
+      accepted: active("Asking your phone"),
+      delivered: active("Your phone has the request"),
+      lost: failed("Your app is not connected"),
+    })
+  );
+}
+
+function pushStep(body: StatusBody, track: Track | undefined, fallback: Fallback | null): Said {
+  if (!track) {
+    if (body.status !== "pending") return quiet("Not needed this time");
+    if (fallback?.channel === "push") {
+      return quiet(`No answer yet, sending a notification in ${fallback.seconds} s`);
+    }
+    return quiet("Only if the app cannot be reached");
+  }
+  return (
+    onPhone(body, track) ??
+    byState(track, {
+      waiting: active("Sending a notification"),
+      accepted: active("Notification sent, open it on your phone"),
+      delivered: active("Your phone has the notification"),
+      lost: failed(
+        track.class === "permanent_target"
+          ? "Notifications are off on your phone"
+          : "The notification did not get through",
+      ),
+    })
+  );
+}
+
+function smsStep(body: StatusBody, track: Track | undefined, fallback: Fallback | null): Said {
+  if (body.method === "sms_code" || body.method === "voice_code") return done("You typed the code");
+  if (!track) {
+    if (body.status !== "pending") return quiet("Not needed this time");
+    if (fallback?.channel === "sms") {
+      return quiet(`No answer yet, sending an SMS in ${fallback.seconds} s`);
+    }
+    return quiet(body.phone_number ? "Only if you need it" : "No number is on file");
+  }
+  const call = track.channel === "voice";
+  const to = body.phone_number ? ` to ${body.phone_number}` : "";
+  if (track.state === "unknown") return failed("We cannot tell if it left, you may send it again");
+  return byState(track, {
+    waiting: active(call ? `Calling you${to}` : `Sending an SMS${to}`),
+    accepted: active(call ? "We are calling you with a code" : "Your code is on its way"),
+    delivered: active(call ? "The call has reached you" : "Your code has arrived"),
+    lost: failed(call ? "The call did not get through" : "The SMS did not get through"),
+  });
+}
+
+// What a phone did with a request reads the same, whichever way it came.
+function onPhone(body: StatusBody, track: Track): Said | null {
+  if (track.state === "displayed") {
+    return body.status === "pending"
+      ? active("Your phone has shown it")
+      : quiet("Your phone has shown it");
+  }
+  if (track.state !== "responded") return null;
+  return body.status === "approved" || body.status === "pending"
+    ? done("Your phone has answered")
+    : failed("Your phone has answered");
+}
+
+function byState(
+  track: Track,
+  words: { waiting: Said; accepted: Said; delivered: Said; lost: Said },
+): Said {
+  switch (track.state) {
+    case "queued":
+    case "leased":
+    case "sending":
+    case "retrying":
+      return words.waiting;
+    case "accepted":
+      return words.accepted;
+    case "delivered":
+    case "displayed":
+    case "responded":
+      return words.delivered;
+    case "expired":
+      return failed("No answer in time");
+    case "canceled":
+    case "suppressed":
+      return quiet("Not needed any more");
+    default:
+      return words.lost;
+  }
+}

@@ -1,0 +1,58 @@
+/** Whole seconds left until `endsAt`, rounded up as the server does; never below 0. */
+export function secondsLeft(endsAt: number, now: number): number {
+  return Math.max(0, Math.ceil((endsAt - now) / 1000));
+}
+
+/** Milliseconds until the shown second changes, so that all countdowns turn together. */
+export function untilNextSecond(endsAt: number, now: number): number {
+  const left = endsAt - now;
+  const rest = left % 1000;
+  return rest > 0 ? rest : 1000 + rest;
+}
+
+/** "45 s" below a minute, "2:05" from there, "1:00:00" from an hour. */
+export function clock(seconds: number): string {
+  if (seconds < 60) return `${seconds} s`;
+  const two = (n: number) => String(n).padStart(2, "0");
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60) return `${minutes}:${two(seconds % 60)}`;
+  return `${Math.floor(minutes / 60)}:${two(minutes % 60)}:${two(seconds % 60)}`;
+}
+
+/** A rest of time in words, for a sentence or a screen reader. */
+export function inWords(seconds: number): string {
+  const unit = (n: number, name: string) => `${n} ${name}${n === 1 ? "" : "s"}`;
+  if (seconds < 90) return unit(seconds, "second");
+  if (seconds < 5400) return unit(Math.round(seconds / 60), "minute");
+  return unit(Math.round(seconds / 3600), "hour");
+}
+
+/** The seconds at which a countdown is read aloud, and at no others. */
+export function spokenCountdown(seconds: number): string | null {
+  return seconds === 30 || seconds === 10 || seconds === 5 ? `${inWords(seconds)} left` : null;
+}
+
+/** "14:32:07" in the reader's own time zone. */
+export function timeOfDay(at: number | string, seconds = true): string {
+  return new Date(at).toLocaleTimeString("en-GB", {
+    hour: "2-digit",
+    minute: "2-digit",
+    second: seconds ? "2-digit" : undefined,
+  });
+}
+
+/** "just now", "20 s ago", "3 min ago", "2 h ago", then the date. */
+export function ago(at: number | string, now: number): string {
+  const seconds = Math.max(0, Math.floor((now - new Date(at).getTime()) / 1000));
+  if (seconds < 10) return "just now";
+  if (seconds < 60) return `${seconds} s ago`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`;
+  if (seconds < 86_400) return `${Math.floor(seconds / 3600)} h ago`;
+  return new Date(at).toLocaleDateString("en-GB", { day: "numeric", month: "short" });
+}
+
+/** A delay since the start, always in milliseconds: "+38 ms", "+5,004 ms". */
+export function delay(from: string, at: string): string {
+  const ms = Math.max(0, new Date(at).getTime() - new Date(from).getTime());
+  return `+${ms.toLocaleString("en-US")} ms`;
+}

@@ -1,0 +1,181 @@
+import type { IconName } from "../theme/Icon";
+import { delay } from "./time";
+
+/** One event of a verification's audit trail; it never holds a secret. */
+export interface TimelineEvent {
+  seq: number;
+  name: string;
+  at: string;
+  channel?: string;
+  state?: string;
+  stage?: string;
+  reason?: string;
+  method?: string;
+  class?: string;
+  refusal?: string;
+}
+
+/** One line of the timeline. */
+export interface Line {
+  seq: number;
+  name: string;
+  at: string;
+  icon: IconName;
+  words: string;
+  delay: string;
+  tone: "plain" | "good" | "bad";
+}
+
+/** The lines of a timeline in order, each with its delay since the first event. */
+export function timelineLines(events: TimelineEvent[]): Line[] {
+  const inOrder = [...events].sort((a, b) => a.seq - b.seq);
+  const start = inOrder[0]?.at ?? "";
+  return inOrder.map((event) => ({
+    seq: event.seq,
+    name: event.name,
+    at: event.at,
+    icon: iconOf(event),
+    words: eventWords(event),
+    delay: delay(start, event.at),
+    tone: toneOf(event),
+  }));
+}
+
+/** Adds an event once: the same `seq` may come twice. */
+export function addEvent(events: TimelineEvent[], event: TimelineEvent): TimelineEvent[] {
+  return events.some((known) => known.seq === event.seq) ? events : [...events, event];
+}
+
+const channelIcons: Record<string, IconName> = {
+  websocket: "app",
+  push: "push",
+  sms: "sms",
+  voice: "voice",
+  email: "email",
+};
+
+function iconOf(event: TimelineEvent): IconName {
+  if (event.channel && channelIcons[event.channel]) return channelIcons[event.channel] as IconName;
+  switch (toneOf(event)) {
+    case "good":
+      return "check";
+    case "bad":
+      return "cross";
+    default:
+      return event.name.startsWith("code.") ? "lock" : "dot";
+  }
+}
+
+function toneOf(event: TimelineEvent): Line["tone"] {
+  if (event.name === "verification.approved" || event.name === "delivery.responded") return "good";
+  return /\.(denied|reported|failed|expired|blocked|exhausted|check_failed|rejected|undelivered|locked)$/.test(
+    event.name,
+  )
+    ? "bad"
+    : "plain";
+}
+
+const ways: Record<string, string> = {
+  websocket: "the open connection",
+  push: "a notification",
+  sms: "an SMS",
+  voice: "a call",
+  email: "an e-mail",
+};
+
+const methods: Record<string, string> = {
+  app: "on the phone",
+  sms_code: "by the code from the SMS",
+  voice_code: "by the code from the call",
+  email_code: "by the code from the e-mail",
+  trusted_device: "because this device is trusted",
+};
+
+const reasons: Record<string, string> = {
+  user_denied: "the person said no",
+  user_reported: "the person reported it",
+  wrong_number: "the wrong number was typed",
+  max_attempts: "no tries are left",
+  undeliverable: "the number cannot be reached",
+  phone_changed: "the number was changed",
+};
+
+const stages: Record<string, string> = {
+  queued: "Ready to be sent",
+  contacting_app: "Reaching the phone",
+  prompted: "The phone has the request",
+  code_entry: "A code can be typed",
+  awaiting_resend: "Waiting for the person to send again",
+  locked: "Code entry is paused",
+};
+
+/** What an event means, in plain words. An unknown name stands for itself. */
+export function eventWords(event: TimelineEvent): string {
+  const way = ways[event.channel ?? ""] ?? "another way";
+  const why = event.reason && reasons[event.reason] ? `: ${reasons[event.reason]}` : "";
+  switch (event.name) {
+    case "verification.created":
+      return "Sign-in asked for";
+    case "verification.stage_changed":
+      return stages[event.stage ?? ""] ?? "Next stage";
+    case "verification.approved":
+      return `Approved ${methods[event.method ?? ""] ?? ""}`.trimEnd();
+    case "verification.denied":
+      return `Refused${why}`;
+    case "verification.reported":
+      return "Reported: this wasn't the person";
+    case "verification.failed":
+      return `Failed${why}`;
+    case "verification.expired":
+      return "Time ran out";
+    case "verification.canceled":
+      return `Canceled${why}`;
+    case "verification.superseded":
+      return "A newer sign-in took its place";
+    case "verification.blocked":
+      return "Blocked before anything was sent";
+    case "verification.locked":
+      return "Code entry is paused";
+    case "verification.reused":
+      return "Joined the one already open";
+    case "code.issued":
+      return "A code was made";
+    case "code.check_failed":
+      return "A wrong code was typed";
+    case "code.exhausted":
+      return "No tries left for this code";
+    case "resend.requested":
+      return event.channel ? `Asked again for ${way}` : "Asked to send again";
+    case "resend.rejected":
+      return "Sending again was refused";
+    case "delivery.queued":
+      return `Next: ${way}`;
+    case "delivery.accepted":
+      return event.channel === "websocket" ? `Sent over ${way}` : `The provider took ${way}`;
+    case "delivery.delivered":
+      return event.channel === "websocket" ? "The phone confirmed it" : `Delivered ${way}`;
+    case "delivery.displayed":
+      return "The phone has shown it";
+    case "delivery.responded":
+      return "The phone answered";
+    case "delivery.retrying":
+      return `Trying ${way} again`;
+    case "delivery.undelivered":
+    case "delivery.failed":
+      return event.channel === "websocket"
+        ? "The phone is not connected"
+        : `Could not deliver ${way}`;
+    case "delivery.unknown":
+      return `No word back about ${way}`;
+    case "delivery.canceled":
+      return `No longer needed: ${way}`;
+    case "delivery.expired":
+      return `Too late for ${way}`;
+    case "delivery.suppressed":
+      return `Held back: ${way}`;
+    case "delivery.fallback_started":
+      return `No answer yet, moving on to ${way}`;
+    default:
+      return event.name;
+  }
+}

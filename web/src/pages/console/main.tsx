@@ -1,0 +1,4 @@
+import "../../theme/theme.css";
+import { mount } from "../mount";
+
+mount(<main />);

@@ -1,0 +1,50 @@
+import { CountdownRing } from "../../component/CountdownRing";
+import { spokenDigits } from "../../component/digits";
+import { Heading } from "../../component/Heading";
+import { Rail } from "../../component/Rail";
+import { railSteps } from "../../component/rail";
+import { Skeleton } from "../../component/Skeleton";
+import type { StatusBody } from "../../sdk";
+import { Mark } from "../../theme/Mark";
+import { useFallback } from "./useFallback";
+import type { SignIn } from "./useSignIn";
+import { WaysOut } from "./WaysOut";
+
+/** The phone is being asked: the number to type there, inside what is left of the time. */
+export function AskedView({ signIn, status }: { signIn: SignIn; status: StatusBody | null }) {
+  const fallback = useFallback(signIn);
+  const number = status?.match_number;
+  const ends = status?.prompt_expires_at ? Date.parse(status.prompt_expires_at) : null;
+  return (
+    <>
+      <div className="login-words">
+        <Heading>Check your phone</Heading>
+        <p>
+          {number || !status
+            ? "Open the request, type this number, and approve."
+            : "Open the request there and answer it."}
+        </p>
+      </div>
+      <CountdownRing endsAt={ends} total={signIn.promptSpan} now={signIn.now}>
+        {number ? (
+          <output
+            className="login-number"
+            aria-label={`Number to type on your phone: ${spokenDigits(number)}`}
+          >
+            {number}
+          </output>
+        ) : (
+          <Mark />
+        )}
+      </CountdownRing>
+      {status ? (
+        <>
+          <Rail steps={railSteps(status, signIn.tracks, fallback)} />
+          <WaysOut signIn={signIn} status={status} />
+        </>
+      ) : (
+        <Skeleton lines={3} label="Starting" />
+      )}
+    </>
+  );
+}

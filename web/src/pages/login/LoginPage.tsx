@@ -1,0 +1,57 @@
+import { Announcer } from "../../component/Announcer";
+import { Notice } from "../../component/Notice";
+import { Mark } from "../../theme/Mark";
+import { AskedView } from "./AskedView";
+import { CodeView } from "./CodeView";
+import { EndedView } from "./EndedView";
+import { FinishingView } from "./FinishingView";
+import { resultSpoken, viewOf } from "./model";
+import { SignedInView } from "./SignedInView";
+import { StartView } from "./StartView";
+import { type SignIn, useSignIn } from "./useSignIn";
+import { useSpokenLadder } from "./useSpokenLadder";
+import { WaitingView } from "./WaitingView";
+import "./login.css";
+
+/** The demo bank's sign-in page: one card that says at once what happens. */
+export function LoginPage() {
+  const signIn = useSignIn();
+  const spoken = useSpokenLadder(signIn);
+  return (
+    <main className="login">
+      <div className="login-card" data-phase={signIn.phase}>
+        <header className="login-brand">
+          <Mark />
+          <span>Nod Demo Bank</span>
+        </header>
+        {signIn.problem && (
+          <Notice tone="problem" icon="warning" title={signIn.problem.title}>
+            {signIn.problem.text}
+          </Notice>
+        )}
+        <CurrentView signIn={signIn} />
+      </div>
+      <p className="login-foot">A demonstration. The bank and its people are made up.</p>
+      <Announcer polite={spoken} assertive={resultSpoken(signIn.status)} />
+    </main>
+  );
+}
+
+function CurrentView({ signIn }: { signIn: SignIn }) {
+  const { phase, status } = signIn;
+  if (phase === "signed_in" && signIn.done)
+    return <SignedInView signIn={signIn} done={signIn.done} />;
+  if (phase === "finishing") return <FinishingView signIn={signIn} />;
+  if (phase === "ended" && status) return <EndedView signIn={signIn} status={status} />;
+  if (phase === "start") return <StartView signIn={signIn} />;
+  if (!status) return <AskedView signIn={signIn} status={null} />;
+  switch (viewOf(status)) {
+    case "code":
+      return <CodeView signIn={signIn} status={status} />;
+    case "waiting":
+    case "locked":
+      return <WaitingView signIn={signIn} status={status} />;
+    default:
+      return <AskedView signIn={signIn} status={status} />;
+  }
+}

@@ -1,0 +1,179 @@
+import { clock, inWords } from "../../component/time";
+import type { Track } from "../../component/tracks";
+import type { Countdowns, StatusBody } from "../../sdk";
+
+/** What the card shows while a sign-in is open. */
+export type View = "asked" | "code" | "waiting" | "locked";
+
+/** Chooses the view of an open sign-in: a code that can be typed comes before all else. */
+export function viewOf(status: StatusBody): View {
+  if (status.stage === "code_entry") return "code";
+  if (status.stage === "locked") return "locked";
+  if (status.stage === "awaiting_resend") return "waiting";
+  return "asked";
+}
+
+/** A way to be asked again, with the words on its button. */
+export interface Way {
+  channel: "push" | "sms" | "voice";
+  label: string;
+  /** Seconds until it can be used; 0 is now. */
+  wait: number;
+}
+
+/**
+ * The ways that are open to the person now or soon, in order. What is not possible is not shown.
+ */
+export function waysOf(tracks: Track[], left: Countdowns): Way[] {
+  const sent = new Set(tracks.map((t) => t.channel));
+  const ways: Way[] = [];
+  const add = (channel: Way["channel"], wait: number | null, first: string, again: string) => {
+    if (wait === null) return;
+    const words =
+      sent.has(channel) || (channel === "push" && sent.has("websocket")) ? again : first;
+    ways.push({ channel, wait, label: wait > 0 ? `${words} in ${clock(wait)}` : words });
+  };
+  add("push", left.push, "Ask my phone", "Ask my phone again");
+  add("sms", left.sms, "Text me a code", "Text me again");
+  add("voice", left.voice, "Call me", "Call me again");
+  return ways;
+}
+
+/** What the person reads about the code field: how many tries are left. */
+export function triesLeft(status: StatusBody): string | undefined {
+  const left = status.attempts_remaining;
+  if (left == null) return undefined;
+  if (left <= 0) return "No tries left for this code. Send a new one.";
+  return left === 1 ? "One try left" : `${left} tries left`;
+}
+
+/** How a sign-in ended without success: what happened, what is safe, what to do. */
+export interface Ending {
+  title: string;
+  text: string;
+  /** The words on the button that starts again; null where starting again is no help. */
+  again: string | null;
+  tone: "plain" | "problem";
+}
+
+const nothing = "Nobody was signed in.";
+
+/** The kind words for each way a sign-in can end. */
+export function endingOf(status: StatusBody): Ending {
+  switch (status.status) {
+    case "denied":
+      return denied(status.reason);
+    case "expired":
+      return {
+        title: "Time ran out",
+        text: `Nobody answered in time. ${nothing} Start again when you have your phone at hand.`,
+        again: "Start again",
+        tone: "plain",
+      };
+    case "failed":
+      return failed(status.reason);
+    case "blocked":
+      return blocked(status.reason);
+    case "superseded":
+      return {
+        title: "A newer sign-in took over",
+        text: "You started again in another window, so this one was closed. Carry on there, or start again here.",
+        again: "Start again here",
+        tone: "plain",
+      };
+    default:
+      return {
+        title: "Sign-in canceled",
+        text: `${nothing} You can start again whenever you like.`,
+        again: "Start again",
+        tone: "plain",
+      };
+  }
+}
+
+function denied(reason: StatusBody["reason"]): Ending {
+  if (reason === "wrong_number") {
+    return {
+      title: "That number did not match",
+      text: `Another number was typed on the phone, so we closed this request. ${nothing} Start again and type the new number.`,
+      again: "Start again",
+      tone: "problem",
+    };
+  }
+  if (reason === "user_reported") {
+    return {
+      title: "Thank you for telling us",
+      text: `You said this wasn't you. ${nothing} New sign-ins are held back for a while, and your bank has been told.`,
+      again: null,
+      tone: "problem",
+    };
+  }
+  return {
+    title: "You said no",
+    text: `The request was refused on your phone. ${nothing} If it was a slip, start again.`,
+    again: "Start again",
+    tone: "plain",
+  };
+}
+
+function failed(reason: StatusBody["reason"]): Ending {
+  if (reason === "max_attempts") {
+    return {
+      title: "No tries left",
+      text: `Too many wrong codes were typed. ${nothing} Start again to get a new code.`,
+      again: "Start again",
+      tone: "problem",
+    };
+  }
+  return {
+    title: "We could not reach you",
+    text: `No message got through to your phone or number. ${nothing} Check that your phone is on, then start again.`,
+    again: "Start again",
+    tone: "problem",
+  };
+}
+
+function blocked(reason: StatusBody["reason"]): Ending {
+  const text =
+    reason === "account_locked"
+      ? "Too many wrong codes were typed lately, so codes are paused for this account."
+      : "There were too many requests in a short time, so nothing was sent.";
+  return {
+    title: "This sign-in was held back",
+    text: `${text} Your account is safe. Wait a while, then start again.`,
+    again: "Start again",
+    tone: "problem",
+  };
+}
+
+/** How the person was recognised, for the page after it. */
+export function methodWords(method: string | null | undefined): string {
+  switch (method) {
+    case "app":
+      return "Approved on your phone";
+    case "sms_code":
+      return "Confirmed by the code from your SMS";
+    case "voice_code":
+      return "Confirmed by the code from your call";
+    case "email_code":
+      return "Confirmed by the code from your e-mail";
+    case "trusted_device":
+      return "Recognised from before";
+    default:
+      return "Confirmed";
+  }
+}
+
+/** What a screen reader hears of the result, at once. */
+export function resultSpoken(status: StatusBody | null): string {
+  if (!status || status.status === "pending") return "";
+  if (status.status === "approved") return "Approved. You are being signed in.";
+  const ending = endingOf(status);
+  return `${ending.title}. ${ending.text}`;
+}
+
+/** When codes can be typed again. */
+export function lockedWords(lockedUntil: number | null, now: number): string {
+  if (lockedUntil === null) return "Codes are paused for now.";
+  return `You can type a code again in ${inWords(Math.max(1, Math.ceil((lockedUntil - now) / 1000)))}.`;
+}

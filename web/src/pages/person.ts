@@ -1,0 +1,78 @@
+import { NodError, Rest } from "../sdk";
+
+/** The demo person of this browser; `demo_token` is the capability to act as them. */
+export interface Person {
+  demo_token: string;
+  user: string;
+  name: string;
+  phone_number: string;
+}
+
+const key = "nod.demo.person";
+const rest = new Rest({ baseUrl: location.origin });
+
+/** What a demo endpoint is called with to act as the person. */
+export function asPerson(token: string): Record<string, string> {
+  return { Authorization: `Demo ${token}` };
+}
+
+/** The stored person, unchecked; null before the first visit. */
+export function storedPerson(): Person | null {
+  try {
+    const value: unknown = JSON.parse(localStorage.getItem(key) ?? "null");
+    return isPerson(value) ? value : null;
+  } catch {
+    return null;
+  }
+}
+
+/** Reads whether a stored or sent value is a person. */
+export function isPerson(value: unknown): value is Person {
+  if (typeof value !== "object" || value === null) return false;
+  const fields = value as Record<string, unknown>;
+  return ["demo_token", "user", "name", "phone_number"].every(
+    (name) => typeof fields[name] === "string",
+  );
+}
+
+/**
+ * The demo person that all frames of this browser share. Made once, whichever
+ * page asks first; made again when the server no longer knows them.
+ */
+export async function ensurePerson(): Promise<Person> {
+  if (!navigator.locks) return findOrMake();
+  return navigator.locks.request(key, findOrMake);
+}
+
+/** Leaves the stored person and makes another one. */
+export async function anotherPerson(): Promise<Person> {
+  return make();
+}
+
+/** The person that an enrollment link speaks for; kept, so that this browser is theirs. */
+export async function adoptPerson(demoToken: string): Promise<Person> {
+  const me = await rest.call<Omit<Person, "demo_token">>("GET", "/demo/me", {
+    headers: asPerson(demoToken),
+  });
+  return keep({ ...me, demo_token: demoToken });
+}
+
+async function findOrMake(): Promise<Person> {
+  const known = storedPerson();
+  if (!known) return make();
+  try {
+    return await adoptPerson(known.demo_token);
+  } catch (error) {
+    if (error instanceof NodError && !error.temporary) return make();
+    throw error;
+  }
+}
+
+async function make(): Promise<Person> {
+  return keep(await rest.call<Person>("POST", "/demo/people", { body: {} }));
+}
+
+function keep(person: Person): Person {
+  localStorage.setItem(key, JSON.stringify(person));
+  return person;
+}

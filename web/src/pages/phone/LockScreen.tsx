@@ -1,0 +1,60 @@
+import { Button } from "../../component/Button";
+import { Notice } from "../../component/Notice";
+import { timeOfDay } from "../../component/time";
+import { NotificationCard } from "./NotificationCard";
+import { useMinute } from "./useMinute";
+import type { Phone } from "./usePhone";
+
+/** The locked phone: the time, and notifications that give nothing away. */
+export function LockScreen({ phone }: { phone: Phone }) {
+  const now = useMinute();
+  return (
+    <div className="lock" inert={phone.open !== null || phone.outcome !== null}>
+      <div className="lock-clock">
+        <p className="lock-time" aria-hidden="true">
+          {timeOfDay(now, false)}
+        </p>
+        <p className="lock-date">
+          {new Date(now).toLocaleDateString("en-GB", {
+            weekday: "long",
+            day: "numeric",
+            month: "long",
+          })}
+        </p>
+      </div>
+      {phone.problem && (
+        <Notice tone="problem" icon="warning" title={phone.problem.title}>
+          {phone.problem.text}
+        </Notice>
+      )}
+      {phone.connection === "closed" && (
+        <p className="lock-offline">
+          The app is offline.{" "}
+          {phone.switches.push
+            ? "A notification can still reach it."
+            : "Only an SMS can reach this phone."}
+        </p>
+      )}
+      {phone.notifications.length > 0 ? (
+        <ul className="lock-list" aria-label="Notifications">
+          {phone.notifications.map((notification) => (
+            <li key={notification.key}>
+              <NotificationCard
+                notification={notification}
+                onOpen={() => phone.openRequest(notification)}
+                disabled={phone.busy}
+              />
+            </li>
+          ))}
+        </ul>
+      ) : (
+        <p className="lock-empty">Requests and messages will appear here.</p>
+      )}
+      <div className="lock-foot">
+        <Button tone="quiet" onClick={phone.openApp} busy={phone.busy}>
+          Open the app
+        </Button>
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,97 @@
+import { useEffect, useRef, useState } from "react";
+import { Button } from "../../component/Button";
+import { CodeField } from "../../component/CodeField";
+import { Heading } from "../../component/Heading";
+import { Keypad } from "../../component/Keypad";
+import { Notice } from "../../component/Notice";
+import { clock } from "../../component/time";
+import type { Prompt } from "../../sdk";
+import { RequestFacts } from "./RequestFacts";
+import { useEverySecond } from "./useEverySecond";
+import type { Phone } from "./usePhone";
+
+/** Who asks, from where, when; the number; and the three answers. */
+export function RequestSheet({ phone, prompt }: { phone: Phone; prompt: Prompt }) {
+  const [number, setNumber] = useState("");
+  const [reporting, setReporting] = useState(false);
+  const field = useRef<HTMLInputElement>(null);
+  useEverySecond();
+  useEffect(() => {
+    if (document.hasFocus()) field.current?.focus({ preventScroll: true });
+  }, []);
+  const left = phone.remaining(prompt);
+  const complete = number.length === prompt.digits;
+  const approve = () => phone.answer("approve", prompt.digits > 0 ? number : undefined);
+  return (
+    <form
+      className="sheet"
+      role="dialog"
+      aria-labelledby="request"
+      onSubmit={(event) => {
+        event.preventDefault();
+        if (complete && !phone.busy) approve();
+      }}
+    >
+      <div className="sheet-top">
+        <span className="sheet-app">{prompt.context.app ?? "A sign-in"}</span>
+        <span className="sheet-left">{left > 0 ? `${clock(left)} left` : "Time is up"}</span>
+      </div>
+      <Heading>
+        <span id="request">Is this you signing in?</span>
+      </Heading>
+      {prompt.bindingMessage && <p className="sheet-message">{prompt.bindingMessage}</p>}
+      <RequestFacts prompt={prompt} />
+      {phone.problem && (
+        <Notice tone="problem" icon="warning" title={phone.problem.title}>
+          {phone.problem.text}
+        </Notice>
+      )}
+      {prompt.digits > 0 && !reporting && (
+        <div className="sheet-number">
+          <CodeField
+            label="Type the number from the page"
+            length={prompt.digits}
+            value={number}
+            onChange={setNumber}
+            disabled={phone.busy}
+            oneTimeCode={false}
+            keyboard={false}
+            input={field}
+          />
+          <Keypad
+            value={number}
+            length={prompt.digits}
+            onChange={setNumber}
+            disabled={phone.busy}
+          />
+        </div>
+      )}
+      {reporting ? (
+        <div className="sheet-report">
+          <p>
+            Somebody else may be trying to sign in as you. Reporting refuses it, holds back new
+            sign-ins for 15 minutes and tells your bank.
+          </p>
+          <Button tone="danger" wide busy={phone.busy} onClick={() => phone.answer("report")}>
+            Report it
+          </Button>
+          <Button tone="quiet" onClick={() => setReporting(false)}>
+            Go back
+          </Button>
+        </div>
+      ) : (
+        <div className="sheet-answers">
+          <Button disabled={phone.busy} onClick={() => phone.answer("deny")}>
+            Deny
+          </Button>
+          <Button tone="accent" type="submit" busy={phone.busy} disabled={!complete}>
+            Approve
+          </Button>
+          <Button tone="quiet" disabled={phone.busy} onClick={() => setReporting(true)}>
+            This isn't me
+          </Button>
+        </div>
+      )}
+    </form>
+  );
+}

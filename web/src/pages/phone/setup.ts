@@ -1,0 +1,111 @@
+import {
+  type DeviceRecord,
+  enroll,
+  indexedDbKeyStore,
+  type KeyStore,
+  parseInvitation,
+  Rest,
+} from "../../sdk";
+import { isSwitches, type Switches } from "../bridge";
+import { adoptPerson, asPerson, ensurePerson, type Person } from "../person";
+
+/** A phone that is ready: whose it is, its keys, and where pushes find it. */
+export interface Ready {
+  person: Person;
+  record: DeviceRecord;
+  keys: KeyStore;
+  pushToken: string;
+}
+
+const rest = new Rest({ baseUrl: location.origin });
+
+/** The slot of this phone: several phones may live in one browser. */
+export function slotOf(search: string): string {
+  const slot = new URLSearchParams(search).get("slot") ?? "";
+  return /^[1-9]$/.test(slot) ? slot : "1";
+}
+
+/**
+ * Makes this phone ready. An enrollment link in the fragment decides; otherwise
+ * the stored keys serve while they belong to this browser's person; otherwise
+ * the phone enrolls itself for that person. The fragment is wiped at once.
+ */
+export async function setUp(slot: string): Promise<Ready> {
+  const invitation = parseInvitation(location.href);
+  if (location.hash) history.replaceState(null, "", location.pathname + location.search);
+  const keys = indexedDbKeyStore();
+  if (invitation) {
+    const person = await (invitation.demo ? adoptPerson(invitation.demo) : ensurePerson());
+    return enrollWith(slot, invitation.token, person, keys);
+  }
+  const person = await ensurePerson();
+  const record = await keys.load(slot);
+  const pushToken = storedToken(slot, person.user);
+  if (record && pushToken) return { person, record, keys, pushToken };
+  return enrollAnew(slot, person, keys);
+}
+
+/** Enrolls again, after the server no longer knew this phone. */
+export async function setUpAgain(slot: string): Promise<Ready> {
+  const keys = indexedDbKeyStore();
+  await keys.remove(slot);
+  return enrollAnew(slot, await ensurePerson(), keys);
+}
+
+async function enrollAnew(slot: string, person: Person, keys: KeyStore): Promise<Ready> {
+  const { enrollment_token } = await rest.call<{ enrollment_token: string }>(
+    "POST",
+    "/demo/enrollments",
+    { body: {}, headers: asPerson(person.demo_token) },
+  );
+  return enrollWith(slot, enrollment_token, person, keys);
+}
+
+async function enrollWith(
+  slot: string,
+  token: string,
+  person: Person,
+  keys: KeyStore,
+): Promise<Ready> {
+  const pushToken = `sim-${crypto.randomUUID()}`;
+  const record = await enroll({
+    baseUrl: location.origin,
+    token,
+    name: slot === "1" ? "Demo phone" : `Demo phone ${slot}`,
+    platform: "web",
+    push: { provider: "fcm", token: pushToken },
+    keys,
+    slot,
+  });
+  localStorage.setItem(tokenKey(slot), JSON.stringify({ user: person.user, pushToken }));
+  localStorage.removeItem(switchesKey(slot));
+  return { person, record, keys, pushToken };
+}
+
+const tokenKey = (slot: string) => `nod.phone.${slot}.push`;
+const switchesKey = (slot: string) => `nod.phone.${slot}.switches`;
+
+function storedToken(slot: string, user: string): string | null {
+  const value = readJson(tokenKey(slot));
+  const { user: owner, pushToken } = (value ?? {}) as Record<string, unknown>;
+  return owner === user && typeof pushToken === "string" ? pushToken : null;
+}
+
+/** The switches as this phone was left; null when it never was. */
+export function storedSwitches(slot: string): Switches | null {
+  const value = readJson(switchesKey(slot));
+  return isSwitches(value) ? value : null;
+}
+
+/** Remembers the switches over a reload. */
+export function keepSwitches(slot: string, switches: Switches): void {
+  localStorage.setItem(switchesKey(slot), JSON.stringify(switches));
+}
+
+function readJson(key: string): unknown {
+  try {
+    return JSON.parse(localStorage.getItem(key) ?? "null");
+  } catch {
+    return null;
+  }
+}
