@@ -1,6 +1,6 @@
 # nod in one static program: docker build -t nod --build-arg VERSION=$(git describe --tags --always) .
 
-FROM node:22-slim AS pages
+FROM node:24-slim AS pages
 WORKDIR /src/web
 COPY web/package.json web/package-lock.json web/.npmrc ./
 RUN npm ci
