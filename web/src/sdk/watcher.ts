@@ -285,7 +285,9 @@ export class Watcher {
     this.#store.update({ result, countdowns: NO_COUNTDOWNS });
     this.#events.emit("result", result);
     const last = this.#sequence.last;
-    if (this.#sawTerminalEvent || last === null || last >= seq) this.#close();
+    const complete = this.#sawTerminalEvent || last === null || last >= seq;
+    // Polls bring no events, so there is nothing to wait for.
+    if (complete || this.#store.getState().transport === "poll") this.#close();
     else this.#linger = setTimeout(() => this.#close(), LINGER_MS);
   }
 
