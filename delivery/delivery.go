@@ -1,0 +1,96 @@
+// Package delivery brings prompts and codes to people.
+//
+// It decides nothing about a verification: the rules of package verify say what
+// is due, this package does it and tells them what came of it. A [Dispatcher]
+// takes what is due from the store and hands each message to the [Channel] it
+// goes over; channels are the phone's socket ([Socket]), the providers of push,
+// SMS and calls, and, in their place on a developer's machine, the [Outbox].
+//
+// # Rows are the jobs
+//
+// There is no queue beside the database. A verification's row says when it is
+// next due, its deliveries say what is to be done; both are written in the
+// transaction that decides them, so what was answered to the integrator will be
+// sent, and what was canceled will not. Queues in memory, wake-ups and timers
+// only make it quick: any of them may fail, and the poll finds the row. Claiming
+// a delivery moves the row's due time to the end of a lease, so what a dead
+// process held comes due by itself.
+//
+//	queued ─▶ leased ─▶ sending ─▶ accepted, undelivered, failed, unknown
+//	  ▲         │          │
+//	  └─────────┘          └─▶ retrying ─▶ (due again after 1, 2, 4 s ± 50 %)
+//	 the lease ended: nothing had left
+//
+//	leased    committed by the claim: this worker's, nothing has left
+//	sending   committed just before the request leaves: it may have left
+//
+// A worker that lost its lease writes nothing and sends nothing.
+//
+// # What may be sent twice, and what never
+//
+// A crash in sending, a time-out or a panic leave it open whether the request
+// left. A prompt, over the socket or as a push, is then sent again: the app
+// knows it by its id and shows it once. An SMS or a call is never sent again by
+// itself: it becomes unknown, and the person may ask for another. There are no
+// retries below a channel either: one row, one request.
+//
+// A code is derived when its message is made, after that commit, and is gone
+// when the channel returns. It is never logged, queued or stored; [Message]
+// prints without it.
+package delivery
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"nod/verify"
+)
+
+// Channel is one way to people: a provider, the socket or the simulator.
+type Channel interface {
+	// Send makes one try and says what became of it. It must return soon after
+	// ctx ends, must not retry by itself, and must not keep the message or write
+	// it anywhere but to where it goes. When the request may have left and no
+	// answer came the state is unknown; retrying is for what certainly did not
+	// leave or was not taken. It is called from many goroutines at once; a panic
+	// counts as unknown.
+	Send(ctx context.Context, m Message) verify.Outcome
+}
+
+// Message is one delivery, composed just before it is sent.
+type Message struct {
+	VerificationID string
+	DeliveryID     string
+	Channel        verify.Channel
+	Locale         string // as the integrator gave it; the texts are in it where nod speaks it
+
+	// To an app.
+	DeviceID string
+	Push     *verify.PushTarget  // of a push
+	Prompt   *verify.PromptFrame // signed for this device
+	Title    string              // of a push: says nothing about the request
+
+	// To a number.
+	Number verify.Number
+	Code   string
+
+	Text      string        // of an SMS; what a call says; the body of a push
+	ExpiresAt time.Time     // when the prompt or the code ends, by the store's clock
+	Life      time.Duration // what was left until then when the message was made
+}
+
+// String names the delivery and nothing of what it says, so that %v is safe.
+func (m Message) String() string { return string(m.Channel) + " " + m.DeliveryID }
+
+// GoString is [Message.String], so that %#v is as safe.
+func (m Message) GoString() string { return m.String() }
+
+// LogValue names the delivery and nothing of what it says.
+func (m Message) LogValue() slog.Value {
+	return slog.GroupValue(
+		slog.String("verification_id", m.VerificationID),
+		slog.String("delivery_id", m.DeliveryID),
+		slog.String("channel", string(m.Channel)),
+	)
+}

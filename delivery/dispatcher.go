@@ -1,0 +1,302 @@
+package delivery
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"nod/verify"
+)
+
+const (
+	batch    = 128                   // verifications taken in one claim at most
+	patience = 50 * time.Millisecond // how long a claim waits for a full channel
+	putOff   = time.Second           // how long a full channel's deliveries then wait
+	dbLimit  = 5 * time.Second       // for one transaction
+
+	// A store that is down is asked at this pace, doubling.
+	pauseFirst, pauseMost = 250 * time.Millisecond, 2 * time.Second
+)
+
+// Store is what a [Dispatcher] needs of the store.
+type Store interface {
+	// ClaimDue runs rule on the pending verifications that are due, at most limit,
+	// in one transaction. It returns how many there were and when the next is due
+	// (zero: none). A rule may run again, on fresh copies.
+	ClaimDue(ctx context.Context, limit int, rule func(*verify.Verification, time.Time) error) (claimed int, next time.Time, err error)
+	// UpdateVerification runs rule in the transaction that writes what it changed.
+	UpdateVerification(ctx context.Context, id string, once *verify.Once, rule func(*verify.Verification, time.Time) error) error
+}
+
+// Config is what a [Dispatcher] works with; the first four are required.
+type Config struct {
+	Store     Store
+	Authority *verify.Authority // signs prompts, derives codes
+	Policy    *verify.Policy
+	Channels  map[verify.Channel]Channel
+
+	// Workers is how many tries may be under way over one channel; 0 is 128. A
+	// channel that is full makes its own deliveries wait, never another's.
+	Workers int
+	// Poll is the longest rest between two looks at the store; 0, or more than
+	// 250 ms, is 250 ms.
+	Poll time.Duration
+	// Timeout is for one try; 0 is 10 s. A try never outlives what it tells, nor
+	// half a lease: its outcome must be written while the lease stands.
+	Timeout time.Duration
+	// Drain is how long Run lets tries finish when its context ends; 0 is 10 s.
+	Drain time.Duration
+	// Log gets what an operator has to look at; nil is slog.Default().
+	Log *slog.Logger
+}
+
+// Dispatcher does what is due. Make it with [New], drive it with
+// [Dispatcher.Run]; any number of them may work on one database.
+type Dispatcher struct {
+	config Config
+	host   string // that codes are bound to
+
+	woken chan struct{} // a look became due earlier
+	freed chan struct{} // a try ended
+	tries sync.WaitGroup
+
+	pace    pace
+	figures figures
+}
+
+// New makes a dispatcher; it does nothing before Run.
+func New(c Config) *Dispatcher {
+	if c.Workers <= 0 {
+		c.Workers = 128
+	}
+	if c.Poll <= 0 || c.Poll > 250*time.Millisecond {
+		c.Poll = 250 * time.Millisecond
+	}
+	if c.Timeout <= 0 {
+		c.Timeout = 10 * time.Second
+	}
+	c.Timeout = min(c.Timeout, c.Policy.LeaseLife/2)
+	if c.Drain <= 0 {
+		c.Drain = 10 * time.Second
+	}
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
+	return &Dispatcher{
+		config: c, host: hostOf(c.Authority.URL()),
+		woken: make(chan struct{}, 1), freed: make(chan struct{}, 1),
+		figures: figures{Stats: Stats{Sent: map[Sent]uint64{}, Sending: map[verify.Channel]int{}}},
+	}
+}
+
+// Wake tells that something is due at that time of the store's clock (zero:
+// nothing), for example the NextAt of a verification that was just committed. It
+// only saves the wait for the next poll. It never blocks.
+func (d *Dispatcher) Wake(at time.Time) {
+	if !at.IsZero() && d.pace.earlier(at) {
+		signal(d.woken)
+	}
+}
+
+// Run does what is due until ctx ends, then takes nothing new and waits for the
+// tries under way. Those that do not end within Drain are given up: their
+// outcome is unknown. It returns an error when a channel does not even return
+// then.
+func (d *Dispatcher) Run(ctx context.Context) error {
+	trying, abandon := context.WithCancel(context.WithoutCancel(ctx))
+	defer abandon()
+	for failures := 0; d.rest(ctx); {
+		limit := d.room(ctx)
+		if limit == 0 {
+			break
+		}
+		d.pace.look(d.config.Poll)
+		claimed, next, err := d.claim(trying, limit)
+		switch {
+		case err != nil:
+			pause := min(pauseFirst<<min(failures, 8), pauseMost)
+			if failures++; failures == 1 {
+				d.config.Log.Error("the store cannot be reached: nothing is delivered until it can", "error", err)
+			}
+			d.pace.pause(pause)
+		case claimed == limit:
+			d.pace.now()
+		default:
+			d.pace.earlier(next)
+		}
+		if err == nil && failures > 0 {
+			d.config.Log.Info("the store can be reached again", "failed_tries", failures)
+			failures = 0
+		}
+		d.figures.failing(failures > 0)
+	}
+	return d.drain(abandon)
+}
+
+// rest waits until the next look is due; false when ctx ended.
+func (d *Dispatcher) rest(ctx context.Context) bool {
+	for {
+		wait := d.pace.rest()
+		if ctx.Err() != nil {
+			return false
+		}
+		if wait <= 0 {
+			return true
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+		case <-d.woken:
+		case <-timer.C:
+		}
+		timer.Stop()
+	}
+}
+
+// room is how many verifications may be claimed; 0 when ctx ended. While a channel is full it
+// waits, but only a moment: a provider that hangs must not hold up the others.
+func (d *Dispatcher) room(ctx context.Context) int {
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	for {
+		room := batch
+		for c := range d.config.Channels {
+			room = min(room, d.config.Workers-d.figures.sending(c))
+		}
+		if room > 0 {
+			return room
+		}
+		select {
+		case <-d.freed:
+		case <-timer.C:
+			return batch // and [Dispatcher.lease] puts off what goes over the full one
+		case <-ctx.Done():
+			return 0
+		}
+	}
+}
+
+// drain waits for the tries under way, and gives up those that take too long.
+func (d *Dispatcher) drain(abandon func()) error {
+	done := make(chan struct{})
+	go func() { d.tries.Wait(); close(done) }()
+	for _, wait := range []time.Duration{d.config.Drain, dbLimit} {
+		timer := time.NewTimer(wait)
+		select {
+		case <-done:
+			timer.Stop()
+			return nil
+		case <-timer.C:
+			abandon()
+		}
+	}
+	return errors.New("stopping deliveries: a channel does not return although its context has ended")
+}
+
+// claim takes what is due and starts a try for each delivery. It is finished
+// even while Run is ending: what was leased is sent.
+func (d *Dispatcher) claim(ctx context.Context, limit int) (claimed int, next time.Time, err error) {
+	one, cancel := context.WithTimeout(ctx, dbLimit)
+	defer cancel()
+	h := haul{token: rand.Text(), of: map[string]leased{}, load: map[verify.Channel]int{}}
+	claimed, next, err = d.config.Store.ClaimDue(one, limit, func(v *verify.Verification, now time.Time) (err error) {
+		defer func() {
+			if r := recover(); r != nil { // a row that breaks a rule must not stop the others
+				err = fmt.Errorf("a rule panicked: %v\n%s", r, debug.Stack())
+			}
+		}()
+		h.drop(v.ID) // the rule runs again
+		h.add(v.ID, d.lease(v, &h, now))
+		return nil
+	})
+	if err != nil {
+		return 0, time.Time{}, err // had it been committed after all, the lease will end
+	}
+	for _, l := range h.of {
+		d.pace.skew(l.skew)
+		d.figures.claimed(l.late, l.putOff)
+		for _, j := range l.jobs {
+			d.figures.begin(j.channel)
+			d.tries.Go(func() {
+				defer func() {
+					d.figures.end(j.channel)
+					signal(d.freed)
+				}()
+				d.try(ctx, l, j, h.token)
+			})
+		}
+	}
+	return claimed, next, nil
+}
+
+// lease is the rule of a claim: it moves on what is due by itself and takes the
+// deliveries that are. What goes over the socket is marked as sending in the
+// same transaction: it may be sent twice, so a commit of its own before it
+// leaves would protect nothing, and a prompt is on the phone one write earlier.
+func (d *Dispatcher) lease(v *verify.Verification, h *haul, now time.Time) leased {
+	l := leased{v: v, at: now, late: max(0, now.Sub(v.NextAt)), skew: now.Sub(time.Now())}
+	p := d.config.Policy
+	v.Advance(p, now)
+	for c := range d.config.Channels {
+		if d.figures.sending(c)+h.load[c] >= d.config.Workers {
+			l.putOff = v.PutOff(c, now.Add(putOff), p, now) || l.putOff
+		}
+	}
+	for _, id := range v.Lease(p, h.token, now) {
+		c := v.Delivery(id).Channel
+		if c != verify.WebSocket || v.Send(id, h.token, p, now) {
+			l.jobs = append(l.jobs, job{id, c})
+		}
+	}
+	return l
+}
+
+// haul is what one claim took, under one token.
+type haul struct {
+	token string
+	of    map[string]leased      // by verification
+	load  map[verify.Channel]int // deliveries in it
+}
+
+// leased is what a claim took of one verification.
+type leased struct {
+	v      *verify.Verification // as the claim wrote it
+	jobs   []job
+	at     time.Time     // by the store's clock
+	skew   time.Duration // of that clock against ours
+	late   time.Duration
+	putOff bool
+}
+
+// job is one delivery to be tried.
+type job struct {
+	id      string
+	channel verify.Channel
+}
+
+func (h *haul) add(id string, l leased) {
+	h.of[id] = l
+	for _, j := range l.jobs {
+		h.load[j.channel]++
+	}
+}
+
+func (h *haul) drop(id string) {
+	for _, j := range h.of[id].jobs {
+		h.load[j.channel]--
+	}
+	delete(h.of, id)
+}
+
+// signal leaves a mark in a channel of one place.
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
