@@ -62,15 +62,17 @@ func (v *Verification) Send(id, token string, p *Policy, now time.Time) bool {
 }
 
 // PutOff makes what is due over a channel wait until then: for a channel that
-// has no room for more. Nothing is counted as tried.
-func (v *Verification) PutOff(ch Channel, until time.Time, p *Policy, now time.Time) {
+// has no room for more. Nothing is counted as tried. It reports whether anything
+// was due.
+func (v *Verification) PutOff(ch Channel, until time.Time, p *Policy, now time.Time) (waits bool) {
 	for i := range v.Deliveries {
 		d := &v.Deliveries[i]
 		if d.Channel == ch && (d.State == StateQueued || d.State == StateRetrying) && !now.Before(d.DueAt) {
-			d.DueAt = until
+			d.DueAt, waits = until, true
 		}
 	}
 	v.settle(p, now)
+	return waits
 }
 
 // CodeOf returns the generation of the code that a delivery carries; nil for a

@@ -244,6 +244,9 @@ func TestAPromptsEndIsNotForgotten(t *testing.T) {
 	if _, err := w.v.Check(w.auth.Keys(), w.wrong(), &w.policy, w.now); err != nil {
 		t.Fatal(err)
 	}
+	if w.v.NextAt.After(w.now) {
+		t.Errorf("next at %s, want at once", w.v.NextAt)
+	}
 	w.pump()
 	if w.v.Prompt.ClosedAt.IsZero() {
 		t.Error("the prompt was never closed")
