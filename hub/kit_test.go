@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -121,8 +122,10 @@ func start(t testing.TB, h *hub.Hub, url string, dial *http.Client) *node {
 
 // peer is a client of the protocol.
 type peer struct {
-	t  testing.TB
-	ws *websocket.Conn
+	t      testing.TB
+	ws     *websocket.Conn
+	frames chan frame // closed at the end
+	err    error      // why it ended
 }
 
 // frame is a frame from the server.
@@ -138,26 +141,52 @@ const patience = 10 * time.Second
 // connect opens a connection and takes the challenge.
 func (n *node) connect(t testing.TB) *peer {
 	t.Helper()
+	p := n.dialOnly(t, nil)
+	p.start()
+	p.expect("challenge")
+	return p
+}
+
+// dialOnly opens a connection and does not read yet.
+func (n *node) dialOnly(t testing.TB, o *websocket.DialOptions) *peer {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	ws, _, err := websocket.Dial(ctx, n.url, &websocket.DialOptions{HTTPClient: n.dial, Subprotocols: []string{"nod.v1"}})
+	if o == nil {
+		o = new(websocket.DialOptions)
+	}
+	o.HTTPClient, o.Subprotocols = n.dial, []string{"nod.v1"}
+	ws, _, err := websocket.Dial(ctx, n.url, o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { ws.CloseNow() })
-	p := &peer{t, ws}
-	p.expect("challenge")
-	return p
+	return &peer{t: t, ws: ws, frames: make(chan frame, 4096)}
+}
+
+// start reads from now on, as a client has to.
+func (p *peer) start() {
+	go p.listen()
+	p.t.Cleanup(func() {
+		p.ws.CloseNow()
+		for range p.frames {
+		}
+	})
 }
 
 // login opens a connection that is welcome.
 func (n *node) login(t testing.TB, token string) *peer {
 	t.Helper()
 	p := n.connect(t)
-	p.send(`{"type":"auth","data":{"token":"` + token + `"}}`)
+	p.auth(token)
 	p.expect("welcome")
 	p.expect("snapshot")
 	return p
+}
+
+func (p *peer) auth(token string) {
+	p.t.Helper()
+	p.send(`{"type":"auth","data":{"token":"` + token + `"}}`)
 }
 
 func (p *peer) send(text string) {
@@ -174,18 +203,46 @@ func (p *peer) write(typ websocket.MessageType, text string) {
 	}
 }
 
+func (p *peer) listen() {
+	defer close(p.frames)
+	for {
+		_, b, err := p.ws.Read(context.Background())
+		if err != nil {
+			p.err = err
+			return
+		}
+		var f frame
+		if err := json.Unmarshal(b, &f); err != nil {
+			p.err = fmt.Errorf("frame %q: %w", b, err)
+			return
+		}
+		p.frames <- f
+	}
+}
+
+// read takes the next frame, or the end.
 func (p *peer) read() (frame, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*patience)
-	defer cancel()
-	_, b, err := p.ws.Read(ctx)
-	if err != nil {
-		return frame{}, err
+	p.t.Helper()
+	select {
+	case f, ok := <-p.frames:
+		if !ok {
+			return frame{}, p.err
+		}
+		return f, nil
+	case <-time.After(10 * patience):
+		p.t.Fatal("nothing comes")
+		return frame{}, nil
 	}
-	var f frame
-	if err := json.Unmarshal(b, &f); err != nil {
-		p.t.Fatalf("frame %q: %v", b, err)
+}
+
+// idle lets time pass in which nothing comes.
+func (p *peer) idle(d time.Duration) {
+	p.t.Helper()
+	select {
+	case f, ok := <-p.frames:
+		p.t.Fatalf("got %s %s, open %v (%v)", f.Type, f.Data, ok, p.err)
+	case <-time.After(d):
 	}
-	return f, nil
 }
 
 // expect takes the next frame, which is of the given type.

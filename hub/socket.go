@@ -22,9 +22,10 @@ const (
 	// Both sizes are what an idle connection keeps in memory twice over: frames
 	// are small, and one larger than the buffer is written through.
 	bufferSize = 512
-	// kernelBuffer bounds what a peer that does not read can make the kernel
-	// keep; left to itself Linux grows it to megabytes.
-	kernelBuffer = 16 << 10
+	// What the kernel keeps for a peer that does not read, and of one that sends
+	// more than we do; left to itself, Linux grows both to megabytes.
+	sendBuffer    = 16 << 10
+	receiveBuffer = 64 << 10
 	// maxBytes is what maxPace frames of full size come to, with their headers.
 	maxBytes = maxPace * (maxFrame + 14)
 )
@@ -40,7 +41,9 @@ type socket struct {
 	silent  atomic.Int32 // pings since the peer was last heard
 	closing atomic.Bool  // what comes now is thrown away, uncounted
 
-	// Pace of the peer in the running minute; the reading goroutine's alone.
+	// The reading goroutine's alone: what is left of a message that broke the
+	// protocol, and the pace of the peer in the running minute.
+	rest     io.Reader
 	minute   time.Time
 	frames   int // messages
 	controls int // pings and pongs
@@ -101,8 +104,8 @@ func (u *upgrade) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		SetReadBuffer(int) error
 		SetWriteBuffer(int) error
 	}); ok { // as much as the kernel grants
-		_ = c.SetReadBuffer(kernelBuffer)
-		_ = c.SetWriteBuffer(kernelBuffer)
+		_ = c.SetReadBuffer(receiveBuffer)
+		_ = c.SetWriteBuffer(sendBuffer)
 	}
 	u.socket.Conn = conn
 
@@ -156,18 +159,33 @@ var frameBuffers = sync.Pool{New: func() any { return new([maxFrame + 1]byte) }}
 // read returns the next text message. A *violation means that the peer broke
 // the protocol, any other error that the connection is over.
 func (k *socket) read() ([]byte, error) {
+	if k.rest != nil { // the library would take it for the next frame
+		if _, err := io.Copy(io.Discard, k.rest); err != nil {
+			return nil, err
+		}
+		k.rest = nil
+	}
 	typ, r, err := k.ws.Reader(context.Background())
 	if err != nil {
 		return nil, asViolation(err)
 	}
+	if err := k.Conn.SetReadDeadline(time.Now().Add(frameTimeout)); err != nil {
+		return nil, err
+	}
+	p, err := k.message(typ, r)
+	if _, broken := err.(*violation); broken {
+		k.rest = r
+		return nil, err
+	}
+	return p, errors.Join(err, k.Conn.SetReadDeadline(time.Time{}))
+}
+
+func (k *socket) message(typ websocket.MessageType, r io.Reader) ([]byte, error) {
 	if !k.pace(1, 0, 0) {
 		return nil, errTooFast
 	}
 	if typ != websocket.MessageText {
 		return nil, errBinary
-	}
-	if err := k.Conn.SetReadDeadline(time.Now().Add(frameTimeout)); err != nil {
-		return nil, err
 	}
 	buf := frameBuffers.Get().(*[maxFrame + 1]byte)
 	defer frameBuffers.Put(buf)
@@ -177,11 +195,7 @@ func (k *socket) read() ([]byte, error) {
 		return nil, errTooBig
 	case err != io.EOF && err != io.ErrUnexpectedEOF: // bare: the end of the message
 		return nil, asViolation(err)
-	}
-	if err := k.Conn.SetReadDeadline(time.Time{}); err != nil {
-		return nil, err
-	}
-	if !utf8.Valid(buf[:n]) {
+	case !utf8.Valid(buf[:n]):
 		return nil, errNotUTF8
 	}
 	return bytes.Clone(buf[:n]), nil
