@@ -43,12 +43,19 @@ func request(s *storage.Store, userID string) verify.Request {
 
 // admit creates what the request asks for.
 func admit(s *storage.Store, q verify.Request, once *verify.Once) (v *verify.Verification, err error) {
-	who := verify.Applicant{UserID: q.UserID, Purpose: q.Purpose, Number: q.Number}
-	err = s.CreateVerification(context.Background(), who, once, func(sit *verify.Situation, now time.Time) (*verify.Verification, error) {
-		v, err = verify.Start(q, sit, policy, now)
-		return v, err
-	})
+	err = admitTo(&v, s, q, once)
 	return v, err
+}
+
+// admitTo sets v before the answer of once is asked for, so that it can be
+// about v.
+func admitTo(v **verify.Verification, s *storage.Store, q verify.Request, once *verify.Once) error {
+	who := verify.Applicant{UserID: q.UserID, Purpose: q.Purpose, Number: q.Number}
+	return s.CreateVerification(context.Background(), who, once, func(sit *verify.Situation, now time.Time) (*verify.Verification, error) {
+		var err error
+		*v, err = verify.Start(q, sit, policy, now)
+		return *v, err
+	})
 }
 
 func mustAdmit(t testing.TB, s *storage.Store, q verify.Request) *verify.Verification {
@@ -117,12 +124,12 @@ func publicKey(t testing.TB) jose.JSONWebKey {
 	return jose.JSONWebKey{Key: &k.PublicKey}
 }
 
-// once makes an Idempotency-Key whose answer is about a verification.
-func once(key, body string, v func() *verify.Verification) *verify.Once {
+// once makes an Idempotency-Key whose answer is about *v.
+func once(key, body string, v **verify.Verification) *verify.Once {
 	return &verify.Once{
 		Scope: "key:test create", Key: key, BodyHash: sha256.Sum256([]byte(body)),
 		Answer: func() verify.Answer {
-			return verify.Answer{Status: 201, Body: []byte(`{"status":"pending"}`), VerificationID: v().ID, SecretGeneration: v().SecretGeneration}
+			return verify.Answer{Status: 201, Body: []byte(`{"status":"pending"}`), VerificationID: (*v).ID, SecretGeneration: (*v).SecretGeneration, PromptGeneration: 1}
 		},
 	}
 }

@@ -168,7 +168,8 @@ func reachable(url string) error {
 type database struct {
 	kind string
 	url  string
-	path string // of an SQLite file
+	path string  // of an SQLite file
+	raw  *sql.DB // the database beside the store, as an operator or a thief would open it
 }
 
 // onBoth runs a test on a fresh database of each kind.
@@ -179,7 +180,7 @@ func onBoth(t *testing.T, test func(t *testing.T, db database)) {
 
 func newSQLite(t testing.TB) database {
 	path := filepath.Join(t.TempDir(), "nod.db")
-	return database{"sqlite", "sqlite:" + path, path}
+	return database{"sqlite", "sqlite:" + path, path, beside(t, "sqlite", "file:"+path+"?_pragma=busy_timeout(5000)&_pragma=synchronous(OFF)")}
 }
 
 func newPostgres(t testing.TB) database {
@@ -208,7 +209,21 @@ func newPostgres(t testing.TB) database {
 		t.Fatal(err)
 	}
 	u.Path = "/" + name
-	return database{"postgres", u.String(), ""}
+	return database{"postgres", u.String(), "", beside(t, "pgx", u.String())}
+}
+
+func beside(t testing.TB, driver, source string) *sql.DB {
+	t.Helper()
+	raw, err := sql.Open(driver, source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := raw.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return raw
 }
 
 var secret = []byte("a secret of the tests, 32 bytes or more")
@@ -232,28 +247,91 @@ func (db database) open(t testing.TB, change ...func(*storage.Config)) *storage.
 	return s
 }
 
-// raw opens the database beside the store, as an operator or a thief would.
-func (db database) raw(t testing.TB) *sql.DB {
+func (db database) exec(t testing.TB, text string, args ...any) {
 	t.Helper()
-	driver, source := "pgx", db.url
-	if db.kind == "sqlite" {
-		driver, source = "sqlite", "file:"+db.path+"?_pragma=busy_timeout(5000)"
+	if _, err := db.raw.Exec(text, args...); err != nil {
+		t.Fatal(err)
 	}
-	raw, err := sql.Open(driver, source)
+}
+
+// dump reads the texts of every table.
+func (db database) dump(t testing.TB) map[string]string {
+	t.Helper()
+	list := "select name from sqlite_master where type = 'table'"
+	if db.kind == "postgres" {
+		list = "select tablename from pg_tables where schemaname = 'public'"
+	}
+	tables := map[string]string{}
+	for _, row := range texts(t, db.raw, list) {
+		tables[row] = strings.Join(texts(t, db.raw, "select * from "+row), "\n")
+	}
+	if len(tables) < 10 {
+		t.Fatalf("only %d tables", len(tables))
+	}
+	return tables
+}
+
+// texts reads the text columns of each row, separated by spaces.
+func texts(t testing.TB, raw *sql.DB, query string) (out []string) {
+	t.Helper()
+	rows, err := raw.Query(query)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := raw.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return raw
-}
-
-func (db database) exec(t testing.TB, text string, args ...any) {
-	t.Helper()
-	if _, err := db.raw(t).Exec(text, args...); err != nil {
+	defer func() { _ = rows.Close() }()
+	columns, err := rows.Columns()
+	if err != nil {
 		t.Fatal(err)
 	}
+	for rows.Next() {
+		row, refs := make([]any, len(columns)), make([]any, len(columns))
+		for i := range row {
+			refs[i] = &row[i]
+		}
+		if err := rows.Scan(refs...); err != nil {
+			t.Fatal(err)
+		}
+		var words []string
+		for _, v := range row {
+			switch v := v.(type) {
+			case string:
+				words = append(words, v)
+			case []byte:
+				words = append(words, string(v))
+			}
+		}
+		out = append(out, strings.Join(words, " "))
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// files reads the bytes of an SQLite database.
+func (db database) files(t testing.TB) map[string]string {
+	t.Helper()
+	files := map[string]string{}
+	if db.path == "" {
+		return files
+	}
+	names, err := filepath.Glob(db.path + "*")
+	if err != nil || len(names) == 0 {
+		t.Fatal("no files", err)
+	}
+	for _, name := range names {
+		info, err := os.Stat(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.Mode().Perm() != 0o600 {
+			t.Errorf("others may read %s: %v", name, info.Mode())
+		}
+		b, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[name] = string(b)
+	}
+	return files
 }
