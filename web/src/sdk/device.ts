@@ -134,6 +134,9 @@ export class Device {
   /** Listens to one kind of event. */
   readonly on: Emitter<DeviceEvents>["on"] = (name, listener) => this.#events.on(name, listener);
 
+  /** The server's time in epoch milliseconds. */
+  readonly now = (): number => this.#clock.now();
+
   /** Goes online. */
   start(): void {
     this.#connection.start();

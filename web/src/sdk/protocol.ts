@@ -82,6 +82,12 @@ export interface NextActions {
   check_in?: Maybe<number>;
 }
 
+/** What the server will start by itself, in seconds from `server_time`. */
+export interface Fallback {
+  channel: "push" | "sms" | "voice";
+  in: number;
+}
+
 /** The whole state of one verification, as a page may see it. */
 export interface StatusBody {
   verification_id: string;
@@ -114,6 +120,7 @@ export interface StatusBody {
   alternative_contact_message?: Maybe<string>;
   alternatives?: Maybe<Alternative[]>;
   next_actions?: Maybe<NextActions>;
+  fallback?: Maybe<Fallback>;
   attempt_history?: Maybe<Attempt[]>;
   deliveries?: Maybe<Delivery[]>;
   message?: Maybe<string>;

@@ -1,4 +1,11 @@
-import { isTerminal, type Result, type StatusBody } from "./protocol.ts";
+import {
+  type Delivery,
+  type DeliveryState,
+  isTerminal,
+  type Result,
+  type StatusBody,
+  type VerificationEvent,
+} from "./protocol.ts";
 
 /** Takes a whole status body over what was known, unless it is older. */
 export function replaceStatus(known: StatusBody | null, next: StatusBody): StatusBody {
@@ -9,21 +16,23 @@ export function replaceStatus(known: StatusBody | null, next: StatusBody): Statu
 }
 
 /**
- * Takes the state of an event over what was known, unless it is older. Such a state has neither
- * the history nor the number to type, so both are kept as long as they can still be true.
+ * Takes an event over what was known, unless it is older. The state of an event has neither the
+ * history nor the number to type: the number is kept while it can still be true, and the
+ * deliveries follow from the event itself.
  */
 export function advanceStatus(
   known: StatusBody | null,
-  state: StatusBody,
+  event: VerificationEvent,
   seq: number,
-): StatusBody {
-  if (known && seq < known.seq) return known;
+): StatusBody | null {
+  const { state } = event;
+  if (!state || (known && seq <= known.seq)) return known;
   const promptOpen = !isTerminal(state.status) && Boolean(state.prompt_expires_at);
   return {
     ...state,
     seq,
     attempt_history: state.attempt_history ?? known?.attempt_history,
-    deliveries: state.deliveries ?? known?.deliveries,
+    deliveries: state.deliveries ?? advanceDeliveries(known?.deliveries ?? [], event),
     match_number: promptOpen ? (state.match_number ?? known?.match_number) : null,
   };
 }
@@ -33,4 +42,23 @@ export function resultOf(status: StatusBody): Result | null {
   if (!isTerminal(status.status)) return null;
   const { verification_id, method, reason, result_token } = status;
   return { verification_id, status: status.status, method, reason, result_token };
+}
+
+// `delivery.accepted` says that the delivery it names is accepted now.
+function advanceDeliveries(known: Delivery[], event: VerificationEvent): Delivery[] {
+  const [room, state] = event.name.split(".");
+  const { delivery_id: id, channel } = event;
+  if (room !== "delivery" || typeof id !== "string" || typeof channel !== "string") return known;
+  if (state === "fallback_started") return known;
+  const before = known.find((delivery) => delivery.id === id);
+  const after: Delivery = {
+    ...before,
+    id,
+    channel: channel as Delivery["channel"],
+    state: state as DeliveryState,
+    class: typeof event.class === "string" ? event.class : before?.class,
+    at: event.at,
+  };
+  if (!before) return [...known, after];
+  return known.map((delivery) => (delivery.id === id ? after : delivery));
 }

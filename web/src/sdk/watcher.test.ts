@@ -94,6 +94,21 @@ describe("a watcher", () => {
     expect(seen.map((line) => line.split(" ")[0])).toEqual(["1", "2", "3", "4", "5"]);
   });
 
+  test("follows the deliveries, although events tell them one by one", async () => {
+    watch();
+    const peer = await server.welcome("watcher");
+    const at = new Date().toISOString();
+    const first = { id: "dlv_1", channel: "websocket" as const, state: "queued" as const, at };
+    peer.send("snapshot", pending(1, { deliveries: [first] }));
+    const say = (seq: number, name: string, delivery_id: string, channel: string) =>
+      peer.send("event", { name, at, delivery_id, channel, state: pending(seq) }, { seq });
+    say(2, "delivery.displayed", "dlv_1", "websocket");
+    say(3, "delivery.queued", "dlv_2", "sms");
+    await until("both", () => seen.length === 2);
+    const states = watcher.getState().status?.deliveries?.map(({ id, state }) => `${id} ${state}`);
+    expect(states).toEqual(["dlv_1 displayed", "dlv_2 queued"]);
+  });
+
   test("does not let an old event's state take back what a snapshot told", async () => {
     watch({ lastSeq: 1 });
     const peer = await server.welcome("watcher", true);

@@ -115,6 +115,9 @@ export class Watcher {
   /** Listens to one kind of event. */
   readonly on: Emitter<WatcherEvents>["on"] = (name, listener) => this.#events.on(name, listener);
 
+  /** The server's time in epoch milliseconds. */
+  readonly now = (): number => this.#clock.now();
+
   /** Begins to follow; after the result there is nothing to follow. */
   start(): void {
     if (this.#store.getState().result) return;
@@ -238,12 +241,9 @@ export class Watcher {
 
   #apply(ready: [number, VerificationEvent][]): void {
     for (const [seq, event] of ready) {
-      const state = event.state;
-      if (state) {
-        const status = advanceStatus(this.#store.getState().status, state, seq);
-        this.#store.update({ status });
-        if (isTerminal(state.status)) this.#ending();
-      }
+      const status = advanceStatus(this.#store.getState().status, event, seq);
+      this.#store.update({ status });
+      if (event.state && isTerminal(event.state.status)) this.#ending();
       this.#events.emit("event", { seq, event });
     }
     if (ready.length > 0) this.#showCountdowns();
