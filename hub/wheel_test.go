@@ -46,6 +46,7 @@ func TestWheel(t *testing.T) {
 			w.stop(&alarms[i])
 		}
 		<-time.After(4 * slots * beat)
+		synctest.Wait()
 		for i, r := range ringers {
 			want := 1
 			if i%5 == 0 {
@@ -60,6 +61,7 @@ func TestWheel(t *testing.T) {
 		}
 		set(0, 0) // at once, by a wheel that sleeps again
 		<-time.After(time.Second)
+		synctest.Wait()
 		if ringers[0].rang != 1 {
 			t.Errorf("rang %d times", ringers[0].rang)
 		}
