@@ -72,11 +72,12 @@ type Session struct {
 	held    []Message
 
 	mu         sync.Mutex
-	queue      [][]byte     // frames to write
-	countdowns []*countdown // whose ticks are made when they are written
-	pinging    bool         // a ping is to be written
-	writing    bool         // with the writers
-	authBy     time.Time    // zero once there was an auth frame
+	queue      [][]byte      // frames to write
+	emptied    chan struct{} // closed when the queue is empty; made when somebody waits
+	countdowns []*countdown  // whose ticks are made when they are written
+	pinging    bool          // a ping is to be written
+	writing    bool          // with the writers
+	authBy     time.Time     // zero once there was an auth frame
 	pingAt     time.Time
 	farewell   *farewell     // set: the session is ending
 	ended      bool          // its goroutine is through
@@ -131,6 +132,41 @@ func (s *Session) enqueue(p []byte) error {
 	return nil
 }
 
+// Flush waits until no frame waits for the socket. It is for a client that has
+// more to say than may wait and a goroutine to wait on: in Open and Receive, never
+// in Deliver. It returns [ErrClosed] when the session is ending.
+func (s *Session) Flush(ctx context.Context) error {
+	s.mu.Lock()
+	if s.farewell != nil {
+		s.mu.Unlock()
+		return ErrClosed
+	}
+	if len(s.queue) == 0 {
+		s.mu.Unlock()
+		return nil
+	}
+	if s.emptied == nil {
+		s.emptied = make(chan struct{})
+	}
+	emptied := s.emptied
+	s.mu.Unlock()
+	select {
+	case <-emptied:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// emptyLocked drops the queue: an idle session keeps no memory for frames.
+func (s *Session) emptyLocked() {
+	s.queue = nil
+	if s.emptied != nil {
+		close(s.emptied)
+		s.emptied = nil
+	}
+}
+
 // Close says bye (nothing, where bye is empty) after the frames already queued,
 // and closes with code. It does not wait.
 func (s *Session) Close(code int, bye string) {
@@ -180,7 +216,7 @@ func (s *Session) closingDown() bool {
 
 func (s *Session) dropLocked() {
 	s.hub.figures.queued.Add(-int64(len(s.queue)))
-	s.queue = nil
+	s.emptyLocked()
 }
 
 // wakeLocked hands the session to a writer unless one has it.
@@ -234,7 +270,7 @@ func (s *Session) next(buf *[]byte) ([]byte, todo) {
 		p := s.queue[0]
 		s.queue[0] = nil
 		if s.queue = s.queue[1:]; len(s.queue) == 0 {
-			s.queue = nil // an idle session keeps no memory for frames
+			s.emptyLocked()
 		}
 		s.hub.figures.queued.Add(-1)
 		s.hub.figures.sent.Add(1)
