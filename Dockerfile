@@ -27,6 +27,6 @@ USER 65532:65532
 WORKDIR /data
 VOLUME /data
 EXPOSE 8080
-HEALTHCHECK --interval=10s --timeout=3s --start-period=10s CMD ["/nod", "health"]
+HEALTHCHECK --interval=10s --timeout=5s --start-period=10s CMD ["/nod", "health"]
 ENTRYPOINT ["/nod"]
 CMD ["serve"]
