@@ -30,7 +30,7 @@ type sqlite struct {
 // sqliteDSN names a file and how each connection to it behaves. FULL: what was
 // answered as committed survives the loss of power.
 func sqliteDSN(path string, pragmas ...string) string {
-	q := url.Values{"_pragma": append([]string{"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)"}, pragmas...)}
+	q := url.Values{"_pragma": append([]string{"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "temp_store(2)"}, pragmas...)}
 	return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: q.Encode()}).String()
 }
 
@@ -79,6 +79,9 @@ func (s *sqlite) write(ctx context.Context, do func(context.Context, *tx) error)
 }
 
 func (s *sqlite) read(ctx context.Context, do func(context.Context, *tx) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	var conn *connection
 	select {
 	case conn = <-s.idle:

@@ -1,0 +1,77 @@
+package storage_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"nod/verify"
+)
+
+// BenchmarkCreate writes verifications, each with its code, delivery and events,
+// on SQLite with synchronous=FULL, from as many callers at once as its name says.
+func BenchmarkCreate(b *testing.B) {
+	for _, callers := range []int{1, 8, 64} {
+		b.Run(fmt.Sprint(callers), func(b *testing.B) {
+			s := newSQLite(b).open(b)
+			var user atomic.Int64
+			parallel(b, callers, func() error {
+				_, err := admit(s, request(s, fmt.Sprint("u", user.Add(1))), nil)
+				return err
+			})
+		})
+	}
+}
+
+// BenchmarkUpdate records wrong guesses, each on one of a thousand verifications.
+func BenchmarkUpdate(b *testing.B) {
+	for _, callers := range []int{1, 8, 64} {
+		b.Run(fmt.Sprint(callers), func(b *testing.B) {
+			s := newSQLite(b).open(b)
+			ids := make([]string, 1000)
+			for i := range ids {
+				ids[i] = mustAdmit(b, s, request(s, fmt.Sprint("u", i))).ID
+			}
+			var turn atomic.Int64
+			parallel(b, callers, func() error {
+				return s.UpdateVerification(context.Background(), ids[turn.Add(1)%1000], nil, func(v *verify.Verification, now time.Time) error {
+					v.Reuse(now)
+					return nil
+				})
+			})
+		})
+	}
+}
+
+// BenchmarkRead reads verifications with all that belongs to them.
+func BenchmarkRead(b *testing.B) {
+	s := newSQLite(b).open(b)
+	v := mustAdmit(b, s, request(s, "u1"))
+	parallel(b, 8, func() error {
+		_, _, err := s.Verification(context.Background(), v.ID)
+		return err
+	})
+}
+
+func parallel(b *testing.B, callers int, act func() error) {
+	b.ReportAllocs()
+	b.ResetTimer()
+	var left atomic.Int64
+	left.Store(int64(b.N))
+	var group sync.WaitGroup
+	for range callers {
+		group.Go(func() {
+			for left.Add(-1) >= 0 {
+				if err := act(); err != nil {
+					b.Error(err)
+					return
+				}
+			}
+		})
+	}
+	group.Wait()
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "per_s")
+}
