@@ -1,0 +1,294 @@
+package server
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/labstack/echo/v4"
+
+	"nod/verify"
+)
+
+// who is a set of roles: those that a route admits, or the one of a caller.
+type who uint8
+
+// The roles (contract, section 5). A route for public admits everybody.
+const (
+	byKey     who = 1 << iota // an API key: the integrator's backend
+	byUser                    // a user token: its own user only
+	byPage                    // a client secret: its one verification only
+	byDevice                  // a device token: its prompts, its own record
+	byConsole                 // a console session
+	public    who = 0
+)
+
+var roleNames = []struct {
+	role who
+	name string
+}{{byKey, "key"}, {byUser, "user"}, {byPage, "page"}, {byDevice, "device"}, {byConsole, "console"}}
+
+// names lists the roles of a set; "public" is the empty one's.
+func (w who) names() []string {
+	var names []string
+	for _, r := range roleNames {
+		if w&r.role != 0 {
+			names = append(names, r.name)
+		}
+	}
+	if names == nil {
+		return []string{"public"}
+	}
+	return names
+}
+
+// caller is who asks, as the credential proved it.
+type caller struct {
+	role   who
+	id     string         // of the API key (its hash), user, verification, device or console session
+	userID string         // of a user or a device
+	device *verify.Device // of a device
+
+	ip, agent string // of the connection
+	call      string // method and path: what an Idempotency-Key is good for
+}
+
+type callerKey struct{}
+
+// callerFrom returns who asks; the zero caller is the public.
+func callerFrom(ctx context.Context) caller {
+	c, _ := ctx.Value(callerKey{}).(caller)
+	return c
+}
+
+// owns reports whether a verification is the caller's to see and to touch.
+func (c caller) owns(v *verify.Verification) bool {
+	switch c.role {
+	case byKey, byConsole:
+		return true
+	case byUser:
+		return v.UserID == c.id
+	case byPage:
+		return v.ID == c.id
+	}
+	return false
+}
+
+// ownsUser reports whether a user's things are the caller's.
+func (c caller) ownsUser(userID string) bool {
+	return c.role == byKey || (c.role == byUser || c.role == byDevice) && c.userID == userID
+}
+
+// view is what the caller sees of a verification.
+func (c caller) view(v *verify.Verification) view {
+	switch c.role {
+	case byPage:
+		return viewPage
+	case byUser:
+		return viewUser(v)
+	}
+	return viewKey
+}
+
+const (
+	consoleCookie = "nod_console"
+	secretHeader  = "Nod-Client-Secret"
+	keyPrefix     = "nod_sk_"
+)
+
+var errCredential = &verify.Refusal{Code: verify.CodeUnauthenticated, Detail: "This credential is not valid here: it is wrong, ended or revoked. Get a new one and try again."}
+
+// admit finds who sends a request and whether the route takes them. Several
+// credentials may come with one request, the console's cookie by itself: the
+// first one that opens the route counts.
+func (s *Server) admit(r *http.Request, allowed who) (caller, error) {
+	if allowed == public {
+		return caller{}, nil
+	}
+	presented, known := 0, false
+	for _, c := range s.presented(r, allowed) {
+		got, err := c()
+		switch {
+		case err == nil && got.role&allowed != 0:
+			return got, nil
+		case err == nil:
+			known = true
+		case !errors.As(err, new(*verify.Refusal)):
+			return caller{}, err
+		}
+		presented++
+	}
+	names := strings.Join(allowed.names(), ", ")
+	switch {
+	case known:
+		return caller{}, &verify.Refusal{Code: verify.CodeForbidden, Detail: "This credential may not do this. Who may: " + names + "."}
+	case presented > 0:
+		return caller{}, errCredential
+	}
+	return caller{}, &verify.Refusal{Code: verify.CodeUnauthenticated, Detail: "Say who you are: this address needs a credential. Who may: " + names + "."}
+}
+
+// presented lists the checks of the credentials that a request carries.
+func (s *Server) presented(r *http.Request, allowed who) []func() (caller, error) {
+	ctx := r.Context()
+	var checks []func() (caller, error)
+	add := func(check func() (caller, error)) { checks = append(checks, check) }
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	switch token = strings.TrimSpace(token); {
+	case strings.EqualFold(scheme, "Bearer") && strings.HasPrefix(token, keyPrefix):
+		add(func() (caller, error) { return s.byAPIKey(token) })
+	case strings.EqualFold(scheme, "Bearer") && typeOf(token) == verify.TypConsole:
+		add(func() (caller, error) { return s.bySession(ctx, token) })
+	case strings.EqualFold(scheme, "Bearer"):
+		add(func() (caller, error) { return s.byUserToken(ctx, token) })
+	case strings.EqualFold(scheme, "Device"):
+		add(func() (caller, error) { return s.byDeviceToken(ctx, token, allowed) })
+	case scheme != "":
+		add(func() (caller, error) { return caller{}, errCredential })
+	}
+	if secret := r.Header.Get(secretHeader); secret != "" {
+		add(func() (caller, error) { return s.byClientSecret(ctx, secret) })
+	}
+	if cookie, err := r.Cookie(consoleCookie); err == nil && s.ownPage(r) {
+		add(func() (caller, error) { return s.bySession(ctx, cookie.Value) })
+	}
+	return checks
+}
+
+// ownPage reports whether a cookie counts: for reading, and from nod's own pages.
+func (s *Server) ownPage(r *http.Request) bool {
+	return r.Method == http.MethodGet || r.Header.Get("Origin") == s.origins[0]
+}
+
+func (s *Server) byAPIKey(key string) (caller, error) {
+	hash := s.keys.Hash("api_key", key)
+	if !s.hasKey(hash) {
+		return caller{}, errCredential
+	}
+	return caller{role: byKey, id: hash}, nil
+}
+
+// hasKey compares with every key, so that time tells nothing.
+func (s *Server) hasKey(hash string) bool {
+	found := 0
+	for _, k := range s.apiKeys {
+		found |= subtle.ConstantTimeCompare([]byte(k), []byte(hash))
+	}
+	return found == 1
+}
+
+func (s *Server) byUserToken(ctx context.Context, token string) (caller, error) {
+	now, err := s.store.Now(ctx)
+	if err != nil {
+		return caller{}, err
+	}
+	c, err := s.authority.Own(verify.TypUser, token, now)
+	if err == nil {
+		return caller{role: byUser, id: c.Subject, userID: c.Subject}, nil
+	}
+	id, err := s.users.check(ctx, token, now)
+	if err != nil {
+		return caller{}, err
+	}
+	return caller{role: byUser, id: id, userID: id}, nil
+}
+
+func (s *Server) bySession(ctx context.Context, token string) (caller, error) {
+	c, err := s.consoleSession(ctx, token)
+	return caller{role: byConsole, id: c.ID}, err
+}
+
+// consoleSession checks a console's token. It ends with the API key it was made
+// with.
+func (s *Server) consoleSession(ctx context.Context, token string) (verify.Claims, error) {
+	now, err := s.store.Now(ctx)
+	if err != nil {
+		return verify.Claims{}, err
+	}
+	c, err := s.authority.Own(verify.TypConsole, token, now)
+	if err == nil && !s.hasKey(c.KeyHash) {
+		err = errCredential
+	}
+	return c, err
+}
+
+func (s *Server) byClientSecret(ctx context.Context, secret string) (caller, error) {
+	id := verify.ClientSecretID(secret)
+	if id == "" {
+		return caller{}, errCredential
+	}
+	v, now, err := s.store.Verification(ctx, id)
+	switch {
+	case errors.Is(err, verify.ErrNotFound):
+		return caller{}, errCredential
+	case err != nil:
+		return caller{}, err
+	case !s.keys.CheckClientSecret(v, secret), v.Terminal() && now.Sub(v.EndedAt) >= watchAfterEnd:
+		return caller{}, errCredential
+	}
+	return caller{role: byPage, id: id}, nil
+}
+
+// byDeviceToken checks a device's token. Its jti is spent only where the device
+// is admitted.
+func (s *Server) byDeviceToken(ctx context.Context, token string, allowed who) (caller, error) {
+	id, err := verify.DeviceID(verify.TypDevice, token)
+	if err != nil {
+		return caller{}, err
+	}
+	d, now, err := s.store.Device(ctx, id)
+	switch {
+	case errors.Is(err, verify.ErrNotFound):
+		return caller{}, errCredential
+	case err != nil:
+		return caller{}, err
+	case !d.RevokedAt.IsZero():
+		return caller{}, errCredential
+	}
+	c, err := s.authority.Device(token, d, now)
+	if err != nil {
+		return caller{}, err
+	}
+	if c.ID == "" || len(c.ID) > 128 {
+		return caller{}, &verify.Refusal{Code: verify.CodeUnauthenticated, Detail: "A device token for a call needs a jti of its own: a fresh random one for each."}
+	}
+	if allowed&byDevice != 0 {
+		if err := s.store.SpendTokenID(ctx, d.ID, c.ID, time.Unix(c.Expires, 0)); err != nil {
+			return caller{}, err
+		}
+	}
+	return caller{role: byDevice, id: d.ID, userID: d.UserID, device: d}, nil
+}
+
+// typeOf reads, without trusting it, the type that a token claims.
+func typeOf(token string) string {
+	jws, err := jose.ParseSignedCompact(token, append(slices.Clone(publicAlgorithms), jose.HS256))
+	if err != nil || len(jws.Signatures) != 1 {
+		return ""
+	}
+	typ, _ := jws.Signatures[0].Protected.ExtraHeaders[jose.HeaderType].(string)
+	return typ
+}
+
+// ClientIP returns what tells the address of the person behind a request: the
+// connection's own or, as far as trusted proxies pass it on, X-Forwarded-For's.
+func ClientIP(trusted []netip.Prefix) func(*http.Request) string {
+	if len(trusted) == 0 {
+		return echo.ExtractIPDirect()
+	}
+	options := []echo.TrustOption{echo.TrustLoopback(false), echo.TrustLinkLocal(false), echo.TrustPrivateNet(false)}
+	for _, p := range trusted {
+		p = p.Masked()
+		options = append(options, echo.TrustIPRange(&net.IPNet{
+			IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen()),
+		}))
+	}
+	return echo.ExtractIPFromXFFHeader(options...)
+}

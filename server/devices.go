@@ -1,0 +1,320 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"nod/verify"
+)
+
+// UserTokenInput asks for a token that acts as a user.
+type UserTokenInput struct {
+	Body struct {
+		UserID string `json:"user_id" minLength:"1" maxLength:"128"`
+		TTL    int    `json:"ttl,omitempty" minimum:"1" maximum:"3600" default:"3600" doc:"Seconds."`
+	}
+}
+
+// TokenAnswer is a fresh token.
+type TokenAnswer struct {
+	Cookie string `header:"Set-Cookie"`
+	Body   struct {
+		Token      string `json:"token"`
+		ExpiresAt  string `json:"expires_at" format:"date-time"`
+		ServerTime string `json:"server_time" format:"date-time"`
+	}
+}
+
+func (s *Server) userToken(ctx context.Context, in *UserTokenInput) (*TokenAnswer, error) {
+	if !validUserID(in.Body.UserID) {
+		return nil, invalid("user_id", "A user_id has 1 to 128 characters and no control characters.")
+	}
+	now, err := s.store.Now(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ttl := time.Duration(in.Body.TTL) * time.Second
+	out := &TokenAnswer{}
+	out.Body.Token = s.authority.UserToken(in.Body.UserID, ttl, now)
+	out.Body.ExpiresAt = verify.FormatTime(now.Truncate(time.Second).Add(ttl)) // as the token says it
+	out.Body.ServerTime = verify.FormatTime(now)
+	return out, nil
+}
+
+// ByUser names a user in the path.
+type ByUser struct {
+	UserID string `path:"user_id" maxLength:"128"`
+}
+
+// EnrollInput asks for an enrollment.
+type EnrollInput struct {
+	Once
+	ByUser
+	Body *struct{}
+}
+
+// EnrollAnswer lets one device join.
+type EnrollAnswer struct {
+	Body struct {
+		EnrollmentToken string `json:"enrollment_token"`
+		URI             string `json:"uri" doc:"For a QR code."`
+		ExpiresAt       string `json:"expires_at" format:"date-time"`
+		ServerTime      string `json:"server_time" format:"date-time"`
+	}
+}
+
+// enroll makes the one-use token with which a device joins a user.
+func (s *Server) enroll(ctx context.Context, in *EnrollInput) (*EnrollAnswer, error) {
+	if !validUserID(in.UserID) {
+		return nil, invalid("user_id", "A user_id has 1 to 128 characters and no control characters.")
+	}
+	once := in.claim(ctx, nil, func() verify.Answer { return verify.Answer{Status: http.StatusCreated} })
+	e, err := s.store.CreateEnrollment(ctx, once, in.UserID)
+	if replay := (*verify.Replay)(nil); errors.As(err, &replay) {
+		e, err = s.store.Enrollment(ctx, replay.Answer.Subject)
+	}
+	if err != nil {
+		return nil, err
+	}
+	token := s.keys.EnrollmentToken(e.ID)
+	out := &EnrollAnswer{}
+	out.Body.EnrollmentToken, out.Body.ExpiresAt, out.Body.ServerTime = token, verify.FormatTime(e.ExpiresAt), verify.FormatTime(s.Now())
+	out.Body.URI = "nod:enroll#url=" + url.QueryEscape(s.authority.URL()) + "&token=" + token
+	return out, nil
+}
+
+// PushInput is where a push provider finds a device.
+type PushInput struct {
+	Provider string `json:"provider" enum:"fcm,apns,webpush"`
+	Token    string `json:"token" minLength:"1" maxLength:"4096"`
+}
+
+// JoinInput is a device that joins.
+type JoinInput struct {
+	Once
+	Body struct {
+		EnrollmentToken string          `json:"enrollment_token" minLength:"1" maxLength:"256"`
+		Name            string          `json:"name" minLength:"1" maxLength:"80"`
+		Platform        string          `json:"platform" enum:"android,ios,web"`
+		SignJWK         json.RawMessage `json:"sign_jwk" doc:"The public P-256 key that the device signs with."`
+		EncryptJWK      json.RawMessage `json:"encrypt_jwk,omitempty" doc:"The public P-256 key that pushes are encrypted to."`
+		Push            *PushInput      `json:"push,omitempty"`
+		Proof           string          `json:"proof" minLength:"1" maxLength:"4096" doc:"JWS (ES256 by sign_jwk, typ nod-enroll+jwt) with aud, iat and enrollment_sha256."`
+	}
+}
+
+// DeviceAnswer is a device with its HTTP status.
+type DeviceAnswer struct {
+	Status int
+	Body   DeviceBody
+}
+
+// DeviceBody is a device's record. The push token never comes back.
+type DeviceBody struct {
+	ID         string          `json:"id"`
+	UserID     string          `json:"user_id"`
+	Name       string          `json:"name"`
+	Platform   string          `json:"platform"`
+	Push       *PushProvider   `json:"push" doc:"Null while push is off."`
+	CreatedAt  string          `json:"created_at" format:"date-time"`
+	SeenAt     *string         `json:"seen_at" format:"date-time"`
+	JWKS       json.RawMessage `json:"jwks,omitempty" doc:"The keys that prompts are signed with. Only when a device joins."`
+	ServerTime string          `json:"server_time,omitempty" format:"date-time"`
+}
+
+// PushProvider says which provider reaches a device.
+type PushProvider struct {
+	Provider string `json:"provider"`
+}
+
+func deviceBody(d *verify.Device) DeviceBody {
+	b := DeviceBody{
+		ID: d.ID, UserID: d.UserID, Name: d.Name, Platform: d.Platform,
+		CreatedAt: verify.FormatTime(d.CreatedAt), SeenAt: optionalTime(d.SeenAt),
+	}
+	if d.Push != nil {
+		b.Push = &PushProvider{d.Push.Provider}
+	}
+	return b
+}
+
+// join spends an enrollment for a device that proves to hold its key.
+func (s *Server) join(ctx context.Context, in *JoinInput) (*DeviceAnswer, error) {
+	b := &in.Body
+	id := s.keys.EnrollmentTokenID(b.EnrollmentToken)
+	if id == "" {
+		return nil, &verify.Refusal{Code: verify.CodeUnauthenticated, Field: "enrollment_token", Detail: "This enrollment token is not one of ours. Ask for a new one."}
+	}
+	made, err := newDevice(b.Name, b.Platform, b.SignJWK, b.EncryptJWK, b.Push)
+	if err != nil {
+		return nil, err
+	}
+	var joined DeviceBody
+	once := in.claim(ctx, b, func() verify.Answer {
+		return verify.Answer{Status: http.StatusCreated, Body: encode(joined), Subject: joined.ID}
+	})
+	_, err = s.store.CreateDevice(ctx, once, id, func(e verify.Enrollment, live int, now time.Time) (*verify.Device, error) {
+		if err := s.authority.Enroll(b.Proof, b.EnrollmentToken, made.SignKey, now); err != nil {
+			return nil, &verify.Refusal{Code: verify.CodeUnauthenticated, Field: "proof", Detail: "The proof does not hold: sign aud, iat and enrollment_sha256 with the key of sign_jwk; compare your clock with server_time."}
+		}
+		switch {
+		case !e.UsedAt.IsZero():
+			return nil, &verify.Refusal{Code: verify.CodeConflict, Field: "enrollment_token", Detail: "This enrollment token was used already. Ask for a new one."}
+		case !now.Before(e.ExpiresAt):
+			return nil, &verify.Refusal{Code: verify.CodeExpired, Field: "enrollment_token", Detail: "This enrollment token has expired. Ask for a new one."}
+		case live >= verify.MaxDevices:
+			return nil, &verify.Refusal{Code: verify.CodeConflict, Detail: "This user has ten devices already. Remove one first."}
+		}
+		d := *made
+		d.ID, d.UserID, d.CreatedAt = verify.NewID("dev"), e.UserID, now
+		joined = deviceBody(&d)
+		joined.JWKS, joined.ServerTime = encode(s.authority.PublicKeys()), verify.FormatTime(now)
+		return &d, nil
+	})
+	if replay := (*verify.Replay)(nil); errors.As(err, &replay) {
+		return &DeviceAnswer{replay.Answer.Status, joined}, json.Unmarshal(replay.Answer.Body, &joined)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &DeviceAnswer{http.StatusCreated, joined}, nil
+}
+
+func newDevice(name, platform string, sign, encrypt json.RawMessage, push *PushInput) (*verify.Device, error) {
+	d := &verify.Device{Name: strings.TrimSpace(name), Platform: platform, Push: push.target()}
+	if d.Name == "" {
+		return nil, invalid("name", "Give the device a name that its owner will know.")
+	}
+	var err error
+	if d.SignKey, err = verify.ParseKey(sign); err != nil {
+		return nil, keyProblem("sign_jwk", err)
+	}
+	if encrypt == nil || string(encrypt) == "null" {
+		return d, nil
+	}
+	k, err := verify.ParseKey(encrypt)
+	if err != nil {
+		return nil, keyProblem("encrypt_jwk", err)
+	}
+	d.EncryptKey = &k
+	return d, nil
+}
+
+func keyProblem(field string, err error) *Problem {
+	p := problemOf(err)
+	p.Field = field
+	return p
+}
+
+func (p *PushInput) target() *verify.PushTarget {
+	if p == nil {
+		return nil
+	}
+	return &verify.PushTarget{Provider: p.Provider, Token: p.Token}
+}
+
+// DevicesAnswer lists devices.
+type DevicesAnswer struct {
+	Body struct {
+		Devices []DeviceBody `json:"devices" nullable:"false"`
+	}
+}
+
+// devices lists the live devices of a user; a device sees its own record only.
+func (s *Server) devices(ctx context.Context, in *ByUser) (*DevicesAnswer, error) {
+	c := callerFrom(ctx)
+	if !c.ownsUser(in.UserID) {
+		return nil, verify.ErrNotFound
+	}
+	ds, err := s.store.Devices(ctx, in.UserID)
+	if err != nil {
+		return nil, err
+	}
+	out := &DevicesAnswer{}
+	out.Body.Devices = []DeviceBody{}
+	for i := range ds {
+		if c.role != byDevice || ds[i].ID == c.id {
+			out.Body.Devices = append(out.Body.Devices, deviceBody(&ds[i]))
+		}
+	}
+	return out, nil
+}
+
+// PatchInput changes a device. Push given as null switches push off.
+type PatchInput struct {
+	ByID
+	Body struct {
+		Name string     `json:"name,omitempty" minLength:"1" maxLength:"80"`
+		Push PushChange `json:"push,omitempty"`
+	}
+}
+
+// PushChange tells null from absent.
+type PushChange struct {
+	Given bool
+	Push  *PushInput
+}
+
+// UnmarshalJSON is called for null too.
+func (p *PushChange) UnmarshalJSON(b []byte) error {
+	p.Given = true
+	return json.Unmarshal(b, &p.Push)
+}
+
+// Schema describes it to huma: what it holds, or null.
+func (PushChange) Schema(r huma.Registry) *huma.Schema {
+	s := *r.SchemaFromRef(r.Schema(pushType, true, "PushInput").Ref)
+	s.Nullable = true
+	s.Description = "Null switches push off."
+	return &s
+}
+
+// change renames a device or changes its push target.
+func (s *Server) change(ctx context.Context, in *PatchInput) (*DeviceAnswer, error) {
+	b := &in.Body
+	d, err := s.alter(ctx, in.ID, func(d *verify.Device, now time.Time) []verify.Event {
+		if name := strings.TrimSpace(b.Name); name != "" {
+			d.Name = name
+		}
+		if !b.Push.Given {
+			return nil
+		}
+		was := d.Push
+		if d.Push = b.Push.Push.target(); d.Push == nil || was != nil && *was == *d.Push {
+			return nil
+		}
+		return []verify.Event{{Name: verify.EventDeviceTokenRotated}}
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &DeviceAnswer{http.StatusOK, deviceBody(d)}, nil
+}
+
+// revoke ends a device: it is asked no more, and its sockets close.
+func (s *Server) revoke(ctx context.Context, in *ByID) (*struct{}, error) {
+	_, err := s.alter(ctx, in.ID, func(d *verify.Device, now time.Time) []verify.Event {
+		d.RevokedAt = now
+		return []verify.Event{{Name: verify.EventDeviceRevoked}}
+	})
+	return nil, err
+}
+
+// alter changes a live device that is the caller's. A device may touch itself
+// only, and what is not there, revoked or somebody else's looks the same.
+func (s *Server) alter(ctx context.Context, id string, rule func(*verify.Device, time.Time) []verify.Event) (*verify.Device, error) {
+	c := callerFrom(ctx)
+	return s.store.UpdateDevice(ctx, id, func(d *verify.Device, now time.Time) ([]verify.Event, error) {
+		if !d.RevokedAt.IsZero() || !c.ownsUser(d.UserID) || c.role == byDevice && d.ID != c.id {
+			return nil, verify.ErrNotFound
+		}
+		return rule(d, now), nil
+	})
+}

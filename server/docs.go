@@ -1,0 +1,187 @@
+package server
+
+import (
+	_ "embed"
+	"fmt"
+	"html"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/labstack/echo/v4"
+)
+
+//go:embed docs.css
+var docsCSS []byte
+
+func (s *Server) docs(c echo.Context) error { return c.HTMLBlob(http.StatusOK, s.manual) }
+
+func (s *Server) docsStyle(c echo.Context) error {
+	return c.Blob(http.StatusOK, "text/css; charset=utf-8", docsCSS)
+}
+
+// manual writes the API for people: one page out of the OpenAPI document, whole
+// in itself, so that it needs no script and no other server. (A template library
+// would keep the linker from dropping what the program never calls.)
+func manual(doc *huma.OpenAPI) []byte {
+	m := &manualWriter{schemas: doc.Components.Schemas}
+	m.put(`<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>`,
+		doc.Info.Title, ` · API</title><link rel="stylesheet" href="/docs.css"></head><body><header><h1>`, doc.Info.Title, `</h1><p>`, doc.Info.Description)
+	m.put(`</p><p>For programs: <a href="/openapi.json">OpenAPI 3.1</a>. Times are RFC 3339 in UTC, durations whole seconds. Calls that create or send take an <code>Idempotency-Key</code>.</p></header><main>`)
+	m.credentials(doc)
+	for _, part := range table {
+		ops := operations(doc, part)
+		if len(ops) == 0 {
+			continue
+		}
+		m.put(`<section><h2>`, part.title, `</h2>`)
+		for _, o := range ops {
+			m.operation(o)
+		}
+		m.put(`</section>`)
+	}
+	m.types()
+	m.errors()
+	m.put(`</main></body></html>`)
+	return []byte(m.b.String())
+}
+
+// operations finds what the document says about the routes of a section.
+func operations(doc *huma.OpenAPI, part section) []*huma.Operation {
+	var ops []*huma.Operation
+	for _, r := range part.routes {
+		item := doc.Paths[r.path]
+		if item == nil {
+			continue
+		}
+		for _, o := range []*huma.Operation{item.Get, item.Post, item.Patch, item.Delete} {
+			if o != nil && o.Method == r.method {
+				ops = append(ops, o)
+			}
+		}
+	}
+	return ops
+}
+
+type manualWriter struct {
+	b       strings.Builder
+	schemas huma.Registry
+}
+
+// put writes markup and text by turns: every second part is escaped.
+func (m *manualWriter) put(parts ...string) {
+	for i, p := range parts {
+		if i%2 == 1 {
+			p = html.EscapeString(p)
+		}
+		m.b.WriteString(p)
+	}
+}
+
+func (m *manualWriter) credentials(doc *huma.OpenAPI) {
+	m.put(`<section><h2>Credentials</h2><dl>`)
+	for _, r := range roleNames {
+		m.put(`<dt>`, r.name, `</dt><dd>`, doc.Components.SecuritySchemes[r.name].Description, `</dd>`)
+	}
+	m.put(`</dl></section>`)
+}
+
+func (m *manualWriter) operation(o *huma.Operation) {
+	m.put(`<article id="`, o.OperationID, `"><h3><code><b>`, o.Method, `</b> `, o.Path, `</code></h3><p>`, o.Summary, `. `, o.Description, `</p>`)
+	if len(o.Parameters) > 0 {
+		m.put(`<table><caption>Parameters</caption>`)
+		for _, p := range o.Parameters {
+			m.row(p.Name, p.In+", "+m.kind(p.Schema), p.Schema.Description)
+		}
+		m.put(`</table>`)
+	}
+	if o.RequestBody != nil {
+		for _, c := range o.RequestBody.Content {
+			m.fields("Body", c.Schema)
+		}
+	}
+	for _, code := range slices.Sorted(maps.Keys(o.Responses)) {
+		if c := o.Responses[code].Content["application/json"]; c != nil {
+			m.put(`<p>Answer `, code, `: `, m.kind(c.Schema), `.</p>`)
+		} else if code != "default" {
+			m.put(`<p>Answer `, code, `.</p>`)
+		}
+	}
+	m.put(`</article>`)
+}
+
+// types lists every type that answers are made of.
+func (m *manualWriter) types() {
+	m.put(`<section><h2>Types</h2>`)
+	all := m.schemas.Map()
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		m.put(`<article id="type-`, name, `">`)
+		m.fields(name, all[name])
+		m.put(`</article>`)
+	}
+	m.put(`</section>`)
+}
+
+func (m *manualWriter) fields(title string, s *huma.Schema) {
+	if s.Ref != "" {
+		s = m.schemas.SchemaFromRef(s.Ref)
+	}
+	if len(s.Properties) == 0 {
+		return
+	}
+	m.put(`<table><caption>`, title, `</caption>`)
+	for _, name := range slices.Sorted(maps.Keys(s.Properties)) {
+		f, label := s.Properties[name], name
+		if !slices.Contains(s.Required, name) {
+			label += "?"
+		}
+		m.row(label, m.kind(f), f.Description)
+	}
+	m.put(`</table>`)
+}
+
+func (m *manualWriter) row(name, kind, text string) {
+	m.put(`<tr><th scope="row"><code>`, name, `</code></th><td>`, kind, `</td><td>`, text, `</td></tr>`)
+}
+
+// kind says in a few words what a value is.
+func (m *manualWriter) kind(s *huma.Schema) string {
+	var words []string
+	switch {
+	case s.Ref != "":
+		words = append(words, s.Ref[strings.LastIndex(s.Ref, "/")+1:])
+	case len(s.OneOf) > 0:
+		for _, one := range s.OneOf {
+			words = append(words, m.kind(one))
+		}
+		return strings.Join(words, " or ")
+	case s.Type == huma.TypeArray:
+		words = append(words, "list of "+m.kind(s.Items))
+	case s.Type != "":
+		words = append(words, s.Type)
+	}
+	if len(s.Enum) > 0 {
+		words = append(words, strings.Trim(fmt.Sprint(s.Enum), "[]"))
+	}
+	if s.MaxLength != nil {
+		words = append(words, fmt.Sprintf("up to %d characters", *s.MaxLength))
+	}
+	if s.Maximum != nil {
+		words = append(words, fmt.Sprintf("up to %v", *s.Maximum))
+	}
+	if s.Nullable {
+		words = append(words, "or null")
+	}
+	return strings.Join(words, ", ")
+}
+
+// errors lists the codes: a problem's type leads here.
+func (m *manualWriter) errors() {
+	m.put(`<section><h2>Errors</h2><p>Every refusal is a problem document (RFC 9457) with one of these codes.</p><table>`)
+	for _, k := range problems {
+		m.put(`<tr id="`, k.code, `"><th scope="row"><code>`, k.code, `</code></th><td>`, fmt.Sprint(k.status), `</td><td>`, k.title, `</td></tr>`)
+	}
+	m.put(`</table></section>`)
+}

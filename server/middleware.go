@@ -1,0 +1,127 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"nod/verify"
+)
+
+type requestIDKey struct{}
+
+// requestID returns the id under which a request is logged.
+func requestID(ctx context.Context) string {
+	id, _ := ctx.Value(requestIDKey{}).(string)
+	return id
+}
+
+// observe gives every request an id, logs and counts it and catches what panics.
+// It tells route, status and time: never a query, a header or a body.
+func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		start, id := time.Now(), verify.NewID("req")
+		ctx := context.WithValue(c.Request().Context(), requestIDKey{}, id)
+		c.SetRequest(c.Request().WithContext(ctx))
+		c.Response().Header().Set(echo.HeaderXRequestID, id)
+		if err := s.caught(c, next); err != nil {
+			s.refuse(err, c)
+		}
+		took, status, path := time.Since(start), c.Response().Status, c.Path()
+		if path == "" {
+			path = "none"
+		}
+		s.traffic.saw(c.Request().Method, path, status, took)
+		level := slog.LevelInfo
+		if status >= http.StatusInternalServerError {
+			level = slog.LevelError
+		}
+		s.log.LogAttrs(ctx, level, "request",
+			slog.String("request_id", id), slog.String("method", c.Request().Method), slog.String("route", path),
+			slog.Int("status", status), slog.Duration("took", took))
+		return nil
+	}
+}
+
+// caught turns a panic into an error; its stack is for the operator only.
+func (s *Server) caught(c echo.Context, next echo.HandlerFunc) (err error) {
+	defer func() {
+		switch p := recover(); {
+		case p == nil:
+		case p == http.ErrAbortHandler: //nolint:errorlint // it is compared as net/http does
+			panic(p)
+		default:
+			ctx := c.Request().Context()
+			if ctx.Err() != nil { // the answer could not be written: nobody was there
+				return
+			}
+			s.log.ErrorContext(ctx, "panic", "request_id", requestID(ctx), "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			err = newProblem(codeInternal, internalDetail)
+		}
+	}()
+	return next(c)
+}
+
+// refuse writes an error that no answer has been written for. It is echo's error
+// handler.
+func (s *Server) refuse(err error, c echo.Context) {
+	if !c.Response().Committed {
+		writeProblem(c.Response(), s.fail(c.Request().Context(), err))
+	}
+}
+
+// cors lets the pages of allowed origins call. Cookies stay at home.
+func (s *Server) cors(next echo.HandlerFunc) echo.HandlerFunc {
+	methods := strings.Join([]string{get, post, "PUT", patch, remove}, ", ")
+	return func(c echo.Context) error {
+		r, h := c.Request(), c.Response().Header()
+		origin := r.Header.Get("Origin")
+		if origin == "" {
+			return next(c)
+		}
+		h.Add("Vary", "Origin")
+		if !slices.Contains(s.origins, origin) {
+			return next(c)
+		}
+		h.Set("Access-Control-Allow-Origin", origin)
+		h.Set("Access-Control-Expose-Headers", "Retry-After, X-Request-Id")
+		if r.Method != http.MethodOptions || r.Header.Get("Access-Control-Request-Method") == "" {
+			return next(c)
+		}
+		h.Set("Access-Control-Allow-Methods", methods)
+		h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, Idempotency-Key, Last-Event-ID, "+secretHeader)
+		h.Set("Access-Control-Max-Age", "7200")
+		return c.NoContent(http.StatusNoContent)
+	}
+}
+
+// guard sets the headers that every answer has. Pages frame each other on the
+// stage, nobody else frames them.
+func (s *Server) guard(next echo.HandlerFunc) echo.HandlerFunc {
+	policy := strings.Join([]string{
+		"default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self' data:", "font-src 'self'",
+		"connect-src 'self' " + strings.Replace(s.authority.URL(), "http", "ws", 1),
+		"frame-src 'self'", "frame-ancestors 'self'", "base-uri 'none'", "form-action 'self'",
+	}, "; ")
+	secure := strings.HasPrefix(s.authority.URL(), "https:")
+	return func(c echo.Context) error {
+		h := c.Response().Header()
+		h.Set("Content-Security-Policy", policy)
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("X-Frame-Options", "SAMEORIGIN")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		h.Set("Cache-Control", "no-store") // what may be kept says so
+		if secure {
+			h.Set("Strict-Transport-Security", "max-age=31536000")
+		}
+		return next(c)
+	}
+}

@@ -1,0 +1,181 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"nod/verify"
+)
+
+// SendInput asks to prove a number.
+type SendInput struct {
+	Once
+	Body struct {
+		PhoneNumber string         `json:"phone_number" maxLength:"32" doc:"E.164, as +14155550123."`
+		Channel     verify.Channel `json:"channel,omitempty" enum:"auto,sms,voice" default:"auto"`
+		Locale      string         `json:"locale,omitempty" maxLength:"35" pattern:"^[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8})*$"`
+	}
+}
+
+// sendVerification starts to prove a number, or gives the open one back without
+// another send.
+func (s *Server) sendVerification(ctx context.Context, in *SendInput) (*StatusAnswer, error) {
+	n, err := verify.ParseNumber(in.Body.PhoneNumber)
+	if err != nil {
+		return nil, err
+	}
+	c := callerFrom(ctx)
+	q := verify.Request{
+		UserID: c.userID, Purpose: verify.Phone, Number: n, Channel: in.Body.Channel, Locale: in.Body.Locale,
+		Context: verify.Context{IP: c.ip, UserAgent: shorten(c.agent, 400)},
+	}
+	w := view{history: true, secret: true}
+	return s.start(ctx, q, in.Once, &in.Body, w, http.StatusAccepted)
+}
+
+func shorten(s string, limit int) string {
+	if len(s) <= limit {
+		return s
+	}
+	return strings.ToValidUTF8(s[:limit], "")
+}
+
+// Which names a verification by its id or, the newest one, by its number. A page
+// may leave both out: it has only one.
+type Which struct {
+	VerificationID string `json:"verification_id,omitempty" maxLength:"64"`
+	PhoneNumber    string `json:"phone_number,omitempty" maxLength:"32" doc:"E.164, as +14155550123."`
+}
+
+// pick finds the verification that the caller means.
+func (s *Server) pick(ctx context.Context, w Which) (*verify.Verification, time.Time, error) {
+	c := callerFrom(ctx)
+	var n verify.Number
+	if w.PhoneNumber != "" {
+		var err error
+		if n, err = verify.ParseNumber(w.PhoneNumber); err != nil {
+			return nil, time.Time{}, err
+		}
+	}
+	id := w.VerificationID
+	if id == "" && c.role == byPage {
+		id = c.id
+	}
+	switch {
+	case id != "":
+		v, now, err := s.read(ctx, id)
+		if err == nil && !n.IsZero() && v.Number != n {
+			err = verify.ErrNotFound
+		}
+		return v, now, err
+	case n.IsZero():
+		return nil, time.Time{}, invalid("verification_id", "Say which one: pass verification_id or phone_number.")
+	}
+	return s.store.NewestVerification(ctx, c.userID, verify.Phone, n)
+}
+
+// ResendSeedInput asks for another send.
+type ResendSeedInput struct {
+	Once
+	Body struct {
+		Which
+		Channel verify.Channel `json:"channel,omitempty" enum:"push,sms,voice"`
+	}
+}
+
+func (s *Server) resendVerification(ctx context.Context, in *ResendSeedInput) (*StatusAnswer, error) {
+	v, _, err := s.pick(ctx, in.Body.Which)
+	if err != nil {
+		return nil, err
+	}
+	return s.sendAgain(ctx, v.ID, in.Body.Channel, in.Once, &in.Body)
+}
+
+// VerifyCodeInput is a typed code.
+type VerifyCodeInput struct {
+	Body struct {
+		Which
+		Code string `json:"code" pattern:"^[0-9]{4,10}$" doc:"The digits as they were typed."`
+	}
+}
+
+func (s *Server) verifyCode(ctx context.Context, in *VerifyCodeInput) (*StatusAnswer, error) {
+	v, _, err := s.pick(ctx, in.Body.Which)
+	if err != nil {
+		return nil, err
+	}
+	return s.checkCode(ctx, v.ID, in.Body.Code)
+}
+
+// StatusInput asks how a verification stands, and may wait for news.
+type StatusInput struct {
+	VerificationID string `query:"verification_id" maxLength:"64"`
+	PhoneNumber    string `query:"phone_number" maxLength:"32" doc:"E.164; a leading space is read as +."`
+	Wait           int    `query:"wait" minimum:"0" maximum:"25" doc:"Seconds to wait for an event after since_seq."`
+	SinceSeq       int64  `query:"since_seq" minimum:"0"`
+}
+
+// MaybeStatusAnswer is a status body, or says that there is none.
+type MaybeStatusAnswer struct {
+	Body MaybeStatus
+}
+
+// MaybeStatus is a status body or, when Status is nil, {"status":"none"}.
+type MaybeStatus struct {
+	*Status
+	At time.Time
+}
+
+// MarshalJSON writes one of the two.
+func (m MaybeStatus) MarshalJSON() ([]byte, error) {
+	if m.Status != nil {
+		return encode(m.Status), nil
+	}
+	return json.Marshal(map[string]string{"status": "none", "server_time": verify.FormatTime(m.At)})
+}
+
+// Schema describes both to huma.
+func (MaybeStatus) Schema(r huma.Registry) *huma.Schema {
+	return &huma.Schema{OneOf: []*huma.Schema{
+		r.Schema(statusType, true, "Status"),
+		{Type: huma.TypeObject, Required: []string{"status", "server_time"}, Properties: map[string]*huma.Schema{
+			"status":      {Type: huma.TypeString, Enum: []any{"none"}},
+			"server_time": {Type: huma.TypeString, Format: "date-time"},
+		}},
+	}}
+}
+
+func (s *Server) verificationStatus(ctx context.Context, in *StatusInput) (*MaybeStatusAnswer, error) {
+	w := Which{in.VerificationID, plusOf(in.PhoneNumber)}
+	v, now, err := s.pick(ctx, w)
+	if err == verify.ErrNotFound && w.VerificationID == "" { //nolint:errorlint // the store's own answer, never wrapped
+		now, err = s.store.Now(ctx)
+		return &MaybeStatusAnswer{MaybeStatus{At: now}}, err
+	}
+	if err != nil {
+		return nil, err
+	}
+	if in.Wait > 0 && v.Seq <= in.SinceSeq {
+		if err := s.await(ctx, v.ID, in.SinceSeq, time.Duration(in.Wait)*time.Second); err != nil {
+			return nil, err
+		}
+		if v, now, err = s.read(ctx, v.ID); err != nil {
+			return nil, err
+		}
+	}
+	return &MaybeStatusAnswer{MaybeStatus{Status: &s.tell(ctx, http.StatusOK, v, now).Body}}, nil
+}
+
+// plusOf restores the plus of a number that came through a query, where it means
+// a space.
+func plusOf(phone string) string {
+	if rest, ok := strings.CutPrefix(phone, " "); ok {
+		return "+" + rest
+	}
+	return phone
+}

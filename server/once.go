@@ -1,0 +1,72 @@
+package server
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+
+	"nod/verify"
+)
+
+// Once is the header of calls that create or send: the same key and body get
+// the same answer for 24 hours.
+type Once struct {
+	IdempotencyKey string `header:"Idempotency-Key" maxLength:"255" doc:"Makes the call happen once: the same key and body get the same answer for 24 hours."`
+}
+
+// claim makes the store's claim on a key; nil when none was sent. A key is good
+// for one caller and one call.
+func (o Once) claim(ctx context.Context, body any, answer func() verify.Answer) *verify.Once {
+	if o.IdempotencyKey == "" {
+		return nil
+	}
+	c := callerFrom(ctx)
+	return &verify.Once{
+		Scope: fmt.Sprintf("%s %s %s", c.role.names()[0], c.id, c.call), Key: o.IdempotencyKey,
+		BodyHash: sha256.Sum256(encode(body)), Answer: answer,
+	}
+}
+
+// recorded is the answer to keep of a status body: without its secrets, but with
+// what it takes to derive them again.
+func recorded(code int, s Status, v *verify.Verification) verify.Answer {
+	a := verify.Answer{Status: code, VerificationID: v.ID}
+	if s.ClientSecret != "" {
+		a.SecretGeneration = v.SecretGeneration
+	}
+	if s.MatchNumber != "" {
+		a.PromptGeneration = v.Prompt.Generation
+	}
+	s.ClientSecret, s.MatchNumber, s.ResultToken = "", "", ""
+	a.Body = encode(s)
+	return a
+}
+
+// replay repeats a recorded answer about a verification, refusals too.
+func (s *Server) replay(ctx context.Context, a verify.Answer) (*StatusAnswer, error) {
+	if a.Status >= 400 {
+		p := &Problem{}
+		if err := json.Unmarshal(a.Body, p); err != nil {
+			return nil, fmt.Errorf("reading a recorded refusal: %w", err)
+		}
+		return nil, p
+	}
+	out := &StatusAnswer{Status: a.Status}
+	if err := json.Unmarshal(a.Body, &out.Body); err != nil {
+		return nil, fmt.Errorf("reading a recorded answer: %w", err)
+	}
+	if a.SecretGeneration == 0 && a.PromptGeneration == 0 {
+		return out, nil
+	}
+	v, _, err := s.store.Verification(ctx, a.VerificationID)
+	if err != nil {
+		return nil, err
+	}
+	if v.SecretGeneration = a.SecretGeneration; v.SecretGeneration > 0 {
+		out.Body.ClientSecret = s.keys.ClientSecret(v)
+	}
+	v.Prompt.Generation = a.PromptGeneration
+	out.Body.MatchNumber = s.keys.MatchNumber(v.ID, v.Prompt)
+	return out, nil
+}

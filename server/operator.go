@@ -1,0 +1,71 @@
+package server
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"time"
+
+	"nod/delivery"
+	"nod/verify"
+)
+
+// openConsole swaps an API key for a console session: the key itself need not
+// stay in a browser.
+func (s *Server) openConsole(ctx context.Context, _ *struct{ Body *struct{} }) (*TokenAnswer, error) {
+	now, err := s.store.Now(ctx)
+	if err != nil {
+		return nil, err
+	}
+	token := s.authority.ConsoleToken(callerFrom(ctx).id, now)
+	claims, err := s.authority.Own(verify.TypConsole, token, now)
+	if err != nil {
+		return nil, err
+	}
+	ends := time.Unix(claims.Expires, 0)
+	out := &TokenAnswer{}
+	out.Body.Token, out.Body.ExpiresAt, out.Body.ServerTime = token, verify.FormatTime(ends), verify.FormatTime(now)
+	out.Cookie = (&http.Cookie{
+		Name: consoleCookie, Value: token, Path: "/", MaxAge: int(ends.Sub(now) / time.Second),
+		HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: strings.HasPrefix(s.authority.URL(), "https:"),
+	}).String()
+	return out, nil
+}
+
+// OutboxInput asks for simulated messages, and may wait for one.
+type OutboxInput struct {
+	To    string `query:"to" maxLength:"4096" doc:"A phone number or push token; a leading space is read as +. Empty: anybody's."`
+	After string `query:"after" maxLength:"64" doc:"The id of the last message that is known."`
+	Wait  int    `query:"wait" minimum:"0" maximum:"25" doc:"Seconds to wait for a message."`
+}
+
+// OutboxAnswer lists simulated messages.
+type OutboxAnswer struct {
+	Body struct {
+		Messages []delivery.Simulated `json:"messages" nullable:"false"`
+		Next     string               `json:"next" doc:"What to pass as after."`
+	}
+}
+
+// outboxPage is how many messages one answer lists.
+const outboxPage = 100
+
+// outbox shows what the simulator's phones got.
+func (s *Server) outbox(ctx context.Context, in *OutboxInput) (*OutboxAnswer, error) {
+	box := s.config.Outbox
+	if box == nil {
+		return nil, &verify.Refusal{Code: verify.CodeNotFound, Detail: "There is no outbox: messages go to real providers here."}
+	}
+	out := &OutboxAnswer{}
+	to := plusOf(in.To)
+	if out.Body.Messages = box.List(to, in.After, outboxPage); len(out.Body.Messages) == 0 && in.Wait > 0 {
+		ctx, cancel := context.WithTimeout(ctx, time.Duration(in.Wait)*time.Second)
+		defer cancel()
+		out.Body.Messages = box.Wait(ctx, to, in.After, outboxPage)
+	}
+	out.Body.Next = in.After
+	if n := len(out.Body.Messages); n > 0 {
+		out.Body.Next = out.Body.Messages[n-1].ID
+	}
+	return out, nil
+}

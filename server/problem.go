@@ -1,0 +1,282 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"math"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/labstack/echo/v4"
+
+	"nod/verify"
+)
+
+// Problem is every refusal (RFC 9457). It never repeats a refused value.
+type Problem struct {
+	Type           string `json:"type" format:"uri-reference"`
+	Title          string `json:"title"`
+	Status         int    `json:"status"`
+	Detail         string `json:"detail" doc:"For people, with the next step."`
+	Code           string `json:"code" doc:"For programs."`
+	RetryAfter     int    `json:"retry_after,omitempty" doc:"Seconds, where waiting helps; also the Retry-After header."`
+	Field          string `json:"field,omitempty" doc:"The input at fault, where one is."`
+	HelpKey        string `json:"help_key" doc:"Names a help text."`
+	VerificationID string `json:"verification_id,omitempty" doc:"Of the row that a refused create left."`
+	MessageKey     string `json:"message_key,omitempty"`
+	Message        string `json:"message,omitempty"`
+}
+
+// Error implements error.
+func (p *Problem) Error() string { return p.Code + ": " + p.Detail }
+
+// GetStatus, GetHeaders and ContentType are how huma writes it.
+func (p *Problem) GetStatus() int { return p.Status }
+
+// GetHeaders returns Retry-After and, for a missing credential, how to give one.
+func (p *Problem) GetHeaders() http.Header {
+	h := http.Header{}
+	if p.RetryAfter > 0 {
+		h.Set("Retry-After", strconv.Itoa(p.RetryAfter))
+	}
+	if p.Status == http.StatusUnauthorized {
+		h.Set("WWW-Authenticate", `Bearer realm="nod"`)
+	}
+	return h
+}
+
+// ContentType implements huma.ContentTypeFilter.
+func (p *Problem) ContentType(string) string { return "application/problem+json" }
+
+// The codes that verify does not know: they are about HTTP.
+const (
+	codeInvalidJSON      = "invalid_json"
+	codeUnknownField     = "unknown_field"
+	codePayloadTooLarge  = "payload_too_large"
+	codeMethodNotAllowed = "method_not_allowed"
+	codeInternal         = "internal"
+	codeUnavailable      = "unavailable"
+	codeRateLimited      = "rate_limited"
+	codeSameNumber       = "same_number"
+)
+
+// kind is what all problems of one code share.
+type kind struct {
+	code, title string
+	status      int
+}
+
+// problems are the contract's codes (section 3) with their statuses and titles,
+// in its order; method_not_allowed is added to it.
+var problems = []kind{
+	{codeInvalidJSON, "The body is not JSON", 400},
+	{verify.CodeUnauthenticated, "No valid credential", 401},
+	{verify.CodeForbidden, "Not allowed with this credential", 403},
+	{verify.CodeBlocked, "Refused before anything was sent", 403},
+	{verify.CodeNotFound, "Not found", 404},
+	{codeMethodNotAllowed, "Not possible here", 405},
+	{verify.CodeConflict, "Not possible now", 409},
+	{verify.CodeInProgress, "Still on its way", 409},
+	{codeSameNumber, "The number is the same", 409},
+	{verify.CodeMaxResends, "No resend is left", 409},
+	{verify.CodeAlreadyDecided, "Already decided", 409},
+	{verify.CodeIdempotencyConflict, "The key was used for another request", 409},
+	{verify.CodeExpired, "Expired", 410},
+	{codePayloadTooLarge, "The body is too large", 413},
+	{codeUnknownField, "Unknown field", 422},
+	{verify.CodeInvalidPhone, "Not a phone number", 422},
+	{verify.CodeInvalidRequest, "A field is not acceptable", 422},
+	{verify.CodeNoChannel, "No way to reach the person", 422},
+	{verify.CodeLocked, "Locked", 423},
+	{verify.CodeCooldown, "Too soon", 429},
+	{codeRateLimited, "Too many requests", 429},
+	{verify.CodeTooManyAttempts, "No try is left", 429},
+	{codeInternal, "A fault of the server", 500},
+	{codeUnavailable, "Not available now", 503},
+}
+
+// newProblem makes the problem of a code; status, title and links come from it.
+func newProblem(code, detail string) *Problem {
+	p := &Problem{Type: "/docs#" + code, Code: code, Detail: detail, HelpKey: "error." + code}
+	i := slices.IndexFunc(problems, func(k kind) bool { return k.code == code })
+	if i < 0 {
+		return newProblem(codeInternal, internalDetail)
+	}
+	p.Title, p.Status = problems[i].title, problems[i].status
+	return p
+}
+
+const (
+	internalDetail    = "Something went wrong on our side; nothing was changed. Try again, and tell the operator the X-Request-Id if it stays."
+	unavailableDetail = "The server cannot answer at this moment; nothing was lost. Try again shortly."
+)
+
+// storeRest is how long to wait for a store in trouble.
+const storeRest = 2
+
+// problemOf is the one place where errors become problems. What no rule and no
+// reader of requests has made comes from the store: it is in trouble, and the
+// caller may come back.
+func problemOf(err error) *Problem {
+	var (
+		p       *Problem
+		refusal *verify.Refusal
+		http    *echo.HTTPError
+	)
+	switch {
+	case errors.As(err, &p):
+		return p
+	case errors.As(err, &refusal):
+		return refusalProblem(refusal)
+	case errors.As(err, &http):
+		return httpProblem(http.Code)
+	}
+	p = newProblem(codeUnavailable, unavailableDetail)
+	p.RetryAfter = storeRest
+	return p
+}
+
+func refusalProblem(r *verify.Refusal) *Problem {
+	p := newProblem(r.Code, r.Detail)
+	p.Field, p.VerificationID = r.Field, r.VerificationID
+	p.RetryAfter = int(math.Ceil(r.RetryAfter.Seconds()))
+	if r.Code == verify.CodeMaxResends {
+		p.MessageKey, p.Message = "resend.max", messages["resend.max"]
+	}
+	return p
+}
+
+// httpProblem is what the router refuses with.
+func httpProblem(status int) *Problem {
+	switch status {
+	case http.StatusNotFound:
+		return newProblem(verify.CodeNotFound, "There is nothing at this address. The list of addresses is at /docs.")
+	case http.StatusMethodNotAllowed:
+		return newProblem(codeMethodNotAllowed, "This address takes other methods: see the Allow header, or /docs.")
+	case http.StatusRequestEntityTooLarge:
+		return tooLarge()
+	}
+	return newProblem(codeInternal, internalDetail)
+}
+
+func tooLarge() *Problem {
+	return newProblem(codePayloadTooLarge, "A request may hold 64 KiB. Send less.")
+}
+
+// invalid refuses one input.
+func invalid(field, detail string) *Problem {
+	p := newProblem(verify.CodeInvalidRequest, detail)
+	p.Field = field
+	return p
+}
+
+// readProblem turns what huma found wrong with a request into a problem. Of
+// several faults it names one.
+func readProblem(status int, e *huma.ErrorModel) *Problem {
+	switch status {
+	case http.StatusBadRequest, http.StatusUnsupportedMediaType:
+		return newProblem(codeInvalidJSON, "The body must be one JSON object. Check quotes, commas and brackets.")
+	case http.StatusRequestEntityTooLarge:
+		return tooLarge()
+	case http.StatusRequestTimeout:
+		p := newProblem(codeUnavailable, "The request took too long to arrive. Send it again.")
+		p.Status, p.RetryAfter = status, 1
+		return p
+	case http.StatusUnprocessableEntity:
+	default:
+		return newProblem(codeInternal, internalDetail)
+	}
+	slices.SortStableFunc(e.Errors, func(a, b *huma.ErrorDetail) int { return strings.Compare(a.Location, b.Location) })
+	for _, d := range e.Errors {
+		if d.Message == "unexpected property" {
+			p := newProblem(codeUnknownField, "This field is not known here. Check its spelling against /docs, or leave it out.")
+			p.Field = fieldOf(d.Location, "")
+			return p
+		}
+	}
+	if len(e.Errors) == 0 {
+		return invalid("", "The request is not acceptable. Compare it with /docs.")
+	}
+	d := e.Errors[0]
+	name, missing := cutAround(d.Message, "expected required property ", " to be present")
+	switch {
+	case missing:
+		return invalid(fieldOf(d.Location, name), "A required field is missing. Add it and send again.")
+	case d.Location == "body": // it passed its schema and still is no such value
+		return invalid("", "A field holds a value that it cannot hold. Compare the request with /docs.")
+	case strings.Contains(d.Message, "pattern"):
+		return invalid(fieldOf(d.Location, ""), "The field does not have the form that is asked for. Compare it with /docs.")
+	}
+	return invalid(fieldOf(d.Location, ""), "The field is not acceptable: "+d.Message+".")
+}
+
+// fieldOf names a field as its sender wrote it: without "body." before it.
+func fieldOf(location, child string) string {
+	_, field, _ := strings.Cut(location, ".")
+	if field != "" && child != "" {
+		field += "."
+	}
+	if field += child; len(field) > 64 {
+		return field[:64]
+	}
+	return field
+}
+
+func cutAround(s, before, after string) (string, bool) {
+	s, found := strings.CutPrefix(s, before)
+	if !found {
+		return "", false
+	}
+	return strings.CutSuffix(s, after)
+}
+
+// describe is huma's way out for every answer: its own errors leave as problems.
+func describe(ctx huma.Context, status string, body any) (any, error) {
+	e, ok := body.(*huma.ErrorModel)
+	if !ok {
+		return body, nil
+	}
+	code, err := strconv.Atoi(status)
+	if err != nil {
+		code = http.StatusInternalServerError
+	}
+	p := readProblem(code, e)
+	p.Status = code // it was chosen already
+	for name := range p.GetHeaders() {
+		ctx.SetHeader(name, p.GetHeaders().Get(name))
+	}
+	return p, nil
+}
+
+// fail turns the error of a handler into its problem and keeps for the operator
+// what the caller is not told.
+func (s *Server) fail(ctx context.Context, err error) *Problem {
+	p := problemOf(err)
+	if p.Status >= 500 && ctx.Err() == nil {
+		s.log.ErrorContext(ctx, "request failed", "request_id", requestID(ctx), "error", err)
+	}
+	return p
+}
+
+// Refuse writes a problem outside of any route: package hub refuses upgrades
+// with it. retryAfter is 0 where waiting is of no use.
+func Refuse(w http.ResponseWriter, _ *http.Request, status int, code, detail string, retryAfter time.Duration) {
+	p := newProblem(code, detail)
+	p.Status, p.RetryAfter = status, verify.Rest(retryAfter)
+	writeProblem(w, p)
+}
+
+func writeProblem(w http.ResponseWriter, p *Problem) {
+	h := w.Header()
+	for name, values := range p.GetHeaders() {
+		h[name] = values
+	}
+	h.Set("Content-Type", p.ContentType(""))
+	h.Set("Cache-Control", "no-store")
+	w.WriteHeader(p.Status)
+	_, _ = w.Write(encode(p)) // nobody reads it any more if it fails
+}

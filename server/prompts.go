@@ -1,0 +1,72 @@
+package server
+
+import (
+	"context"
+
+	"nod/verify"
+)
+
+// PromptsAnswer lists the open prompts of a device.
+type PromptsAnswer struct {
+	Body struct {
+		Prompts    []Prompt `json:"prompts" nullable:"false"`
+		ServerTime string   `json:"server_time" format:"date-time"`
+	}
+}
+
+// prompts is the frame prompts for an app without a socket.
+func (s *Server) prompts(ctx context.Context, _ *struct{}) (*PromptsAnswer, error) {
+	c := callerFrom(ctx)
+	vs, now, err := s.store.OpenPrompts(ctx, c.id)
+	if err != nil {
+		return nil, err
+	}
+	out := &PromptsAnswer{}
+	out.Body.Prompts, out.Body.ServerTime = promptsOf(vs, c.id, s.authority, now), verify.FormatTime(now)
+	return out, nil
+}
+
+// ByVerification names one verification in the path.
+type ByVerification struct {
+	VerificationID string `path:"verification_id" maxLength:"64" doc:"ver_…"`
+}
+
+// ReceiptInput says which delivery has arrived.
+type ReceiptInput struct {
+	ByVerification
+	Body struct {
+		DeliveryID string `json:"delivery_id" minLength:"1" maxLength:"64"`
+	}
+}
+
+func (s *Server) ack(ctx context.Context, in *ReceiptInput) (*struct{}, error) {
+	return nil, s.receipt(ctx, callerFrom(ctx).id, in.VerificationID, in.Body.DeliveryID, false)
+}
+
+func (s *Server) displayed(ctx context.Context, in *ReceiptInput) (*struct{}, error) {
+	return nil, s.receipt(ctx, callerFrom(ctx).id, in.VerificationID, in.Body.DeliveryID, true)
+}
+
+// AnswerInput is a signed answer.
+type AnswerInput struct {
+	ByVerification
+	Body struct {
+		Token string `json:"token" minLength:"1" maxLength:"8192" doc:"JWS (ES256 by the device, typ nod-answer+jwt)."`
+	}
+}
+
+// AnswerAnswer is what became of an answer.
+type AnswerAnswer struct {
+	Body struct {
+		PromptResult
+		ServerTime string `json:"server_time" format:"date-time"`
+	}
+}
+
+// answer decides by what the person chose on the phone.
+func (s *Server) answer(ctx context.Context, in *AnswerInput) (*AnswerAnswer, error) {
+	result, err := s.respond(ctx, callerFrom(ctx).id, in.VerificationID, in.Body.Token)
+	out := &AnswerAnswer{}
+	out.Body.PromptResult, out.Body.ServerTime = result, verify.FormatTime(s.Now())
+	return out, err
+}

@@ -1,0 +1,89 @@
+package server
+
+import (
+	"reflect"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// Methods, short enough for a table.
+const (
+	get    = "GET"
+	post   = "POST"
+	patch  = "PATCH"
+	remove = "DELETE"
+)
+
+// table is every address of the server: how it is asked, who may ask, the status
+// of success and what it does.
+var table = []section{
+	{"Phone numbers", []route{
+		op(post, "/api/onboarding/send-verification", byUser, 202, "Send a code to a number of one's own", (*Server).sendVerification),
+		op(post, "/api/onboarding/resend-verification", byUser|byPage, 202, "Send once more", (*Server).resendVerification),
+		op(post, "/api/onboarding/verify-code", byUser|byPage, 200, "Check a typed code", (*Server).verifyCode),
+		op(get, "/api/onboarding/verification-status", byUser|byPage, 200, "How it stands; waits for news", (*Server).verificationStatus),
+	}},
+	{"Verifications", []route{
+		op(post, "/api/v1/verifications", byKey, 201, "Ask a person: is it you?", (*Server).create),
+		op(get, "/api/v1/verifications/{id}", byKey|byPage, 200, "How it stands", (*Server).get),
+		op(post, "/api/v1/verifications/{id}/check", byKey|byPage, 200, "Check a typed code", (*Server).check),
+		op(post, "/api/v1/verifications/{id}/resend", byKey|byPage, 202, "Send once more", (*Server).resend),
+		op(post, "/api/v1/verifications/{id}/next", byKey|byPage, 202, "Start the next channel now", (*Server).next),
+		op(post, "/api/v1/verifications/{id}/cancel", byKey|byPage, 200, "End it", (*Server).cancel),
+		raw(get, "/api/v1/verifications/{id}/events", byPage, "Follow it: Server-Sent Events, resumed by Last-Event-ID", (*Server).streamEvents),
+		op(get, "/api/v1/verifications/{id}/timeline", byKey|byConsole, 200, "Everything that happened to it", (*Server).timeline),
+		op(post, "/api/v1/verifications/{id}/exchange", byKey, 200, "Swap a result token for the signed result", (*Server).exchange),
+	}},
+	{"Users and devices", []route{
+		op(post, "/api/v1/user-tokens", byKey, 201, "Make a token that acts as a user", (*Server).userToken),
+		op(post, "/api/v1/users/{user_id}/enrollments", byKey, 201, "Let a device join a user", (*Server).enroll),
+		op(post, "/api/v1/devices", public, 201, "Join with an enrollment token", (*Server).join),
+		op(get, "/api/v1/users/{user_id}/devices", byKey|byUser|byDevice, 200, "List a user's devices", (*Server).devices),
+		op(patch, "/api/v1/devices/{id}", byKey|byUser|byDevice, 200, "Rename a device, change or switch off its push", (*Server).change),
+		op(remove, "/api/v1/devices/{id}", byKey|byUser|byDevice, 204, "Revoke a device", (*Server).revoke),
+	}},
+	{"Prompts, for an app without a socket", []route{
+		op(get, "/api/v1/prompts", byDevice, 200, "The open requests", (*Server).prompts),
+		op(post, "/api/v1/prompts/{verification_id}/ack", byDevice, 204, "Say that a request arrived", (*Server).ack),
+		op(post, "/api/v1/prompts/{verification_id}/displayed", byDevice, 204, "Say that it is shown", (*Server).displayed),
+		op(post, "/api/v1/prompts/{verification_id}/respond", byDevice, 200, "Approve, deny or report", (*Server).answer),
+	}},
+	{"Operator", []route{
+		op(post, "/api/v1/console-sessions", byKey, 201, "Open a console session", (*Server).openConsole),
+		op(get, "/api/v1/outbox", byKey|byConsole, 200, "What the simulator sent", (*Server).outbox),
+	}},
+	{"Service", []route{
+		raw(get, "/ws", public, "WebSocket, subprotocol nod.v1; the first frame holds the credential", (*Server).socket),
+		raw(get, "/healthz", public, "The process lives", (*Server).healthz),
+		raw(get, "/readyz", public, "It can do its work", (*Server).readyz),
+		raw(get, "/metrics", public, "Figures, in Prometheus' text format", (*Server).metrics),
+		raw(get, "/openapi.json", public, "This description", (*Server).openapi),
+		raw(get, "/.well-known/jwks.json", public, "The keys that nod signs with", (*Server).jwks),
+	}},
+	{"Pages", []route{
+		raw(get, "/docs", public, "", (*Server).docs),
+		raw(get, "/docs.css", public, "", (*Server).docsStyle),
+		raw(get, "/", public, "", (*Server).stagePage),
+		raw(get, "/login", public, "", (*Server).demoPage),
+		raw(get, "/phone", public, "", (*Server).demoPage),
+		raw(get, "/console", public, "", (*Server).consolePage),
+		raw(get, "/assets/*", public, "", (*Server).file),
+		raw("*", "/demo/*", public, "", (*Server).demo),
+	}},
+}
+
+// The types whose schemas others refer to.
+var (
+	problemType = reflect.TypeFor[Problem]()
+	statusType  = reflect.TypeFor[Status]()
+	pushType    = reflect.TypeFor[PushInput]()
+)
+
+// route adds the whole table.
+func (s *Server) route(api huma.API) {
+	for _, part := range table {
+		for _, r := range part.routes {
+			r.add(s, api, part.title, r)
+		}
+	}
+}

@@ -1,0 +1,129 @@
+// Package server is nod's front door: HTTP for integrators, pages and phones,
+// and the judge and voice of the hub's connections.
+//
+// It decides who may ask ([who]), reads what is asked into Go types, lets package
+// verify decide inside the store's transaction, and tells the outcome: every
+// answer about a verification is one status body ([Status]), every refusal one
+// problem document ([Problem]). It holds no rule and keeps no state of a
+// verification.
+//
+// All routes stand on one page (routes.go). The OpenAPI document, validation and
+// the answers come from the same Go types. No credential is read from a URL, and
+// none reaches a log line, a metric or an error.
+package server
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"net/url"
+
+	"github.com/labstack/echo/v4"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"nod/delivery"
+	"nod/hub"
+	"nod/verify"
+)
+
+// Config is what a [Server] needs. Authority, Policy, Store and Hub are
+// required, everything else may be left out.
+type Config struct {
+	Authority *verify.Authority // its URL is the public URL
+	Policy    *verify.Policy
+	Store     Store
+	Hub       *hub.Hub
+	Outbox    *delivery.Outbox // the simulator's messages; nil without it
+
+	// APIKeys are the hashes of the API keys: Keys.Hash("api_key", key).
+	APIKeys []string
+	// UserTokens says which foreign user tokens are accepted besides nod's own.
+	UserTokens UserTokens
+
+	// AllowedOrigins are the browser origins beside the public URL's own that
+	// may call, as "https://example.com".
+	AllowedOrigins []string
+	// TrustedProxies are the peers whose X-Forwarded-For is believed.
+	TrustedProxies []netip.Prefix
+
+	Pages fs.FS        // the built pages; nil: none
+	Demo  http.Handler // the demo's integrator, at /demo; nil: no demo
+
+	Version  string
+	Log      *slog.Logger         // nil: slog.Default()
+	Registry *prometheus.Registry // nil: one of its own
+	// MetricsApart keeps /metrics off this server: it is served elsewhere.
+	MetricsApart bool
+}
+
+// Server answers HTTP requests and stands behind the hub's connections. Make it
+// with [New]; it is safe for concurrent use.
+type Server struct {
+	authority *verify.Authority
+	keys      *verify.Keys
+	policy    *verify.Policy
+	store     Store
+	hub       *hub.Hub
+	apiKeys   []string
+	users     *foreignUsers
+	origins   []string // allowed, the public URL's own first
+	config    Config
+	log       *slog.Logger
+	echo      *echo.Echo
+	traffic   *traffic
+	live      *live
+	document  []byte // the OpenAPI document
+	manual    []byte // the same for people
+}
+
+// New makes a server. The error names the setting that is wrong.
+func New(c Config) (*Server, error) {
+	if c.Authority == nil || c.Policy == nil || c.Store == nil || c.Hub == nil {
+		return nil, errors.New("making a server: authority, policy, store and hub are required")
+	}
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
+	if c.Registry == nil {
+		c.Registry = prometheus.NewRegistry()
+	}
+	s := &Server{
+		authority: c.Authority, keys: c.Authority.Keys(), policy: c.Policy,
+		store: c.Store, hub: c.Hub, apiKeys: c.APIKeys, config: c, log: c.Log, live: newLive(),
+	}
+	own, err := url.Parse(c.Authority.URL())
+	if err != nil || own.Host == "" {
+		return nil, errors.New("making a server: the public URL needs a scheme and a host")
+	}
+	s.origins = append([]string{own.Scheme + "://" + own.Host}, c.AllowedOrigins...)
+	if s.users, err = newForeignUsers(c.UserTokens, c.Authority.URL()); err != nil {
+		return nil, fmt.Errorf("making a server: %w", err)
+	}
+	if s.traffic, err = newTraffic(c.Registry, c.Hub); err != nil {
+		return nil, fmt.Errorf("making a server: registering its metrics: %w", err)
+	}
+	if err := s.open(); err != nil {
+		return nil, fmt.Errorf("making a server: describing it: %w", err)
+	}
+	return s, nil
+}
+
+// open sets up the router and what describes it.
+func (s *Server) open() (err error) {
+	s.echo = echo.New()
+	s.echo.HTTPErrorHandler = s.refuse
+	s.echo.IPExtractor = ClientIP(s.config.TrustedProxies)
+	s.echo.Use(s.observe, s.guard, s.cors, unescapeParams)
+	api := s.newAPI()
+	s.route(api)
+	s.manual = manual(api.OpenAPI())
+	s.document, err = json.MarshalIndent(api.OpenAPI(), "", "\t")
+	return err
+}
+
+// Handler answers every request of the public address.
+func (s *Server) Handler() http.Handler { return s.echo }

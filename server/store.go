@@ -1,0 +1,62 @@
+package server
+
+import (
+	"context"
+	"time"
+
+	"nod/verify"
+)
+
+// Store is what the server needs of a store; package storage has it. A rule
+// runs inside the store's transaction, may run twice on fresh copies, and what
+// it was given may be read after it returned nil. [verify.ErrNotFound] says that
+// a row is not there, [*verify.Replay] that a write was already done. Any other
+// error that no rule made means that the store is in trouble.
+type Store interface {
+	Clock
+	Verifications
+	Trail
+	Enrollments
+	Devices
+	DeviceSessions
+}
+
+// Clock tells the store's time, which decides every deadline.
+type Clock interface {
+	Now(ctx context.Context) (time.Time, error)
+	Ping(ctx context.Context) error
+}
+
+// Verifications keeps verifications.
+type Verifications interface {
+	CreateVerification(ctx context.Context, a verify.Applicant, once *verify.Once, rule func(*verify.Situation, time.Time) (*verify.Verification, error)) error
+	UpdateVerification(ctx context.Context, id string, once *verify.Once, rule func(*verify.Verification, time.Time) error) error
+	Verification(ctx context.Context, id string) (*verify.Verification, time.Time, error)
+	NewestVerification(ctx context.Context, userID string, purpose verify.Purpose, n verify.Number) (*verify.Verification, time.Time, error)
+}
+
+// Trail keeps what happened to a verification.
+type Trail interface {
+	EventsAfter(ctx context.Context, verificationID string, seq int64, limit int) ([]verify.Event, error)
+}
+
+// Enrollments lets devices join.
+type Enrollments interface {
+	CreateEnrollment(ctx context.Context, once *verify.Once, userID string) (verify.Enrollment, error)
+	Enrollment(ctx context.Context, id string) (verify.Enrollment, error)
+	CreateDevice(ctx context.Context, once *verify.Once, enrollmentID string, rule func(e verify.Enrollment, live int, now time.Time) (*verify.Device, error)) (*verify.Device, error)
+}
+
+// Devices keeps the devices of users.
+type Devices interface {
+	Device(ctx context.Context, id string) (*verify.Device, time.Time, error)
+	Devices(ctx context.Context, userID string) ([]verify.Device, error)
+	UpdateDevice(ctx context.Context, id string, rule func(*verify.Device, time.Time) ([]verify.Event, error)) (*verify.Device, error)
+}
+
+// DeviceSessions keeps what a device's connections and calls need.
+type DeviceSessions interface {
+	OpenPrompts(ctx context.Context, deviceID string) ([]*verify.Verification, time.Time, error)
+	SpendTokenID(ctx context.Context, deviceID, jti string, expires time.Time) error
+	TouchDevices(ctx context.Context, ids []string) error
+}

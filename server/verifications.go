@@ -1,0 +1,353 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"nod/verify"
+)
+
+// StatusAnswer is a status body with its HTTP status.
+type StatusAnswer struct {
+	Status int
+	Body   Status
+}
+
+// ByID names one verification in the path.
+type ByID struct {
+	ID string `path:"id" maxLength:"64" doc:"ver_…"`
+}
+
+// CreateInput is what an integrator asks for.
+type CreateInput struct {
+	Once
+	Body struct {
+		UserID           string         `json:"user_id" minLength:"1" maxLength:"128" doc:"The integrator's own opaque name of the person."`
+		Purpose          verify.Purpose `json:"purpose,omitempty" enum:"login,phone" default:"login"`
+		PhoneNumber      string         `json:"phone_number,omitempty" maxLength:"32" doc:"E.164, as +14155550123."`
+		Email            string         `json:"email,omitempty" maxLength:"254"`
+		Channel          verify.Channel `json:"channel,omitempty" enum:"auto,push,sms,both,voice" default:"auto"`
+		Context          verify.Context `json:"context,omitempty" doc:"What the person is shown about the request."`
+		BindingMessage   string         `json:"binding_message,omitempty" maxLength:"140"`
+		Match            verify.Match   `json:"match,omitempty" enum:"typed,strict,none" default:"typed"`
+		UserVerification bool           `json:"require_user_verification,omitempty"`
+		TrustedDevice    string         `json:"trusted_device_token,omitempty" maxLength:"1024"`
+		Locale           string         `json:"locale,omitempty" maxLength:"35" pattern:"^[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8})*$"`
+	}
+}
+
+// create starts a verification; it never reuses one.
+func (s *Server) create(ctx context.Context, in *CreateInput) (*StatusAnswer, error) {
+	b := &in.Body
+	if !validUserID(b.UserID) {
+		return nil, invalid("user_id", "A user_id has 1 to 128 characters and no control characters.")
+	}
+	if b.Context.IP != "" {
+		if _, err := netip.ParseAddr(b.Context.IP); err != nil {
+			return nil, invalid("context.ip", "Pass the person's address as plain IPv4 or IPv6, without a port, or leave it out.")
+		}
+	}
+	q := verify.Request{
+		UserID: b.UserID, Purpose: b.Purpose, Channel: b.Channel, Locale: b.Locale, Context: b.Context,
+		BindingMessage: b.BindingMessage, Match: b.Match, UserVerification: b.UserVerification,
+	}
+	if b.PhoneNumber != "" {
+		n, err := verify.ParseNumber(b.PhoneNumber)
+		if err != nil {
+			return nil, err
+		}
+		q.Number = n
+	}
+	return s.start(ctx, q, in.Once, b, viewCreated, http.StatusCreated)
+}
+
+// start runs the create of the API and of the seed. Whether an open one is given
+// back is the only difference: the seed's caller, a user, may not void what it
+// meets.
+func (s *Server) start(ctx context.Context, q verify.Request, o Once, body any, w view, created int) (*StatusAnswer, error) {
+	q.ID, q.KeyID, q.SignKeyID = verify.NewID("ver"), s.keys.CodeKey(), s.keys.SignKey()
+	reuse := callerFrom(ctx).role == byUser
+	var (
+		v       *verify.Verification
+		at      time.Time
+		refused *Problem // what left a row and is no answer
+		reused  bool
+	)
+	answer := func() (int, Status) {
+		body, code := statusOf(v, s.keys, s.policy, at, w), created
+		if body.Reused = reused; reused {
+			code = http.StatusOK
+		}
+		return code, body
+	}
+	once := o.claim(ctx, body, func() verify.Answer {
+		if refused != nil {
+			return verify.Answer{Status: refused.Status, Body: encode(refused), VerificationID: v.ID}
+		}
+		code, body := answer()
+		return recorded(code, body, v)
+	})
+	a := verify.Applicant{UserID: q.UserID, Purpose: q.Purpose, Number: q.Number}
+	err := s.store.CreateVerification(ctx, a, once, func(sit *verify.Situation, now time.Time) (*verify.Verification, error) {
+		at, refused, reused = now, nil, false
+		if open := sit.Open; open != nil && reuse {
+			if open.Advance(s.policy, now); !open.Terminal() {
+				open.Reuse(now)
+				v, reused = open, true
+				return v, nil
+			}
+		}
+		var err error
+		if v, err = verify.Start(q, sit, s.policy, now); v == nil {
+			return nil, err
+		}
+		if err != nil {
+			refused = problemOf(err)
+		}
+		return v, nil
+	})
+	if replay := (*verify.Replay)(nil); errors.As(err, &replay) {
+		return s.replay(ctx, replay.Answer)
+	}
+	switch {
+	case err != nil:
+		return nil, err
+	case refused != nil:
+		return nil, refused
+	}
+	code, status := answer()
+	return &StatusAnswer{Status: code, Body: status}, nil
+}
+
+// get tells how a verification stands.
+func (s *Server) get(ctx context.Context, in *ByID) (*StatusAnswer, error) {
+	v, now, err := s.read(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return s.tell(ctx, http.StatusOK, v, now), nil
+}
+
+// read finds a verification that the caller may see.
+func (s *Server) read(ctx context.Context, id string) (*verify.Verification, time.Time, error) {
+	v, now, err := s.store.Verification(ctx, id)
+	if err != nil {
+		return nil, now, err
+	}
+	if !callerFrom(ctx).owns(v) {
+		return nil, now, verify.ErrNotFound
+	}
+	return v, now, nil
+}
+
+// tell is the status body for the caller.
+func (s *Server) tell(ctx context.Context, code int, v *verify.Verification, now time.Time) *StatusAnswer {
+	return &StatusAnswer{code, statusOf(v, s.keys, s.policy, now, callerFrom(ctx).view(v))}
+}
+
+// act runs a rule on a verification that the caller may touch, after what is due
+// has been done: who comes after the end meets the end. The answer is the status
+// after it.
+func (s *Server) act(ctx context.Context, id string, o Once, body any, code int, rule func(*verify.Verification, time.Time) error) (*StatusAnswer, error) {
+	c := callerFrom(ctx)
+	var (
+		v  *verify.Verification
+		at time.Time
+	)
+	once := o.claim(ctx, body, func() verify.Answer {
+		return recorded(code, s.tell(ctx, code, v, at).Body, v)
+	})
+	err := s.store.UpdateVerification(ctx, id, once, func(got *verify.Verification, now time.Time) error {
+		if !c.owns(got) {
+			return verify.ErrNotFound
+		}
+		v, at = got, now
+		v.Advance(s.policy, now)
+		return rule(v, now)
+	})
+	if replay := (*verify.Replay)(nil); errors.As(err, &replay) {
+		return s.replay(ctx, replay.Answer)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s.tell(ctx, code, v, at), nil
+}
+
+// CheckInput is a typed code.
+type CheckInput struct {
+	ByID
+	Body struct {
+		Code string `json:"code" pattern:"^[0-9]{4,10}$" doc:"The digits as they were typed."`
+	}
+}
+
+// check compares a code. A wrong one is an answer, not a refusal: ok is false.
+func (s *Server) check(ctx context.Context, in *CheckInput) (*StatusAnswer, error) {
+	return s.checkCode(ctx, in.ID, in.Body.Code)
+}
+
+func (s *Server) checkCode(ctx context.Context, id, code string) (*StatusAnswer, error) {
+	var ok bool
+	out, err := s.act(ctx, id, Once{}, nil, http.StatusOK, func(v *verify.Verification, now time.Time) (err error) {
+		ok, err = v.Check(s.keys, code, s.policy, now)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	out.Body.OK = &ok
+	return out, nil
+}
+
+// ResendInput may name another channel than the last one.
+type ResendInput struct {
+	Once
+	ByID
+	Body *struct {
+		Channel verify.Channel `json:"channel,omitempty" enum:"push,sms,voice"`
+	}
+}
+
+// resend sends once more.
+func (s *Server) resend(ctx context.Context, in *ResendInput) (*StatusAnswer, error) {
+	var channel verify.Channel
+	if in.Body != nil {
+		channel = in.Body.Channel
+	}
+	return s.sendAgain(ctx, in.ID, channel, in.Once, in.Body)
+}
+
+// sendAgain resends. A refusal changes nothing but is itself a fact of the
+// verification's life, so it is written on its own.
+func (s *Server) sendAgain(ctx context.Context, id string, channel verify.Channel, o Once, body any) (*StatusAnswer, error) {
+	out, err := s.act(ctx, id, o, body, http.StatusAccepted, func(v *verify.Verification, now time.Time) error {
+		return v.Resend(channel, s.policy, now)
+	})
+	var refusal *verify.Refusal
+	if !errors.As(err, &refusal) || refusal.Code == verify.CodeNotFound || refusal.Code == verify.CodeIdempotencyConflict {
+		return out, err
+	}
+	if _, e := s.act(ctx, id, Once{}, nil, 0, func(v *verify.Verification, now time.Time) error {
+		if !v.Terminal() {
+			v.RejectResend(refusal, now)
+		}
+		return nil
+	}); e != nil {
+		return nil, e
+	}
+	return nil, err
+}
+
+// EmptyInput is a call without a word more.
+type EmptyInput struct {
+	Once
+	ByID
+	Body *struct{}
+}
+
+// next starts the next channel now.
+func (s *Server) next(ctx context.Context, in *EmptyInput) (*StatusAnswer, error) {
+	return s.act(ctx, in.ID, in.Once, in.Body, http.StatusAccepted, func(v *verify.Verification, now time.Time) error {
+		return v.Next(s.policy, now)
+	})
+}
+
+// cancel ends a verification that nobody waits for any more.
+func (s *Server) cancel(ctx context.Context, in *EmptyInput) (*StatusAnswer, error) {
+	return s.act(ctx, in.ID, Once{}, nil, http.StatusOK, func(v *verify.Verification, now time.Time) error {
+		return v.Cancel(now)
+	})
+}
+
+// TimelineAnswer is the audit trail of one verification.
+type TimelineAnswer struct {
+	Body Timeline
+}
+
+// Timeline holds the events of one verification, oldest first. No secret is in
+// it.
+type Timeline struct {
+	VerificationID string          `json:"verification_id"`
+	Events         []TimelineEvent `json:"events" nullable:"false"`
+	ServerTime     string          `json:"server_time" format:"date-time"`
+}
+
+// TimelineEvent is one event (contract, section 7).
+type TimelineEvent struct {
+	Seq  int64  `json:"seq"`
+	Name string `json:"name"`
+	At   string `json:"at" format:"date-time"`
+	verify.EventData
+}
+
+// timelinePage is how many events are read at once.
+const timelinePage = 500
+
+func (s *Server) timeline(ctx context.Context, in *ByID) (*TimelineAnswer, error) {
+	v, now, err := s.read(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	out := &TimelineAnswer{Timeline{VerificationID: v.ID, Events: []TimelineEvent{}, ServerTime: verify.FormatTime(now)}}
+	for seq := int64(0); ; {
+		events, err := s.store.EventsAfter(ctx, v.ID, seq, timelinePage)
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range events {
+			seq = e.Seq
+			out.Body.Events = append(out.Body.Events, TimelineEvent{e.Seq, e.Name, verify.FormatTime(e.At), e.Data})
+		}
+		if len(events) < timelinePage {
+			return out, nil
+		}
+	}
+}
+
+// ExchangeInput is a result token from a browser, whose word alone is never
+// trusted.
+type ExchangeInput struct {
+	ByID
+	Body struct {
+		ResultToken    string `json:"result_token" minLength:"1" maxLength:"256"`
+		RememberDevice bool   `json:"remember_device,omitempty"`
+	}
+}
+
+// ExchangeAnswer is what an integrator may trust.
+type ExchangeAnswer struct {
+	Body Exchanged
+}
+
+// Exchanged is the signed result.
+type Exchanged struct {
+	Result     string `json:"result" doc:"JWS (ES256, typ nod-result+jwt): see /.well-known/jwks.json."`
+	ServerTime string `json:"server_time" format:"date-time"`
+}
+
+// exchange spends an approved verification for its signed result.
+func (s *Server) exchange(ctx context.Context, in *ExchangeInput) (*ExchangeAnswer, error) {
+	out := &ExchangeAnswer{}
+	err := s.store.UpdateVerification(ctx, in.ID, nil, func(v *verify.Verification, now time.Time) error {
+		switch {
+		case !s.keys.CheckResultToken(v, in.Body.ResultToken, time.Time{}):
+			return invalid("result_token", "This is no result token of this verification. Pass on what the page was given.")
+		case !v.RedeemedAt.IsZero(): // says that it was exchanged, whatever its age
+		case !s.keys.CheckResultToken(v, in.Body.ResultToken, now):
+			return &verify.Refusal{Code: verify.CodeExpired, Field: "result_token", Detail: "This result token has expired: it is good for a minute. Have the page read the status again for a fresh one."}
+		}
+		if err := v.Redeem(now); err != nil {
+			return err
+		}
+		out.Body = Exchanged{s.authority.Result(v, now), verify.FormatTime(now)}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
