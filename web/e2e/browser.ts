@@ -1,0 +1,78 @@
+import { existsSync, mkdirSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+
+const PLACES = [
+  "/usr/bin/chromium",
+  "/usr/bin/chromium-browser",
+  "/usr/bin/google-chrome",
+  "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+];
+const PICTURES = fileURLToPath(new URL("../screenshots/", import.meta.url));
+
+/** Starts Chromium: CHROME_PATH, else the first one that is installed. */
+export async function launchBrowser(): Promise<Browser> {
+  const executablePath = process.env.CHROME_PATH ?? PLACES.find((place) => existsSync(place));
+  if (!executablePath) throw new Error("no Chromium found: install one, or set CHROME_PATH");
+  return await chromium.launch({
+    executablePath,
+    args: [
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-quic",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+    ],
+  });
+}
+
+/** One person's browser, and every complaint of its pages. */
+export interface Visit {
+  context: BrowserContext;
+  /** Errors in the console and uncaught ones: a healthy page has none, not even under its CSP. */
+  complaints: string[];
+  /** Opens a page of the server. */
+  open(path: string): Promise<Page>;
+  close(): Promise<void>;
+}
+
+/** How a person looks at the pages. */
+export interface Looks {
+  width?: number;
+  height?: number;
+  dark?: boolean;
+}
+
+/** Opens a fresh browser profile on a server. */
+export async function visit(browser: Browser, url: string, looks: Looks = {}): Promise<Visit> {
+  const complaints: string[] = [];
+  const context = await browser.newContext({
+    baseURL: url,
+    viewport: { width: looks.width ?? 1440, height: looks.height ?? 900 },
+    colorScheme: looks.dark ? "dark" : "light",
+    reducedMotion: "reduce",
+    permissions: ["clipboard-read", "clipboard-write"],
+  });
+  context.setDefaultTimeout(15_000);
+  context.on("console", (message) => {
+    if (message.type() === "error") complaints.push(message.text());
+  });
+  context.on("weberror", (error) => complaints.push(String(error.error())));
+  return {
+    context,
+    complaints,
+    open: async (path) => {
+      const page = await context.newPage();
+      await page.goto(path);
+      return page;
+    },
+    close: () => context.close(),
+  };
+}
+
+/** Keeps a picture of a page under screenshots/, for people to look at. */
+export async function picture(page: Page, name: string, fullPage = false): Promise<void> {
+  mkdirSync(PICTURES, { recursive: true });
+  await page.screenshot({ path: `${PICTURES}${name}.png`, fullPage });
+}

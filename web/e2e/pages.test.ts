@@ -1,0 +1,59 @@
+import { AxeBuilder } from "@axe-core/playwright";
+import type { Browser } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { launchBrowser, visit } from "./browser.ts";
+import { phoneReady } from "./people.ts";
+import { type RunningServer, readBanner, startServer } from "./server.ts";
+
+let server: RunningServer;
+let browser: Browser;
+
+beforeAll(async () => {
+  [server, browser] = await Promise.all([startServer(), launchBrowser()]);
+});
+afterAll(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+
+describe.each([
+  ["light", false],
+  ["dark", true],
+])("in %s colours", (_name, dark) => {
+  test.each(["/", "/login", "/phone", "/console"])(
+    "%s has no barrier, no complaint, and fits a small screen",
+    async (path) => {
+      const visitor = await visit(browser, server.url, { width: 360, height: 740, dark });
+      const page = await visitor.open(path);
+      await page.getByRole("main").waitFor();
+      if (path === "/phone") await phoneReady(page);
+      const { violations } = await new AxeBuilder({ page }).analyze();
+      expect(violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`)).toEqual([]);
+      const tooWide = await page.evaluate(
+        () => document.documentElement.scrollWidth > document.documentElement.clientWidth,
+      );
+      expect(tooWide).toBe(false);
+      expect(visitor.complaints).toEqual([]);
+      await visitor.close();
+    },
+  );
+});
+
+test("no page runs or styles anything that stands in its HTML", async () => {
+  for (const path of ["/", "/login", "/phone", "/console"]) {
+    const response = await fetch(server.url + path);
+    const policy = response.headers.get("content-security-policy") ?? "";
+    expect(policy).toContain("default-src");
+    expect(policy).not.toContain("unsafe-inline");
+    const html = await response.text();
+    expect(html).not.toMatch(/<script(?![^>]*\bsrc=)|<style|\son\w+=|\sstyle=/);
+  }
+});
+
+test("the banner is read with and without a new key", () => {
+  const first = "\nnod dev\n\n  open     http://127.0.0.1:8080\n  API key  nod_sk_abc\n";
+  expect(readBanner(first)).toEqual({ url: "http://127.0.0.1:8080", apiKey: "nod_sk_abc" });
+  const later = "  open     http://127.0.0.1:8080/\n  API key  the one shown at the first start\n";
+  expect(readBanner(later)).toEqual({ url: "http://127.0.0.1:8080", apiKey: "" });
+  expect(readBanner("starting")).toBeNull();
+});

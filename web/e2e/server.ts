@@ -1,0 +1,107 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const PROGRAM = fileURLToPath(new URL("../../bin/nod", import.meta.url));
+const START_MS = 20_000;
+const STOP_MS = 30_000;
+
+/** A running `nod serve` with a database of its own. */
+export interface RunningServer {
+  /** Where its pages are. */
+  url: string;
+  /** The key that its first start printed. */
+  apiKey: string;
+  /** Everything that it said so far, for a failing test. */
+  said(): string;
+  /** Kills it as a crash would, and starts it again on the same port and database. */
+  again(): Promise<void>;
+  /** Ends it in order and removes its files. */
+  stop(): Promise<void>;
+}
+
+/** Starts the built program on a free port; `settings` are NOD_ variables. */
+export async function startServer(settings: Record<string, string> = {}): Promise<RunningServer> {
+  const folder = mkdtempSync(join(tmpdir(), "nod-e2e-"));
+  let said = "";
+  const run = (address: string): ChildProcess => {
+    const child = spawn(PROGRAM, ["serve"], {
+      cwd: folder,
+      env: {
+        ...ownEnvironment(),
+        NOD_ADDR: address,
+        NOD_DATABASE_URL: `sqlite:${join(folder, "nod.db")}`,
+        NOD_LOG_FORMAT: "text",
+        ...settings,
+      },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    const hear = (piece: Buffer) => {
+      said += piece;
+    };
+    child.stdout?.on("data", hear);
+    child.stderr?.on("data", hear);
+    return child;
+  };
+  const end = async (child: ChildProcess, signal: NodeJS.Signals): Promise<void> => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    const exited = once(child, "exit");
+    child.kill(signal);
+    const late = setTimeout(() => child.kill("SIGKILL"), STOP_MS);
+    await exited;
+    clearTimeout(late);
+  };
+
+  let child = run("127.0.0.1:0");
+  const banner = await ready(child, () => said);
+  return {
+    ...banner,
+    said: () => said,
+    again: async () => {
+      await end(child, "SIGKILL");
+      said = "";
+      child = run(new URL(banner.url).host);
+      await ready(child, () => said);
+    },
+    stop: async () => {
+      await end(child, "SIGTERM");
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Reads the banner: the link to open, and the key that only a first start has. */
+export function readBanner(text: string): { url: string; apiKey: string } | null {
+  const url = /^\s*open\s+(http\S+)/m.exec(text)?.[1];
+  if (!url) return null;
+  const apiKey = /^\s*API key\s+(nod_sk_\S+)/m.exec(text)?.[1] ?? "";
+  return { url: url.replace(/\/+$/, ""), apiKey };
+}
+
+// Whoever runs the tests may have settings of their own.
+function ownEnvironment(): NodeJS.ProcessEnv {
+  const others = /^(NOD_|TWILIO_|ANALYTICS_|GOOGLE_APPLICATION_CREDENTIALS)/;
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !others.test(name)));
+}
+
+async function ready(child: ChildProcess, said: () => string) {
+  const deadline = Date.now() + START_MS;
+  while (Date.now() < deadline && child.exitCode === null) {
+    const banner = readBanner(said());
+    if (banner && (await answers(`${banner.url}/readyz`))) return banner;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  child.kill("SIGKILL");
+  throw new Error(`nod did not start. It said:\n${said()}`);
+}
+
+async function answers(url: string): Promise<boolean> {
+  try {
+    return (await fetch(url)).ok;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,179 @@
+import type { Browser, Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { launchBrowser, picture, type Visit, visit } from "./browser.ts";
+import {
+  approve,
+  beginSignIn,
+  codeFromText,
+  matchNumber,
+  openRequest,
+  phoneReady,
+  signedIn,
+  turn,
+  typeCode,
+} from "./people.ts";
+import { type RunningServer, startServer } from "./server.ts";
+
+let server: RunningServer;
+let browser: Browser;
+let visitor: Visit;
+
+beforeAll(async () => {
+  [server, browser] = await Promise.all([
+    startServer({ NOD_WS_ACK_TIMEOUT: "1s", NOD_PUSH_ACK_TIMEOUT: "3s" }),
+    launchBrowser(),
+  ]);
+});
+afterAll(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+afterEach(async ({ task }) => {
+  if (task.result?.state === "fail") {
+    const pages = visitor.context.pages();
+    for (const [index, page] of pages.entries()) {
+      await picture(page, `failed-${task.name.replace(/\W+/g, "-")}-${index}`);
+    }
+    process.stderr.write(server.said());
+  }
+  await visitor.close();
+});
+
+const loginAndPhone = async (): Promise<{ login: Page; phone: Page }> => {
+  visitor = await visit(browser, server.url);
+  const phone = await visitor.open("/phone");
+  await phoneReady(phone);
+  return { login: await visitor.open("/login"), phone };
+};
+
+/** What has been sent to the person's number so far. */
+const textsTo = async (login: Page): Promise<unknown[]> => {
+  const person = await login.evaluate(() => localStorage.getItem("nod.demo.person"));
+  const { phone_number } = JSON.parse(person ?? "{}");
+  const query = new URLSearchParams({ to: phone_number });
+  const response = await fetch(`${server.url}/api/v1/outbox?${query}`, {
+    headers: { authorization: `Bearer ${server.apiKey}` },
+  });
+  const { messages } = (await response.json()) as { messages: { channel: string }[] };
+  return messages.filter(({ channel }) => channel === "sms");
+};
+
+/** Seconds that the page says are left. */
+const secondsLeft = async (login: Page): Promise<number> => {
+  const text = await login.getByRole("timer").innerText();
+  const [, minutes = "0", seconds = "0"] = /(?:(\d+):)?(\d+)/.exec(text) ?? [];
+  return Number(minutes) * 60 + Number(seconds);
+};
+
+describe("a person signs in", () => {
+  test("on the stage, with the number typed on the phone", async () => {
+    visitor = await visit(browser, server.url);
+    const stage = await visitor.open("/");
+    const login = stage.frameLocator('iframe[title="Login page"]');
+    const phone = stage.frameLocator('iframe[title="Phone"]');
+    await phoneReady(phone);
+    await beginSignIn(login);
+    const number = await matchNumber(login);
+    expect(number).toMatch(/^\d{3}$/);
+    await openRequest(phone);
+    await picture(stage, "stage-asked");
+    await approve(phone, number);
+    await signedIn(login);
+    const timeline = stage.getByRole("list", { name: "Timeline of this sign-in" });
+    expect(await timeline.getByRole("listitem").count()).toBeGreaterThan(3);
+    await picture(stage, "stage-done");
+    expect(visitor.complaints).toEqual([]);
+  });
+
+  test("and is told when another number was typed", async () => {
+    const { login, phone } = await loginAndPhone();
+    await beginSignIn(login);
+    const number = await matchNumber(login);
+    await openRequest(phone);
+    await approve(phone, number === "000" ? "111" : "000");
+    await phone.getByRole("dialog", { name: "That number did not match" }).waitFor();
+    await login.getByRole("heading", { name: "That number did not match" }).waitFor();
+  });
+
+  test("or refuses on the phone", async () => {
+    const { login, phone } = await loginAndPhone();
+    await beginSignIn(login);
+    await openRequest(phone);
+    await phone.getByRole("button", { name: "Deny" }).click();
+    await login.getByRole("heading", { name: "You said no" }).waitFor();
+  });
+
+  test("after a reload in the middle, with the same countdown and no second message", async () => {
+    const { login, phone } = await loginAndPhone();
+    await beginSignIn(login);
+    const number = await matchNumber(login);
+    const before = { left: await secondsLeft(login), at: Date.now() };
+    await login.reload();
+    expect(await matchNumber(login)).toBe(number);
+    const passed = (Date.now() - before.at) / 1000;
+    expect(Math.abs(before.left - passed - (await secondsLeft(login)))).toBeLessThanOrEqual(2);
+    expect(await textsTo(login)).toEqual([]);
+    await openRequest(phone);
+    await approve(phone, number);
+    await signedIn(login);
+  });
+
+  test("although the server was killed and started again meanwhile", async () => {
+    const { login, phone } = await loginAndPhone();
+    await beginSignIn(login);
+    const number = await matchNumber(login);
+    await openRequest(phone);
+    await server.again();
+    await approve(phone, number);
+    await signedIn(login);
+  });
+});
+
+describe("without the app", () => {
+  test("a notification comes first, then a text whose code finishes it", async () => {
+    const { login, phone } = await loginAndPhone();
+    await turn(phone, "Online", false);
+    await beginSignIn(login);
+    await phone.getByRole("button", { name: /Sign-in request/ }).waitFor();
+    const code = await codeFromText(phone);
+    expect(await textsTo(login)).toHaveLength(1);
+    await typeCode(login, code);
+    await signedIn(login);
+  });
+
+  test("the notification alone is enough", async () => {
+    const { login, phone } = await loginAndPhone();
+    await turn(phone, "Online", false);
+    await beginSignIn(login);
+    const number = await matchNumber(login);
+    await openRequest(phone);
+    await approve(phone, number);
+    await signedIn(login);
+  });
+
+  test("a reload while the code is awaited sends no second text", async () => {
+    const { login, phone } = await loginAndPhone();
+    await turn(phone, "Online", false);
+    await turn(phone, "Push allowed", false);
+    await beginSignIn(login);
+    const code = await codeFromText(phone);
+    await login.reload();
+    await login.getByRole("textbox", { name: /-digit code$/ }).waitFor();
+    expect(await textsTo(login)).toHaveLength(1);
+    await typeCode(login, code);
+    await signedIn(login);
+  });
+
+  test("a wrong code says so and costs one try", async () => {
+    const { login, phone } = await loginAndPhone();
+    await turn(phone, "Online", false);
+    await turn(phone, "Push allowed", false);
+    await beginSignIn(login);
+    const code = await codeFromText(phone);
+    await typeCode(login, code === "000000" ? "111111" : "000000");
+    await login.getByText("That code is not right. Try again.").waitFor();
+    await login.getByText(/2 tries left/).waitFor();
+    await typeCode(login, code);
+    await signedIn(login);
+  });
+});
