@@ -3,6 +3,7 @@ package hub
 import (
 	"context"
 	"encoding/json"
+	"sync/atomic"
 )
 
 // Message is what travels from [Hub.Publish] to [Client].Deliver, over a broker
@@ -33,16 +34,28 @@ type Broker interface {
 	Run(ctx context.Context, deliver func(Message) int) error
 }
 
-// local is the broker of a node on its own: publishing is delivering.
-type local struct{ hub *Hub }
+// local is the broker of a node on its own: publishing is delivering. New hands
+// it the hub, so that a message published before Run is heard too.
+type local struct {
+	deliver atomic.Pointer[func(Message) int]
+}
 
-func (l local) Join(context.Context, string, string, bool) error { return nil }
+func newLocal(deliver func(Message) int) *local {
+	l := new(local)
+	l.deliver.Store(&deliver)
+	return l
+}
 
-func (l local) Leave(string, string) {}
+func (l *local) Join(context.Context, string, string, bool) error { return nil }
 
-func (l local) Publish(_ context.Context, m Message) (int, error) { return l.hub.deliver(m), nil }
+func (l *local) Leave(string, string) {}
 
-func (l local) Run(ctx context.Context, _ func(Message) int) error {
+func (l *local) Publish(_ context.Context, m Message) (int, error) {
+	return (*l.deliver.Load())(m), nil
+}
+
+func (l *local) Run(ctx context.Context, deliver func(Message) int) error {
+	l.deliver.Store(&deliver)
 	<-ctx.Done()
 	return nil
 }

@@ -65,7 +65,7 @@ func (s *Session) frame() (Frame, bool) {
 				err = errNotFrame
 			}
 		}
-		v, broken := errors.AsType[*violation](err)
+		v, broken := err.(*violation)
 		switch {
 		case err != nil && !broken:
 			return Frame{}, false

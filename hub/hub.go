@@ -151,7 +151,7 @@ func New(c Config) (*Hub, error) {
 		h.origins[o] = true
 	}
 	if h.broker = c.Broker; h.broker == nil {
-		h.broker = local{h}
+		h.broker = newLocal(h.deliver)
 	}
 	h.alive, h.kill = context.WithCancel(context.Background())
 	return h, nil

@@ -94,6 +94,7 @@ type farewell struct {
 func newSession(h *Hub, k *socket, ip, origin string) *Session {
 	s := &Session{hub: h, socket: k, id: newConnectionID(), ip: ip, origin: origin, opening: true}
 	s.alarm.owner = s
+	k.tooFast = func() { s.close(errTooFast) }
 	return s
 }
 

@@ -40,6 +40,7 @@ type socket struct {
 
 	silent  atomic.Int32 // pings since the peer was last heard
 	closing atomic.Bool  // what comes now is thrown away, uncounted
+	tooFast func()       // called when the peer sends more than it may
 
 	// The reading goroutine's alone: what is left of a message that broke the
 	// protocol, and the pace of the peer in the running minute.
@@ -59,8 +60,11 @@ func accept(w http.ResponseWriter, r *http.Request, refuse func(status int, deta
 		Subprotocols:       []string{subprotocol},
 		InsecureSkipVerify: true, // the hub has checked the origin, more strictly
 		CompressionMode:    websocket.CompressionDisabled,
-		OnPingReceived:     func(context.Context, []byte) bool { return k.pace(0, 1, 0) },
-		OnPongReceived:     func(context.Context, []byte) { k.pace(0, 1, 0) },
+		OnPingReceived: func(context.Context, []byte) bool {
+			k.pace(0, 1, 0)
+			return !k.closing.Load()
+		},
+		OnPongReceived: func(context.Context, []byte) { k.pace(0, 1, 0) },
 	})
 	if err != nil {
 		if u.status != 0 {
@@ -125,9 +129,7 @@ func (k *socket) Read(p []byte) (int, error) {
 	if n > 0 && k.silent.Load() != 0 {
 		k.silent.Store(0)
 	}
-	if !k.pace(0, 0, n) {
-		return 0, errTooFast
-	}
+	k.pace(0, 0, n)
 	return n, err
 }
 
@@ -140,10 +142,11 @@ func (k *socket) Write(p []byte) (int, error) {
 	return k.Conn.Write(p)
 }
 
-// pace counts what the peer sends and tells whether that is still bearable.
-func (k *socket) pace(frames, controls, bytes int) bool {
+// pace counts what the peer sends. It is no error to the library, which would
+// lose its place in the stream: reading goes on while the session closes.
+func (k *socket) pace(frames, controls, bytes int) {
 	if k.closing.Load() {
-		return true
+		return
 	}
 	if now := time.Now(); now.Sub(k.minute) >= time.Minute {
 		k.minute, k.frames, k.controls, k.bytes = now, 0, 0, 0
@@ -151,7 +154,9 @@ func (k *socket) pace(frames, controls, bytes int) bool {
 	k.frames += frames
 	k.controls += controls
 	k.bytes += bytes
-	return k.frames <= maxPace && k.controls <= maxPace && k.bytes <= maxBytes
+	if k.frames > maxPace || k.controls > maxPace || k.bytes > maxBytes {
+		k.tooFast()
+	}
 }
 
 var frameBuffers = sync.Pool{New: func() any { return new([maxFrame + 1]byte) }}
@@ -167,7 +172,7 @@ func (k *socket) read() ([]byte, error) {
 	}
 	typ, r, err := k.ws.Reader(context.Background())
 	if err != nil {
-		return nil, asViolation(err)
+		return nil, err
 	}
 	if err := k.Conn.SetReadDeadline(time.Now().Add(frameTimeout)); err != nil {
 		return nil, err
@@ -181,9 +186,7 @@ func (k *socket) read() ([]byte, error) {
 }
 
 func (k *socket) message(typ websocket.MessageType, r io.Reader) ([]byte, error) {
-	if !k.pace(1, 0, 0) {
-		return nil, errTooFast
-	}
+	k.pace(1, 0, 0)
 	if typ != websocket.MessageText {
 		return nil, errBinary
 	}
@@ -194,19 +197,11 @@ func (k *socket) message(typ websocket.MessageType, r io.Reader) ([]byte, error)
 	case err == nil:
 		return nil, errTooBig
 	case err != io.EOF && err != io.ErrUnexpectedEOF: // bare: the end of the message
-		return nil, asViolation(err)
+		return nil, err
 	case !utf8.Valid(buf[:n]):
 		return nil, errNotUTF8
 	}
 	return bytes.Clone(buf[:n]), nil
-}
-
-// asViolation digs out what Read above said through the library.
-func asViolation(err error) error {
-	if v, ok := errors.AsType[*violation](err); ok {
-		return v
-	}
-	return err
 }
 
 // write sends one text message. Only the session's writer calls it.
