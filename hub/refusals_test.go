@@ -2,6 +2,7 @@ package hub_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -351,6 +352,21 @@ func TestControlFlood(t *testing.T) {
 	}
 	p.expectBye("too_fast", 4429)
 	flood.Wait()
+}
+
+// Fragments without content are no frames, but bytes all the same.
+func TestFragmentFlood(t *testing.T) {
+	n := run(t, config(new(app)))
+	conn := deaf(t, n, "device dev_1")
+	var flood sync.WaitGroup
+	flood.Go(func() {
+		begin, more := []byte{0x01, 0x80, 0, 0, 0, 0}, []byte{0x00, 0x80, 0, 0, 0, 0}
+		_, _ = conn.Write(append(begin, bytes.Repeat(more, 200_000)...))
+	})
+	eventually(t, "too fast", func() bool { return n.Stats().Closed[4429] == 1 })
+	conn.Close()
+	flood.Wait()
+	eventually(t, "gone", func() bool { return n.Stats().Sessions["device"] == 0 })
 }
 
 func TestTooManyPending(t *testing.T) {
