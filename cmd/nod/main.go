@@ -1,0 +1,90 @@
+// Command nod is the whole server: it reads the configuration, wires the rooms
+// together and runs them until it is told to stop. All flags and environment
+// are read here and nowhere else.
+//
+//	nod serve      run (the default)
+//	nod migrate    bring the database up to date and exit
+//	nod config     print the effective settings, secrets masked
+//	nod key        make another API key and print it once
+//	nod health     ask a running nod whether it is well; for container checks
+//	nod version    print the version
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// version is set by the linker.
+var version = "dev"
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	err := command(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "nod:", err)
+		os.Exit(1)
+	}
+}
+
+// command runs one subcommand; an error is for the person at the terminal.
+func command(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) error {
+	name := "serve"
+	if len(args) > 0 {
+		name = args[0]
+	}
+	if len(args) > 1 {
+		return fmt.Errorf("%s takes no arguments: everything is set in the environment, see `nod config`", name)
+	}
+	switch name {
+	case "version", "-v", "--version":
+		_, err := fmt.Fprintln(stdout, version)
+		return err
+	case "help", "-h", "--help":
+		_, err := fmt.Fprint(stdout, usage)
+		return err
+	case "config":
+		if _, err := readConfig(getenv); err != nil {
+			return err
+		}
+		return printConfig(stdout, getenv)
+	}
+	c, err := readConfig(getenv)
+	if err != nil {
+		return err
+	}
+	log := newLogger(c, stderr)
+	switch name {
+	case "serve":
+		listener, err := listen(ctx, c.Addr)
+		if err != nil {
+			return err
+		}
+		return run(ctx, c, listener, stdout, log)
+	case "migrate":
+		return migrate(ctx, c, stdout, log)
+	case "key":
+		return makeKey(ctx, c, stdout, log)
+	case "health":
+		return health(ctx, c)
+	}
+	return errors.New("there is no command of this name\n" + usage)
+}
+
+const usage = `nod asks a person's phone "is this you?" and brings the answer to the page that waits.
+
+  nod serve      run (the default)
+  nod migrate    bring the database up to date and exit
+  nod config     print the effective settings, secrets masked
+  nod key        make another API key and print it once
+  nod health     ask a running nod whether it is well
+  nod version    print the version
+
+Everything is set in the environment, or in a file of NAME=value lines that NOD_CONFIG names.
+`

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"testing"
+	"time"
+)
+
+const number = "+14155550123"
+
+// TestSignIn is the main job: enroll, ask, type the number, approve, exchange.
+func TestSignIn(t *testing.T) {
+	p := start(t)
+	ph := p.enroll("u1", nil)
+	device := ph.connect()
+	if got, _ := device.next("prompts")["prompts"].([]any); len(got) != 0 {
+		t.Fatalf("a fresh device has prompts: %v", got)
+	}
+
+	v := p.do(201, "POST", "/api/v1/verifications", object{"user_id": "u1", "phone_number": number, "context": object{"app": "Bank", "ip": "203.0.113.7"}})
+	page := p.watch(v, nil)
+	if got := page.next("snapshot").str("match_number"); got != v.str("match_number") || len(got) != 3 {
+		t.Fatalf("the page shows %q, the integrator was told %q", got, v.str("match_number"))
+	}
+
+	prompt := device.next("prompt")
+	if prompt.obj("context").str("app") != "Bank" || prompt["match_number"] != nil {
+		t.Fatalf("prompt %v", prompt)
+	}
+	device.send("ack", object{"delivery_id": prompt.str("delivery_id")})
+	device.send("displayed", object{"delivery_id": prompt.str("delivery_id")})
+	device.send("respond", ph.answer(prompt, "approve", v.str("match_number")))
+	if got := device.next("prompt_result"); got["accepted"] != true {
+		t.Fatalf("the phone was told %v", got)
+	}
+
+	result := page.next("result")
+	if result.str("status") != "approved" || result.str("method") != "app" {
+		t.Fatalf("the page was told %v", result)
+	}
+	path := "/api/v1/verifications/" + v.str("verification_id") + "/exchange"
+	p.do(200, "POST", path, object{"result_token": result.str("result_token")})
+	if out := p.do(409, "POST", path, object{"result_token": result.str("result_token")}); out.str("code") != "already_decided" {
+		t.Errorf("a spent token: %v", out)
+	}
+}
+
+// TestOfflinePhone is the ladder: nobody on the socket, a push, then an SMS.
+func TestOfflinePhone(t *testing.T) {
+	p := start(t, "NOD_PUSH_ACK_TIMEOUT=1s", "NOD_WS_ACK_TIMEOUT=1s")
+	p.enroll("u1", object{"provider": "fcm", "token": "sim-1"})
+	v := p.do(201, "POST", "/api/v1/verifications", object{"user_id": "u1", "phone_number": number})
+	if m := p.outbox("sim-1", 1); m["code"] != nil {
+		t.Fatalf("a push holds a code: %v", m)
+	}
+	sms := p.outbox(number, 1)
+	status, out := p.call("POST", "/api/v1/verifications/"+v.str("verification_id")+"/check", page(v), object{"code": sms.str("code")})
+	if status != 200 || out["ok"] != true || out.str("status") != "approved" || out.str("method") != "sms_code" || out.str("result_token") == "" {
+		t.Fatalf("%d %v", status, out)
+	}
+}
+
+// TestKilledAtEveryMoment kills nod after each step of a sign-in and goes on.
+func TestKilledAtEveryMoment(t *testing.T) {
+	p := start(t)
+	ph := p.enroll("u1", nil)
+	blow := func() { p.kill(); p.again() }
+	blow()
+	ph.connect().next("prompts")
+	v := p.do(201, "POST", "/api/v1/verifications", object{"user_id": "u1", "phone_number": number})
+	blow()
+	watcher := p.watch(v, nil)
+	before := watcher.next("snapshot")
+	if before.str("match_number") != v.str("match_number") || before.str("prompt_expires_at") != v.str("prompt_expires_at") {
+		t.Fatalf("after the crash the page sees %v", before)
+	}
+	device := ph.connect()
+	prompts, _ := device.next("prompts")["prompts"].([]any)
+	if len(prompts) != 1 {
+		t.Fatalf("after the crash the phone has %v", prompts)
+	}
+	prompt, _ := prompts[0].(map[string]any)
+	device.send("displayed", object{"delivery_id": object(prompt).str("delivery_id")})
+	eventually(t, "the display is known", func() bool {
+		return p.do(200, "GET", "/api/v1/verifications/"+v.str("verification_id"), nil).str("stage") == "prompted"
+	})
+	blow()
+	device = ph.connect()
+	prompts, _ = device.next("prompts")["prompts"].([]any)
+	prompt, _ = prompts[0].(map[string]any)
+	device.send("respond", ph.answer(prompt, "approve", v.str("match_number")))
+	device.next("prompt_result")
+	blow()
+	watcher = p.watch(v, before["seq"])
+	result := watcher.next("result")
+	p.do(200, "POST", "/api/v1/verifications/"+v.str("verification_id")+"/exchange", object{"result_token": result.str("result_token")})
+}
+
+// TestStop: sockets hear goodbye, and nod ends well.
+func TestStop(t *testing.T) {
+	p := start(t)
+	device := p.enroll("u1", nil).connect()
+	device.next("prompts")
+	begun := time.Now()
+	p.stop()
+	if bye := device.next("bye"); bye.str("reason") != "draining" {
+		t.Errorf("bye %v", bye)
+	}
+	if took := time.Since(begun); took > drainTime {
+		t.Errorf("stopping took %s", took)
+	}
+}

@@ -1,0 +1,277 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"nod/client"
+	"nod/delivery"
+	"nod/hub"
+	"nod/server"
+	"nod/server/demo"
+	"nod/storage"
+	"nod/verify"
+	"nod/web"
+)
+
+// drainTime is how long a stopping nod may take to say goodbye.
+const drainTime = 25 * time.Second
+
+// run wires the rooms together on a listener and blocks until ctx ends and all
+// is put away. It prints on out what to open. Whole-program tests call it too.
+func run(ctx context.Context, c config, listener net.Listener, out io.Writer, log *slog.Logger) error {
+	if c.PublicURL == "" {
+		c.PublicURL = "http://" + listener.Addr().String()
+	}
+	a, err := build(ctx, c, log)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	if err := a.greet(out); err != nil {
+		return errors.Join(err, listener.Close(), a.store.Close())
+	}
+	return errors.Join(a.serve(ctx, listener), a.store.Close())
+}
+
+// app is the wired program.
+type app struct {
+	config     config
+	log        *slog.Logger
+	newKey     string // made at this first start; empty otherwise
+	store      *storage.Store
+	hub        *hub.Hub
+	dispatcher *delivery.Dispatcher
+	server     *server.Server
+	registry   *prometheus.Registry
+}
+
+// build makes every room; nothing runs yet. The hub asks the server who connects
+// and the store tells it what was committed, but it is made of both: they are
+// closed over here, before anything can happen.
+func build(ctx context.Context, c config, log *slog.Logger) (*app, error) {
+	a := &app{config: c, log: log, registry: prometheus.NewRegistry()}
+	var err error
+	if a.store, err = openStore(ctx, c, a.committed, log); err != nil {
+		return nil, err
+	}
+	if err := a.wire(ctx); err != nil {
+		return nil, errors.Join(err, a.store.Close())
+	}
+	return a, nil
+}
+
+// committed is told every change, after its commit.
+func (a *app) committed(ch verify.Change) {
+	a.server.Announce(ch)
+	if ch.Verification != nil {
+		a.dispatcher.Wake(ch.Verification.NextAt)
+	}
+}
+
+func (a *app) wire(ctx context.Context) error {
+	c := &a.config
+	policy := c.Policy
+	authority := verify.NewAuthority(a.store.Keys(), c.PublicURL)
+	channels := map[verify.Channel]delivery.Channel{
+		verify.WebSocket: delivery.Socket{Publish: func(ctx context.Context, device string, f verify.PromptFrame) (int, error) {
+			return a.server.PublishPrompt(ctx, device, f)
+		}},
+	}
+	var outbox *delivery.Outbox
+	if c.simulator() {
+		outbox = &delivery.Outbox{}
+		policy.HasPush, policy.HasSMS = true, true
+		channels[verify.Push], channels[verify.SMS] = outbox, outbox
+	} else {
+		a.log.Warn("no push or SMS provider is set up: only connected apps can be asked")
+	}
+	keys, err := a.apiKeys(ctx)
+	if err != nil {
+		return err
+	}
+	var bank http.Handler
+	if c.demo() {
+		key := "nod_sk_" + randomToken() // the demo's own, for as long as this process lives
+		keys = append(keys, hashAPIKey(a.store.Keys(), key))
+		bank = demo.New(demo.Config{
+			Client: client.New(c.PublicURL, key), Key: a.store.Keys().DemoKey(),
+			PublicURL: c.PublicURL, Log: a.log, ClientIP: server.ClientIP(c.Proxies),
+		})
+	}
+	a.hub, err = hub.New(hub.Config{
+		Authenticate: func(ctx context.Context, auth hub.Auth) (hub.Identity, hub.Client, error) {
+			return a.server.Authenticate(ctx, auth)
+		},
+		Origins: append([]string{c.PublicURL}, c.Origins...), Now: func() time.Time { return a.server.Now() },
+		ClientIP: server.ClientIP(c.Proxies), Refuse: server.Refuse, Log: a.log,
+	})
+	if err != nil {
+		return fmt.Errorf("making the hub: %w", err)
+	}
+	a.server, err = server.New(server.Config{
+		Authority: authority, Policy: &policy, Store: a.store, Hub: a.hub, Outbox: outbox,
+		APIKeys:        keys,
+		UserTokens:     server.UserTokens{JWKSURL: c.UserJWKSURL, Secret: []byte(c.UserJWTSecret), Issuer: c.UserJWTIssuer},
+		AllowedOrigins: c.Origins, TrustedProxies: c.Proxies,
+		Pages: web.FS(), Demo: bank, Version: version, Log: a.log,
+		Registry: a.registry, MetricsApart: c.MetricsAddr != "",
+	})
+	if err != nil {
+		return err
+	}
+	a.dispatcher = delivery.New(delivery.Config{Store: a.store, Authority: authority, Policy: &policy, Channels: channels, Log: a.log})
+	return a.measure()
+}
+
+// apiKeys are the hashes that are good; the first start makes a key.
+func (a *app) apiKeys(ctx context.Context) ([]string, error) {
+	hashes, err := a.config.apiKeyHashes(ctx, a.store)
+	if err != nil || len(hashes) > 0 {
+		return hashes, err
+	}
+	if a.newKey, err = newAPIKey(ctx, a.store); err != nil {
+		return nil, fmt.Errorf("making an API key: %w", err)
+	}
+	return []string{hashAPIKey(a.store.Keys(), a.newKey)}, nil
+}
+
+// greet says what to open. Keys are shown here, once, and never in the log.
+func (a *app) greet(out io.Writer) error {
+	text := fmt.Sprintf("\nnod %s\n\n  open     %s\n", version, a.config.PublicURL)
+	switch {
+	case a.newKey != "":
+		text += fmt.Sprintf("  API key  %s\n           (shown once: keep it; `nod key` makes another)\n", a.newKey)
+	case len(a.config.APIKeys) == 0:
+		text += "  API key  the one shown at the first start; `nod key` makes another\n"
+	}
+	_, err := fmt.Fprintln(out, text)
+	return err
+}
+
+// serve runs everything until ctx ends or a part fails, then drains: sockets
+// hear goodbye and requests end before the dispatcher and the store stop.
+func (a *app) serve(ctx context.Context, listener net.Listener) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	front := newHTTPServer(a.server.Handler(), a.log)
+	parts := []func() error{
+		func() error { return a.hub.Run(ctx) },
+		func() error { return a.server.Run(ctx) },
+		func() error { return a.dispatcher.Run(ctx) },
+		func() error { return a.sweep(ctx) },
+		func() error { return serveUntil(ctx, front, listener) },
+	}
+	if a.config.MetricsAddr != "" {
+		apart, err := listen(ctx, a.config.MetricsAddr)
+		if err != nil {
+			return errors.Join(err, listener.Close())
+		}
+		metrics := newHTTPServer(promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{}), a.log)
+		parts = append(parts, func() error { return serveUntil(ctx, metrics, apart) })
+	}
+	ended := make(chan error, len(parts))
+	for _, part := range parts {
+		go func() { ended <- part() }()
+	}
+	var err error
+	for range parts {
+		err = errors.Join(err, <-ended)
+		stop() // one part that ends ends all
+	}
+	return err
+}
+
+// sweep deletes what has expired, once a minute.
+func (a *app) sweep(ctx context.Context) error {
+	minute := time.NewTicker(time.Minute)
+	defer minute.Stop()
+	for {
+		select {
+		case <-minute.C:
+			if err := a.store.Sweep(ctx); err != nil && ctx.Err() == nil {
+				a.log.Warn("deleting what has expired failed, it is tried again in a minute", "error", err)
+			}
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// serveUntil serves until ctx ends, then lets the requests under way finish.
+func serveUntil(ctx context.Context, s *http.Server, l net.Listener) error {
+	failed := make(chan error, 1)
+	go func() { failed <- s.Serve(l) }()
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	last, stop := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
+	defer stop()
+	err := s.Shutdown(last)
+	if err != nil {
+		err = errors.Join(fmt.Errorf("some requests did not end in %s: %w", drainTime, err), s.Close())
+	}
+	<-failed
+	return err
+}
+
+// newHTTPServer bounds what a slow or silent client can hold. Bodies have their
+// own deadline in the server; answers may be long polls and streams.
+func newHTTPServer(h http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler: h, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10,
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+}
+
+// measure registers the figures of the process and of the rooms that count.
+func (a *app) measure() error {
+	for _, c := range []prometheus.Collector{
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		figures{a},
+	} {
+		if err := a.registry.Register(c); err != nil {
+			return fmt.Errorf("registering metrics: %w", err)
+		}
+	}
+	return nil
+}
+
+func listen(ctx context.Context, addr string) (net.Listener, error) {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("cannot listen on %s: %w. Is something else running there? Set NOD_ADDR to another port", addr, err)
+	}
+	return l, nil
+}
+
+// newLogger writes to w: text for people, JSON for machines.
+func newLogger(c config, w io.Writer) *slog.Logger {
+	format := c.LogFormat
+	if format == "" {
+		format = "json"
+		if f, ok := w.(*os.File); ok {
+			if info, err := f.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
+				format = "text"
+			}
+		}
+	}
+	opts := &slog.HandlerOptions{Level: c.LogLevel}
+	if format == "text" {
+		return slog.New(slog.NewTextHandler(w, opts))
+	}
+	return slog.New(slog.NewJSONHandler(w, opts))
+}
