@@ -1,0 +1,129 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"sync"
+
+	"nod/hub"
+	"nod/verify"
+)
+
+// consolePace is how many events a console is told a second; the rest is
+// counted. An operator reads no more, and a burst must not cut the console off.
+const consolePace = 40
+
+// consoleLine is an event as operators see it: nobody's name or number.
+type consoleLine struct {
+	VerificationID string         `json:"verification_id,omitempty"`
+	Seq            int64          `json:"seq,omitempty"`
+	Name           string         `json:"name"`
+	At             string         `json:"at"`
+	Purpose        verify.Purpose `json:"purpose,omitempty"`
+	Status         verify.Status  `json:"status,omitempty"`
+	PhoneNumber    string         `json:"phone_number,omitempty"` // masked
+	verify.EventData
+}
+
+func consoleLines(c verify.Change) []consoleLine {
+	lines := make([]consoleLine, len(c.Events))
+	for i, e := range c.Events {
+		lines[i] = consoleLine{VerificationID: e.VerificationID, Seq: e.Seq, Name: e.Name, At: verify.FormatTime(e.At), EventData: e.Data}
+		if v := c.Verification; v != nil {
+			lines[i].Purpose, lines[i].Status, lines[i].PhoneNumber = v.Purpose, v.Status, v.Number.Mask()
+		}
+	}
+	return lines
+}
+
+// nodeFigures is the data of a figures frame: this node, now.
+type nodeFigures struct {
+	ServerTime   string         `json:"server_time"`
+	Sessions     map[string]int `json:"sessions"` // open sockets by role
+	Pending      int            `json:"pending"`  // not yet authenticated
+	Streams      int64          `json:"streams"`  // event streams and long polls
+	Queued       int            `json:"queued"`   // frames that wait for their sockets
+	Received     uint64         `json:"received"` // frames since the start, as all that follow
+	Sent         uint64         `json:"sent"`
+	Ticks        uint64         `json:"ticks"`
+	TicksDropped uint64         `json:"ticks_dropped"`
+	Refused      uint64         `json:"refused"`
+	Closed       map[int]uint64 `json:"closed"`  // by close code
+	Skipped      int            `json:"skipped"` // events this console was not told in the last second
+}
+
+func (s *Server) nodeFigures() nodeFigures {
+	now := s.hub.Stats()
+	return nodeFigures{
+		ServerTime: verify.FormatTime(s.Now()), Sessions: now.Sessions, Pending: now.Pending,
+		Streams: s.live.streams.Load(), Queued: now.Queued, Received: now.Received, Sent: now.Sent,
+		Ticks: now.Ticks, TicksDropped: now.TicksDropped, Refused: now.Refused, Closed: now.Closed,
+	}
+}
+
+// consoleClient is an operator's connection.
+type consoleClient struct {
+	server *Server
+
+	mu   sync.Mutex
+	told int // events since the last figures
+}
+
+// Open implements [hub.Client].
+func (c *consoleClient) Open(_ context.Context, s *hub.Session) error {
+	l := c.server.live
+	l.mu.Lock()
+	l.consoles[s] = c
+	l.mu.Unlock()
+	c.tell(s, c.server.nodeFigures())
+	return nil
+}
+
+// Receive implements [hub.Client]: an operator acts over REST.
+func (c *consoleClient) Receive(context.Context, *hub.Session, hub.Frame) error { return nil }
+
+// Deliver implements [hub.Client].
+func (c *consoleClient) Deliver(s *hub.Session, m hub.Message) {
+	var lines []json.RawMessage
+	if err := json.Unmarshal(m.Data, &lines); err != nil {
+		c.server.log.Error("a published message cannot be read", "topic", m.Topic, "error", err)
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, line := range lines {
+		if c.told++; c.told <= consolePace {
+			_ = s.Send("event", 0, line) // whoever is gone sees the next ones
+		}
+	}
+}
+
+// tell sends the figures of the second that has passed.
+func (c *consoleClient) tell(s *hub.Session, f nodeFigures) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	f.Skipped = max(0, c.told-consolePace)
+	c.told = 0
+	_ = s.Send("figures", 0, f)
+}
+
+// Closed implements [hub.Client].
+func (c *consoleClient) Closed(_ context.Context, s *hub.Session) {
+	l := c.server.live
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.consoles, s)
+}
+
+// tellConsoles sends every console of this node its figures.
+func (s *Server) tellConsoles() {
+	s.live.mu.Lock()
+	defer s.live.mu.Unlock()
+	if len(s.live.consoles) == 0 {
+		return
+	}
+	f := s.nodeFigures()
+	for session, c := range s.live.consoles {
+		c.tell(session, f)
+	}
+}

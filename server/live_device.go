@@ -1,0 +1,262 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"sync"
+	"time"
+
+	"nod/hub"
+	"nod/verify"
+)
+
+// maxShown is how many prompts a connection remembers. A user has one open
+// prompt at a time; older ones are kept to recognise what comes late.
+const maxShown = 16
+
+// deviceClient is a phone's connection.
+type deviceClient struct {
+	server *Server
+	id     string
+
+	mu    sync.Mutex
+	shown []shown // newest last; nil on a device that was never asked
+	turns int     // how often messages changed shown
+
+	answering bool            // the device's answer is being judged
+	held      []promptClosing // meanwhile: it hears its own result first
+}
+
+// shown is one delivery that this connection was told of, or told that it has
+// ended.
+type shown struct {
+	verification, delivery string
+	open                   bool
+}
+
+// Open implements [hub.Client]. The device is on record before it is told
+// anything: an SMS is held back for who is connected.
+func (c *deviceClient) Open(ctx context.Context, s *hub.Session) error {
+	if err := c.server.store.TouchDevices(ctx, []string{c.id}); err != nil {
+		return err
+	}
+	return c.sync(ctx, s)
+}
+
+// sync tells every open prompt. A prompt that is published or closed while the
+// store is read would be older or newer than the list: then it is read again.
+func (c *deviceClient) sync(ctx context.Context, s *hub.Session) error {
+	for {
+		c.mu.Lock()
+		turns := c.turns
+		c.mu.Unlock()
+		open, now, err := c.server.store.OpenPrompts(ctx, c.id)
+		if err != nil {
+			return err
+		}
+		ps := promptsOf(open, c.id, c.server.authority, now)
+		c.mu.Lock()
+		if turns == c.turns {
+			c.listLocked(s, open, ps)
+			c.mu.Unlock()
+			return nil
+		}
+		c.mu.Unlock()
+	}
+}
+
+func (c *deviceClient) listLocked(s *hub.Session, open []*verify.Verification, ps []Prompt) {
+	for i, known := range c.shown {
+		if known.open && !slices.ContainsFunc(ps, func(p Prompt) bool { return p.VerificationID == known.verification }) {
+			s.Timers(known.verification)
+		}
+		c.shown[i].open = false
+	}
+	_ = s.Send("prompts", 0, struct { // a session that is ending is told again when it comes again
+		Prompts []Prompt `json:"prompts"`
+	}{ps})
+	for _, p := range ps {
+		c.noteLocked(shown{p.VerificationID, p.DeliveryID, true})
+	}
+	for _, v := range open {
+		s.Timers(v.ID, hub.Timer{Field: "prompt_in", At: v.Prompt.ExpiresAt})
+	}
+}
+
+// noteLocked remembers what became of a delivery.
+func (c *deviceClient) noteLocked(n shown) {
+	for i := range c.shown {
+		if c.shown[i].delivery == n.delivery {
+			c.shown[i].open = n.open
+			return
+		}
+	}
+	if len(c.shown) == maxShown {
+		c.shown = slices.Delete(c.shown, 0, 1)
+	}
+	c.shown = append(c.shown, n)
+}
+
+// Receive implements [hub.Client].
+func (c *deviceClient) Receive(ctx context.Context, s *hub.Session, f hub.Frame) error {
+	switch f.Type {
+	case "ack", "displayed":
+		return told(c.receipt(ctx, f))
+	case "respond":
+		return told(c.respond(ctx, s, f))
+	case "sync":
+		return c.sync(ctx, s)
+	case "away":
+		return told(c.away(ctx))
+	}
+	return nil
+}
+
+func (c *deviceClient) receipt(ctx context.Context, f hub.Frame) error {
+	var data struct {
+		DeliveryID string `json:"delivery_id"`
+	}
+	if json.Unmarshal(f.Data, &data) != nil || data.DeliveryID == "" {
+		return invalid("delivery_id", `Name the delivery: {"delivery_id":"dlv_…"}.`)
+	}
+	id, err := c.verificationOf(ctx, data.DeliveryID)
+	if err != nil {
+		return err
+	}
+	return c.server.receipt(ctx, c.id, id, data.DeliveryID, f.Type == "displayed")
+}
+
+// verificationOf finds what a delivery belongs to: one told here, or one that
+// came by push and is still open.
+func (c *deviceClient) verificationOf(ctx context.Context, deliveryID string) (string, error) {
+	c.mu.Lock()
+	for _, known := range c.shown {
+		if known.delivery == deliveryID {
+			c.mu.Unlock()
+			return known.verification, nil
+		}
+	}
+	c.mu.Unlock()
+	open, _, err := c.server.store.OpenPrompts(ctx, c.id)
+	if err != nil {
+		return "", err
+	}
+	for _, v := range open {
+		if v.Delivery(deliveryID) != nil {
+			return v.ID, nil
+		}
+	}
+	return "", verify.ErrNotFound
+}
+
+func (c *deviceClient) respond(ctx context.Context, s *hub.Session, f hub.Frame) error {
+	var data struct {
+		Token string `json:"token"`
+	}
+	if json.Unmarshal(f.Data, &data) != nil || data.Token == "" {
+		return invalid("token", `Send the signed answer: {"token":"…"}.`)
+	}
+	c.mu.Lock()
+	c.answering = true
+	c.mu.Unlock()
+	result, err := c.server.respond(ctx, c.id, "", data.Token)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err == nil {
+		_ = s.Send("prompt_result", 0, result) // whoever is gone asks again: the same answer is told the same
+	}
+	held := c.held
+	c.answering, c.held = false, nil
+	for _, p := range held {
+		c.closedLocked(s, p)
+	}
+	return err
+}
+
+// away has the open prompts pushed: the app is about to lose its connection.
+func (c *deviceClient) away(ctx context.Context) error {
+	open, _, err := c.server.store.OpenPrompts(ctx, c.id)
+	if err != nil {
+		return err
+	}
+	for _, v := range open {
+		err := c.server.store.UpdateVerification(ctx, v.ID, nil, func(v *verify.Verification, now time.Time) error {
+			v.Away(c.id, c.server.policy, now)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Deliver implements [hub.Client].
+func (c *deviceClient) Deliver(s *hub.Session, m hub.Message) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var err error
+	switch m.Kind {
+	case kindPrompt:
+		var f verify.PromptFrame
+		if err = json.Unmarshal(m.Data, &f); err == nil {
+			c.promptLocked(s, f)
+		}
+	case kindClosed:
+		var p promptClosing
+		if err = json.Unmarshal(m.Data, &p); err == nil {
+			c.closedLocked(s, p)
+		}
+	}
+	if err != nil {
+		c.server.log.Error("a published message cannot be read", "topic", m.Topic, "kind", m.Kind, "error", err)
+	}
+}
+
+// promptLocked tells a prompt, unless its end was told first: the two are
+// published by different hands.
+func (c *deviceClient) promptLocked(s *hub.Session, f verify.PromptFrame) {
+	for i := range c.shown {
+		switch known := &c.shown[i]; {
+		case known.delivery == f.DeliveryID && !known.open:
+			return
+		case known.verification == f.VerificationID && known.delivery != f.DeliveryID && known.open:
+			known.open = false
+			_ = s.Send("prompt_closed", 0, PromptClosed{f.VerificationID, string(verify.Superseded)})
+		}
+	}
+	ends, err := time.Parse(time.RFC3339, f.ExpiresAt)
+	if err != nil {
+		c.server.log.Error("a published prompt has no end", "verification", f.VerificationID, "error", err)
+		return
+	}
+	c.turns++
+	c.noteLocked(shown{f.VerificationID, f.DeliveryID, true})
+	_ = s.Send("prompt", 0, Prompt{PromptFrame: f, Remaining: verify.Rest(ends.Sub(c.server.Now()))})
+	s.Timers(f.VerificationID, hub.Timer{Field: "prompt_in", At: ends})
+}
+
+// closedLocked tells the end of a prompt that this connection was told of, once.
+func (c *deviceClient) closedLocked(s *hub.Session, p promptClosing) {
+	if c.answering {
+		c.held = append(c.held, p)
+		return
+	}
+	c.turns++
+	was := false
+	for _, id := range p.Deliveries {
+		was = was || slices.Contains(c.shown, shown{p.VerificationID, id, true})
+		c.noteLocked(shown{p.VerificationID, id, false})
+	}
+	if !was {
+		return
+	}
+	if p.Reason != string(verify.Expired) { // one that ran out still owes its 0
+		s.Timers(p.VerificationID)
+	}
+	_ = s.Send("prompt_closed", 0, PromptClosed{p.VerificationID, p.Reason})
+}
+
+// Closed implements [hub.Client].
+func (c *deviceClient) Closed(context.Context, *hub.Session) { c.server.live.deviceLeft(c.id) }

@@ -1,0 +1,142 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"sync"
+	"time"
+
+	"nod/hub"
+	"nod/verify"
+)
+
+// watcherClient is a waiting page's connection.
+type watcherClient struct {
+	server  *Server
+	resumed bool
+
+	mu        sync.Mutex
+	watch     watch // whoever repairs has it alone
+	repairing bool
+	missed    bool        // something was published while it was repaired
+	leave     *time.Timer // runs after the end
+}
+
+// Open implements [hub.Client].
+func (c *watcherClient) Open(ctx context.Context, s *hub.Session) error {
+	c.mu.Lock() // nobody else is here yet
+	defer c.mu.Unlock()
+	n, err := c.server.begin(ctx, &c.watch, c.resumed, paced(ctx, s))
+	if err != nil {
+		return err
+	}
+	c.settleLocked(s, n)
+	return nil
+}
+
+// Receive implements [hub.Client]: a page acts over REST, so its frames are of
+// types that do not exist.
+func (c *watcherClient) Receive(context.Context, *hub.Session, hub.Frame) error { return nil }
+
+// Deliver implements [hub.Client]. What a notice does not hold is fetched by a
+// repairer, and until it is through nothing else is told: so order is kept
+// without anybody waiting here.
+func (c *watcherClient) Deliver(s *hub.Session, m hub.Message) {
+	var n notice
+	if err := json.Unmarshal(m.Data, &n); err != nil {
+		c.server.log.Error("a published notice cannot be read", "topic", m.Topic, "error", err)
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.repairing:
+		c.missed = true
+		return
+	case n.Secret > c.watch.secret:
+		s.Close(hub.CloseUnauthenticated, hub.ByeUnauthenticated)
+		return
+	case n.State.Seq < c.watch.next-1:
+		return // older than what was told
+	}
+	frames, whole := c.watch.take(&n)
+	for _, f := range frames {
+		_ = s.Send(f.typ, f.seq, f.data) // a session that is ending catches up when it comes again
+	}
+	c.settleLocked(s, &n)
+	if !whole {
+		c.repairing = true
+		select {
+		case c.server.live.repairs <- func(ctx context.Context) { c.repair(ctx, s) }:
+		default: // too many at once: it comes again and is told everything
+			s.Close(hub.CloseTryLater, "")
+		}
+	}
+}
+
+// repair tells what the store knows, and again while more is published meanwhile.
+func (c *watcherClient) repair(ctx context.Context, s *hub.Session) {
+	for {
+		n, err := c.server.catchUp(ctx, &c.watch, paced(ctx, s))
+		if err != nil {
+			c.abandon(ctx, s, err)
+			return
+		}
+		c.mu.Lock()
+		c.settleLocked(s, n)
+		again := c.missed
+		c.missed, c.repairing = false, again
+		c.mu.Unlock()
+		if !again {
+			return
+		}
+	}
+}
+
+func (c *watcherClient) abandon(ctx context.Context, s *hub.Session, err error) {
+	if refused := (*hub.Refusal)(nil); errors.As(err, &refused) {
+		s.Close(refused.Close, refused.Bye)
+		return
+	}
+	if !errors.Is(err, hub.ErrClosed) && ctx.Err() == nil {
+		c.server.log.ErrorContext(ctx, "a waiting page was not repaired", "verification", c.watch.seed.ID, "error", err)
+	}
+	s.Close(hub.CloseTryLater, "")
+}
+
+// settleLocked sets the countdowns, and the clock of who may stay after the end.
+func (c *watcherClient) settleLocked(s *hub.Session, n *notice) {
+	s.Timers(c.watch.seed.ID, n.Timers...)
+	if n.State.Status == verify.Pending || c.leave != nil {
+		return
+	}
+	c.leave = time.AfterFunc(n.EndedAt.Add(watchAfterEnd).Sub(n.At), func() {
+		s.Close(hub.CloseUnauthenticated, hub.ByeUnauthenticated)
+	})
+}
+
+// Closed implements [hub.Client].
+func (c *watcherClient) Closed(context.Context, *hub.Session) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.leave != nil {
+		c.leave.Stop()
+	}
+}
+
+// paced sends frames and waits until they have left, for a reader that has more
+// to hear than may wait for its socket. Whoever calls it may wait.
+func paced(ctx context.Context, s *hub.Session) func([]frame) error {
+	return func(frames []frame) error {
+		for _, f := range frames {
+			if err := s.Send(f.typ, f.seq, f.data); err != nil {
+				return err
+			}
+		}
+		if len(frames) < eventPage {
+			return nil
+		}
+		return s.Flush(ctx)
+	}
+}
