@@ -43,9 +43,16 @@ export function CodeField({
   const told = [error && `${id}-error`, hint && `${id}-hint`].filter(Boolean).join(" ");
   return (
     <div className="code" data-error={error ? "" : undefined}>
-      <label className="code-label" htmlFor={id}>
-        {label}
-      </label>
+      <div className="code-top">
+        <label className="code-label" htmlFor={id}>
+          {label}
+        </label>
+        {hint && (
+          <span className="code-hint" id={`${id}-hint`}>
+            {hint}
+          </span>
+        )}
+      </div>
       <div className="code-boxes" data-length={length}>
         {Array.from({ length }, (_, place) => (
           <span
@@ -76,11 +83,6 @@ export function CodeField({
       {error && (
         <p className="code-error" id={`${id}-error`}>
           {error}
-        </p>
-      )}
-      {hint && (
-        <p className="code-hint" id={`${id}-hint`}>
-          {hint}
         </p>
       )}
     </div>

@@ -1,4 +1,5 @@
 import "../../theme/theme.css";
 import { mount } from "../mount";
+import { ConsolePage } from "./ConsolePage";
 
-mount(<main />);
+mount(<ConsolePage />);

@@ -33,7 +33,19 @@ export function CodeView({ signIn, status }: { signIn: SignIn; status: StatusBod
     <>
       <div className="login-words">
         <Heading>Enter your code</Heading>
-        <p>{sentWords(status, signIn.tracks)}</p>
+        <p>
+          {sentWords(status, signIn.tracks)}
+          {status.match_number && (
+            <>
+              {" "}
+              Or type{" "}
+              <output className="login-either" aria-label="Number to type on your phone">
+                {status.match_number}
+              </output>{" "}
+              on your phone.
+            </>
+          )}
+        </p>
       </div>
       <form
         className="login-code"
@@ -51,9 +63,7 @@ export function CodeView({ signIn, status }: { signIn: SignIn; status: StatusBod
           disabled={signIn.busy}
           input={field}
           error={wrong && !signIn.problem ? "That code is not right. Try again." : undefined}
-          hint={[triesLeft(status), left !== null && `good for ${clock(left)}`]
-            .filter(Boolean)
-            .join(", ")}
+          hint={[triesLeft(status), left !== null && clock(left)].filter(Boolean).join(", ")}
         />
         <Button
           tone="accent"
@@ -65,12 +75,6 @@ export function CodeView({ signIn, status }: { signIn: SignIn; status: StatusBod
           Confirm
         </Button>
       </form>
-      {status.match_number && (
-        <p className="login-either">
-          Or type <output aria-label="Number to type on your phone">{status.match_number}</output>{" "}
-          on your phone and approve.
-        </p>
-      )}
       <Rail steps={railSteps(status, signIn.tracks, null)} />
       <WaysOut signIn={signIn} status={status} />
     </>

@@ -1,6 +1,7 @@
 import { Announcer } from "../../component/Announcer";
 import { Notice } from "../../component/Notice";
 import { Mark } from "../../theme/Mark";
+import { framed } from "../bridge";
 import { AskedView } from "./AskedView";
 import { CodeView } from "./CodeView";
 import { EndedView } from "./EndedView";
@@ -31,7 +32,9 @@ export function LoginPage() {
         )}
         <CurrentView signIn={signIn} />
       </div>
-      <p className="login-foot">A demonstration. The bank and its people are made up.</p>
+      {!framed() && (
+        <p className="login-foot">A demonstration. The bank and its people are made up.</p>
+      )}
       <Announcer polite={spoken} assertive={resultSpoken(signIn.status)} />
     </main>
   );

@@ -33,8 +33,8 @@ export function waysOf(tracks: Track[], left: Countdowns): Way[] {
       sent.has(channel) || (channel === "push" && sent.has("websocket")) ? again : first;
     ways.push({ channel, wait, label: wait > 0 ? `${words} in ${clock(wait)}` : words });
   };
-  add("push", left.push, "Ask my phone", "Ask my phone again");
-  add("sms", left.sms, "Text me a code", "Text me again");
+  add("push", left.push, "Ask my phone", "Ask again");
+  add("sms", left.sms, "Text me a code", "Text again");
   add("voice", left.voice, "Call me", "Call me again");
   return ways;
 }

@@ -27,6 +27,9 @@ export function RequestSheet({ phone, prompt }: { phone: Phone; prompt: Prompt }
       className="sheet"
       role="dialog"
       aria-labelledby="request"
+      onKeyDown={(event) => {
+        if (event.key === "Escape") phone.lock();
+      }}
       onSubmit={(event) => {
         event.preventDefault();
         if (complete && !phone.busy) approve();
@@ -89,6 +92,9 @@ export function RequestSheet({ phone, prompt }: { phone: Phone; prompt: Prompt }
           </Button>
           <Button tone="quiet" disabled={phone.busy} onClick={() => setReporting(true)}>
             This isn't me
+          </Button>
+          <Button tone="quiet" onClick={phone.lock}>
+            Not now
           </Button>
         </div>
       )}

@@ -23,7 +23,9 @@ export function Panel({
     <aside className="panel" aria-label="Settings of the stage">
       {stage.phones.map((phone) => (
         <fieldset className="panel-phone" key={phone.slot}>
-          <legend>{phone.slot === "1" ? "Switch something off" : `Phone ${phone.slot}`}</legend>
+          <legend>
+            {stage.phones.length === 1 ? "Switch something off" : `Phone ${phone.slot}`}
+          </legend>
           <PhoneSwitches
             switches={phone.switches}
             onChange={(switches) => onSwitch(phone.slot, switches)}
@@ -31,6 +33,13 @@ export function Panel({
           />
         </fieldset>
       ))}
+      {stage.phones.length < 2 && (
+        <ol className="panel-tries" aria-label="Try this">
+          <li>Sign in, then answer on the phone.</li>
+          <li>Switch Online off and sign in again: a notification takes over.</li>
+          <li>Switch Push allowed off too: an SMS brings a code.</li>
+        </ol>
+      )}
       <div className="panel-more">
         {stage.phones.length < 2 && (
           <Button icon="plus" onClick={onAdd}>

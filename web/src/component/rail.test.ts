@@ -1,0 +1,100 @@
+import { expect, test } from "vitest";
+import type { StatusBody } from "../sdk";
+import { type Fallback, railSteps } from "./rail";
+import type { Track } from "./tracks";
+
+const body = (more: Partial<StatusBody> = {}): StatusBody => ({
+  verification_id: "ver_1",
+  purpose: "login",
+  status: "pending",
+  phone_number: "+1 ••• 0123",
+  seq: 1,
+  server_time: "2026-05-04T10:00:00.000Z",
+  ...more,
+});
+
+const track = (channel: string, state: string, more: Partial<Track> = {}): Track => ({
+  id: `${channel}-1`,
+  channel,
+  device: "d",
+  state,
+  class: "",
+  ...more,
+});
+
+const read = (tracks: Track[], more: Partial<StatusBody> = {}, fallback: Fallback | null = null) =>
+  railSteps(body(more), tracks, fallback).map((s) => `${s.kind} ${s.state}: ${s.sentence}`);
+
+test("at the start the phone is looked for and nothing else is promised", () => {
+  expect(read([])).toEqual([
+    "app active: Looking for your phone",
+    "push quiet: Only if the app cannot be reached",
+    "sms quiet: Only if you need it",
+  ]);
+});
+
+test.each([
+  ["queued", "app active: Looking for your phone"],
+  ["accepted", "app active: Asking your phone"],
+  ["delivered", "app active: Your phone has the request"],
+  ["displayed", "app active: Your phone has shown it"],
+  ["responded", "app done: Your phone has answered"],
+  ["undelivered", "app failed: Your app is not connected"],
+  ["expired", "app failed: No answer in time"],
+  ["canceled", "app quiet: Not needed any more"],
+])("the app's delivery is %s", (state, sentence) => {
+  expect(read([track("websocket", state)])[0]).toBe(sentence);
+});
+
+test.each([
+  ["sending", "push active: Sending a notification"],
+  ["accepted", "push active: Notification sent, open it on your phone"],
+  ["delivered", "push active: Your phone has the notification"],
+  ["failed", "push failed: The notification did not get through"],
+])("the push is %s", (state, sentence) => {
+  expect(read([track("push", state)])[1]).toBe(sentence);
+});
+
+test("a push that can never arrive says why", () => {
+  const dead = track("push", "failed", { class: "permanent_target" });
+  expect(read([dead])[1]).toBe("push failed: Notifications are off on your phone");
+});
+
+test.each([
+  ["queued", "sms active: Sending an SMS to +1 ••• 0123"],
+  ["accepted", "sms active: Your code is on its way"],
+  ["delivered", "sms active: Your code has arrived"],
+  ["undelivered", "sms failed: The SMS did not get through"],
+  ["unknown", "sms failed: We cannot tell if it left, you may send it again"],
+])("the SMS is %s", (state, sentence) => {
+  expect(read([track("sms", state)])[2]).toBe(sentence);
+});
+
+test("what comes by itself is told with its seconds", () => {
+  const app = track("websocket", "accepted");
+  expect(read([app], {}, { channel: "push", seconds: 4 })[1]).toBe(
+    "push quiet: No answer yet, sending a notification in 4 s",
+  );
+  expect(read([app], {}, { channel: "sms", seconds: 12 })[2]).toBe(
+    "sms quiet: No answer yet, sending an SMS in 12 s",
+  );
+});
+
+test("without a number no SMS is offered", () => {
+  expect(read([], { phone_number: null })[2]).toBe("sms quiet: No number is on file");
+});
+
+test("after the end the way that worked is done and the others rest", () => {
+  expect(read([track("websocket", "responded")], { status: "approved", method: "app" })).toEqual([
+    "app done: Your phone has answered",
+    "push quiet: Not needed this time",
+    "sms quiet: Not needed this time",
+  ]);
+  const sms = { status: "approved", method: "sms_code" } as const;
+  expect(read([track("sms", "accepted")], sms)[2]).toBe("sms done: You typed the code");
+});
+
+test("a refusal is not drawn as a success", () => {
+  const [app] = read([track("websocket", "responded")], { status: "denied" });
+  expect(app).toBe("app failed: Your phone has answered");
+});

@@ -1,0 +1,56 @@
+import { expect, test } from "vitest";
+import { addEvent, eventWords, type TimelineEvent, timelineLines } from "./timeline";
+
+const at = (ms: number) => new Date(Date.UTC(2026, 4, 4) + ms).toISOString();
+const event = (seq: number, name: string, more: object = {}): TimelineEvent => ({
+  seq,
+  name,
+  at: at(seq * 10),
+  ...more,
+});
+
+test("lines stand in order with the delay since the first event", () => {
+  const lines = timelineLines([
+    event(3, "delivery.accepted", { channel: "websocket" }),
+    event(1, "verification.created"),
+  ]);
+  expect(lines.map((line) => [line.delay, line.icon, line.words])).toEqual([
+    ["+0 ms", "dot", "Sign-in asked for"],
+    ["+20 ms", "app", "Sent over the open connection"],
+  ]);
+});
+
+test("an event that comes twice stands once", () => {
+  const once = addEvent([], event(1, "verification.created"));
+  expect(addEvent(once, event(1, "verification.created"))).toBe(once);
+});
+
+test("good and bad ends are told apart by sign and tone", () => {
+  const [good, bad] = timelineLines([
+    event(1, "verification.approved", { method: "app" }),
+    event(2, "verification.denied", { reason: "wrong_number" }),
+  ]);
+  expect(good).toMatchObject({ icon: "check", tone: "good", words: "Approved on the phone" });
+  expect(bad).toMatchObject({
+    icon: "cross",
+    tone: "bad",
+    words: "Refused: the wrong number was typed",
+  });
+});
+
+test("every event of the contract has words of its own", () => {
+  const names = {
+    verification:
+      "created reused stage_changed approved denied reported failed expired canceled superseded blocked locked",
+    code: "issued check_failed exhausted",
+    resend: "requested rejected",
+    delivery:
+      "queued accepted retrying unknown delivered displayed responded undelivered failed suppressed expired canceled fallback_started",
+  };
+  for (const [room, list] of Object.entries(names)) {
+    for (const name of list.split(" ")) {
+      expect(eventWords(event(1, `${room}.${name}`, { channel: "sms" }))).not.toContain(".");
+    }
+  }
+  expect(eventWords(event(1, "something.new"))).toBe("something.new");
+});

@@ -1,0 +1,44 @@
+import { useCallback, useRef, useState } from "react";
+import { Button } from "../../component/Button";
+import { ThemeButton } from "../../component/ThemeButton";
+import { Mark } from "../../theme/Mark";
+import { FiguresRow } from "./FiguresRow";
+import { OutboxList } from "./OutboxList";
+import { RecentList } from "./RecentList";
+import { SearchField } from "./SearchField";
+import { TrailView } from "./TrailView";
+import { useLive } from "./useLive";
+import { useOutbox } from "./useOutbox";
+
+/** The open console: figures first, then what happens, one verification, and the outbox. */
+export function Board({ token, onClose }: { token: string; onClose: (lost: boolean) => void }) {
+  const [chosen, setChosen] = useState<string | null>(null);
+  const close = useRef(onClose);
+  close.current = onClose;
+  const lost = useCallback(() => close.current(true), []);
+  const { seen, connected } = useLive(token, lost);
+  const outbox = useOutbox(token);
+  const row = seen.rows.find((one) => one.id === chosen);
+  return (
+    <div className="board">
+      <header className="board-top">
+        <Mark />
+        <h1>Console</h1>
+        <span className="board-live" data-on={connected ? "" : undefined} role="status">
+          {connected ? "Live" : "Connecting"}
+        </span>
+        <SearchField onFound={setChosen} />
+        <ThemeButton />
+        <Button tone="quiet" onClick={() => onClose(false)}>
+          Sign out
+        </Button>
+      </header>
+      <main className="board-main">
+        <FiguresRow seen={seen} messages={outbox.messages?.length ?? null} />
+        <RecentList rows={seen.rows} chosen={chosen} onChoose={setChosen} />
+        <TrailView token={token} id={chosen} row={row ?? null} />
+        <OutboxList outbox={outbox} onChoose={setChosen} />
+      </main>
+    </div>
+  );
+}

@@ -1,0 +1,44 @@
+import { duration, percent, type Seen, socketWords, summary } from "./model";
+
+/** The numbers, one glance. What was counted starts when this page was opened. */
+export function FiguresRow({ seen, messages }: { seen: Seen; messages: number | null }) {
+  const { open, success, medianMs, withoutSms } = summary(seen.rows);
+  const sockets = seen.figures?.sessions;
+  return (
+    <section className="figures" aria-label="Figures">
+      <dl>
+        <Figure name="Open now" value={String(open)} note={`of ${seen.rows.length} seen`} />
+        <Figure name="Success" value={percent(success)} note="of those that ended" />
+        <Figure name="Median time" value={duration(medianMs)} note="from request to approval" />
+        <Figure name="Without SMS" value={percent(withoutSms)} note="of those approved" />
+        <Figure name="Open sockets" value={total(sockets)} note={socketWords(sockets)} />
+        <Figure
+          name="Outbox"
+          value={messages === null ? "–" : String(messages)}
+          note="simulated messages"
+        />
+      </dl>
+      {(seen.figures?.skipped ?? 0) > 0 && (
+        <p className="figures-skipped">
+          {seen.figures?.skipped} more events in the last second than can be shown.
+        </p>
+      )}
+    </section>
+  );
+}
+
+function total(sockets: Record<string, number> | undefined): string {
+  return sockets ? String(Object.values(sockets).reduce((sum, n) => sum + n, 0)) : "–";
+}
+
+function Figure({ name, value, note }: { name: string; value: string; note: string }) {
+  return (
+    <div className="figure">
+      <dt>{name}</dt>
+      <dd>
+        <span className="figure-value">{value}</span>
+        <span className="figure-note">{note}</span>
+      </dd>
+    </div>
+  );
+}

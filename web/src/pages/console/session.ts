@@ -1,0 +1,33 @@
+import { Rest } from "../../sdk";
+
+const key = "nod.console.session";
+const rest = new Rest({ baseUrl: location.origin });
+
+/** The console session of this tab; null when it must be opened first. */
+export function storedToken(): string | null {
+  return sessionStorage.getItem(key);
+}
+
+/** Swaps an API key for a session of an hour. The key itself is not kept. */
+export async function openSession(apiKey: string): Promise<string> {
+  const { token } = await rest.call<{ token: string }>("POST", "/api/v1/console-sessions", {
+    body: {},
+    headers: { Authorization: `Bearer ${apiKey}` },
+  });
+  sessionStorage.setItem(key, token);
+  return token;
+}
+
+/** Ends the session in this tab. */
+export function closeSession(): void {
+  sessionStorage.removeItem(key);
+}
+
+/** A call of the console. */
+export function read<Answer>(token: string, path: string, signal?: AbortSignal): Promise<Answer> {
+  return rest.call<Answer>("GET", path, {
+    headers: { Authorization: `Bearer ${token}` },
+    signal,
+    timeoutMs: 40_000,
+  });
+}

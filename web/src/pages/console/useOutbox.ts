@@ -1,0 +1,81 @@
+import { useEffect, useState } from "react";
+import { NodError } from "../../sdk";
+import { type Trouble, trouble } from "../problem";
+import { read } from "./session";
+
+/** One message that was simulated rather than sent. */
+export interface Message {
+  id: string;
+  channel: "sms" | "push" | "voice" | "email";
+  to: string;
+  text?: string;
+  title?: string;
+  body?: string;
+  code?: string;
+  verification_id?: string;
+  at: string;
+}
+
+/** The outbox as it fills, newest first. */
+export interface Outbox {
+  messages: Message[] | null;
+  /** Real providers are in use: there is no outbox. */
+  absent: boolean;
+  problem: Trouble | null;
+}
+
+/** Follows the outbox by long polls. */
+export function useOutbox(token: string): Outbox {
+  const [outbox, setOutbox] = useState<Outbox>({ messages: null, absent: false, problem: null });
+  useEffect(() => {
+    const abort = new AbortController();
+    void follow(token, abort.signal, (change) => setOutbox((known) => change(known)));
+    return () => abort.abort();
+  }, [token]);
+  return outbox;
+}
+
+async function follow(
+  token: string,
+  signal: AbortSignal,
+  set: (change: (known: Outbox) => Outbox) => void,
+): Promise<void> {
+  let after = "";
+  while (!signal.aborted) {
+    try {
+      const wait = after ? "&wait=25" : "";
+      const path = `/api/v1/outbox?after=${encodeURIComponent(after)}${wait}`;
+      const answer = await read<{ messages: Message[]; next?: string }>(token, path, signal);
+      after = answer.next ?? after;
+      set((known) => ({
+        messages: merge(known.messages ?? [], answer.messages),
+        absent: false,
+        problem: null,
+      }));
+      await pause(answer.messages.length > 0 && wait ? 50 : 1000, signal);
+    } catch (error) {
+      if (signal.aborted) return;
+      const absent = error instanceof NodError && error.status === 404;
+      set((known) => ({ ...known, absent, problem: absent ? null : trouble(error) }));
+      if (absent) return;
+      await pause(3000, signal);
+    }
+  }
+}
+
+/** Newest first, each once. */
+export function merge(known: Message[], fresh: Message[]): Message[] {
+  const ids = new Set(known.map((message) => message.id));
+  const added = fresh.filter((message) => !ids.has(message.id)).reverse();
+  return [...added, ...known].slice(0, 100);
+}
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    signal.addEventListener("abort", () => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+}

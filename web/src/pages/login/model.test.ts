@@ -1,0 +1,90 @@
+import { expect, test } from "vitest";
+import { NO_COUNTDOWNS, type StatusBody } from "../../sdk";
+import { endingOf, lockedWords, resultSpoken, triesLeft, viewOf, waysOf } from "./model";
+
+const body = (more: Partial<StatusBody>): StatusBody => ({
+  verification_id: "ver_1",
+  purpose: "login",
+  status: "pending",
+  seq: 1,
+  server_time: "2026-05-04T10:00:00.000Z",
+  ...more,
+});
+
+test.each([
+  ["queued", "asked"],
+  ["contacting_app", "asked"],
+  ["prompted", "asked"],
+  ["code_entry", "code"],
+  ["awaiting_resend", "waiting"],
+  ["locked", "locked"],
+] as const)("in stage %s the card shows %s", (stage, view) => {
+  expect(viewOf(body({ stage }))).toBe(view);
+});
+
+test("only what is possible is offered, with its wait", () => {
+  const left = { ...NO_COUNTDOWNS, push: 0, sms: 45 };
+  expect(waysOf([], left)).toEqual([
+    { channel: "push", wait: 0, label: "Ask my phone" },
+    { channel: "sms", wait: 45, label: "Text me a code in 45 s" },
+  ]);
+  expect(waysOf([], NO_COUNTDOWNS)).toEqual([]);
+});
+
+test("what was sent before is sent again", () => {
+  const track = { id: "a", device: "", state: "accepted", class: "" };
+  const left = { ...NO_COUNTDOWNS, push: 0, sms: 0, voice: 0 };
+  const tracks = [
+    { ...track, channel: "websocket" },
+    { ...track, channel: "sms" },
+  ];
+  expect(waysOf(tracks, left).map((way) => way.label)).toEqual([
+    "Ask again",
+    "Text again",
+    "Call me",
+  ]);
+});
+
+test("the tries that are left are counted in words", () => {
+  const words = [3, 1, 0, null].map((n) => triesLeft(body({ attempts_remaining: n })));
+  expect(words).toEqual([
+    "3 tries left",
+    "One try left",
+    "No tries left for this code. Send a new one.",
+    undefined,
+  ]);
+});
+
+test.each([
+  ["denied", "user_denied", "You said no"],
+  ["denied", "wrong_number", "That number did not match"],
+  ["denied", "user_reported", "Thank you for telling us"],
+  ["expired", null, "Time ran out"],
+  ["failed", "max_attempts", "No tries left"],
+  ["failed", "undeliverable", "We could not reach you"],
+  ["blocked", "account_locked", "This sign-in was held back"],
+  ["blocked", "rate_limited", "This sign-in was held back"],
+  ["superseded", null, "A newer sign-in took over"],
+  ["canceled", null, "Sign-in canceled"],
+] as const)("%s by %s ends with “%s”, a reason and a next step", (status, reason, title) => {
+  const ending = endingOf(body({ status, reason }));
+  expect(ending.title).toBe(title);
+  expect(ending.text.length).toBeGreaterThan(40);
+  expect(ending.text).not.toMatch(/!|prompt|[a-z]_[a-z]/);
+  expect(resultSpoken(body({ status, reason }))).toBe(`${title}. ${ending.text}`);
+});
+
+test("after a report starting again at once is not offered", () => {
+  expect(endingOf(body({ status: "denied", reason: "user_reported" })).again).toBeNull();
+});
+
+test("the result is spoken once there is one", () => {
+  expect(resultSpoken(null)).toBe("");
+  expect(resultSpoken(body({}))).toBe("");
+  expect(resultSpoken(body({ status: "approved" }))).toBe("Approved. You are being signed in.");
+});
+
+test("a lock says how long", () => {
+  expect(lockedWords(600_000, 0)).toBe("You can type a code again in 10 minutes.");
+  expect(lockedWords(null, 0)).toBe("Codes are paused for now.");
+});
