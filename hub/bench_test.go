@@ -58,7 +58,7 @@ func benchHub(tb testing.TB, sessions int) (*Hub, []*Session) {
 		auth := fmt.Sprintf(`{"type":"auth","data":{"token":"topic-%d"}}`, i)
 		fmt.Fprintf(conn, "GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"+
 			"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n%s%s", []byte{0x81, 0x80 | byte(len(auth)), 0, 0, 0, 0}, auth)
-		if res, err := http.ReadResponse(bufio.NewReader(conn), nil); err != nil || res.StatusCode != 101 {
+		if res, err := http.ReadResponse(bufio.NewReader(conn), nil); err != nil || res.StatusCode != http.StatusSwitchingProtocols {
 			tb.Fatal(res, err)
 		}
 		go io.Copy(io.Discard, conn)

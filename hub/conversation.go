@@ -65,7 +65,7 @@ func (s *Session) frame() (Frame, bool) {
 				err = errNotFrame
 			}
 		}
-		v, broken := err.(*violation)
+		v, broken := errors.AsType[*violation](err)
 		switch {
 		case err != nil && !broken:
 			return Frame{}, false

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -76,12 +77,7 @@ func (a *app) Closed(_ context.Context, s *hub.Session) {
 func (a *app) hasClosed(id string) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for _, c := range a.closed {
-		if c == id {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(a.closed, id)
 }
 
 // node is a hub that runs behind a real HTTP server.

@@ -141,7 +141,7 @@ func TestEarlyFrames(t *testing.T) {
 	fmt.Fprintf(conn, "GET / HTTP/1.1\r\nHost: x\r\n%s\r\n\r\n%s%s", strings.Join(handshake, "\r\n"), header, auth)
 	r := bufio.NewReader(conn)
 	res, err := http.ReadResponse(r, nil)
-	if err != nil || res.StatusCode != 101 {
+	if err != nil || res.StatusCode != http.StatusSwitchingProtocols {
 		t.Fatal(res, err)
 	}
 	for _, want := range []string{"challenge", "welcome", "snapshot"} {

@@ -31,7 +31,8 @@ type Identity struct {
 }
 
 // Client is the application behind one connection, made by [Authenticate] and
-// driven by the hub.
+// driven by the hub. Its contexts end when a drain has waited long enough; a
+// call that does not heed them holds up the end of [Hub.Run].
 type Client interface {
 	// Open sends the present state. The session already stands on its topic;
 	// messages that arrive meanwhile are delivered after Open has returned, so

@@ -4,11 +4,9 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"errors"
 	"io"
 	"net"
 	"net/http"
-	"sync"
 	"sync/atomic"
 	"time"
 	"unicode/utf8"
@@ -118,7 +116,7 @@ func (u *upgrade) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	early, _ := rw.Reader.Peek(n)
 	r := bufio.NewReaderSize(io.MultiReader(bytes.NewReader(early), u.socket), max(bufferSize, n))
 	if n > 0 {
-		r.Peek(n)
+		_, _ = r.Peek(n) // take it over; both ends are memory
 	}
 	return u.socket, bufio.NewReadWriter(r, bufio.NewWriterSize(u.socket, bufferSize)), nil
 }
@@ -159,8 +157,6 @@ func (k *socket) pace(frames, controls, bytes int) {
 	}
 }
 
-var frameBuffers = sync.Pool{New: func() any { return new([maxFrame + 1]byte) }}
-
 // read returns the next text message. A *violation means that the peer broke
 // the protocol, any other error that the connection is over.
 func (k *socket) read() ([]byte, error) {
@@ -177,31 +173,22 @@ func (k *socket) read() ([]byte, error) {
 	if err := k.Conn.SetReadDeadline(time.Now().Add(frameTimeout)); err != nil {
 		return nil, err
 	}
-	p, err := k.message(typ, r)
-	if _, broken := err.(*violation); broken {
-		k.rest = r
-		return nil, err
-	}
-	return p, errors.Join(err, k.Conn.SetReadDeadline(time.Time{}))
-}
-
-func (k *socket) message(typ websocket.MessageType, r io.Reader) ([]byte, error) {
 	k.pace(1, 0, 0)
 	if typ != websocket.MessageText {
+		k.rest = r
 		return nil, errBinary
 	}
-	buf := frameBuffers.Get().(*[maxFrame + 1]byte)
-	defer frameBuffers.Put(buf)
-	n, err := io.ReadFull(r, buf[:])
+	p, err := io.ReadAll(io.LimitReader(r, maxFrame+1))
 	switch {
-	case err == nil:
-		return nil, errTooBig
-	case err != io.EOF && err != io.ErrUnexpectedEOF: // bare: the end of the message
+	case err != nil:
 		return nil, err
-	case !utf8.Valid(buf[:n]):
+	case len(p) > maxFrame:
+		k.rest = r
+		return nil, errTooBig
+	case !utf8.Valid(p):
 		return nil, errNotUTF8
 	}
-	return bytes.Clone(buf[:n]), nil
+	return p, k.Conn.SetReadDeadline(time.Time{})
 }
 
 // write sends one text message. Only the session's writer calls it.

@@ -158,11 +158,11 @@ func (n *node) until(what string, ok func() bool) {
 	}
 }
 
-// hears waits for the last message of a topic, by its kind.
-func (n *node) hears(topic, kind string) {
+// hears waits for a message on topic a, by its kind.
+func (n *node) hears(kind string) {
 	n.t.Helper()
 	n.until(kind+" arrives", func() bool {
-		return slices.ContainsFunc(n.on(topic), func(m hub.Message) bool { return m.Kind == kind })
+		return slices.ContainsFunc(n.on("a"), func(m hub.Message) bool { return m.Kind == kind })
 	})
 }
 
@@ -179,7 +179,7 @@ func whole(t *testing.T, nodes []*node) {
 	for _, m := range sent {
 		n.publish(m)
 	}
-	n.hears("a", "last")
+	n.hears("last")
 	got := n.on("a")
 	if len(got) != len(sent) {
 		t.Fatalf("%d of %d arrive", len(got), len(sent))
@@ -200,7 +200,7 @@ func nobody(t *testing.T, nodes []*node) {
 		}
 	}
 	n.publish(hub.Message{Topic: "a", Kind: "last"})
-	n.hears("a", "last")
+	n.hears("last")
 	if got := n.on("a"); len(got) != 1 {
 		t.Errorf("heard %v", got)
 	}
@@ -264,13 +264,13 @@ func newest(t *testing.T, nodes []*node) {
 	older, newer := nodes[0], nodes[1]
 	older.join("a", "older", true)
 	newer.join("a", "newer", true)
-	older.hears("a", hub.Replaced("a", "newer").Kind)
+	older.hears(hub.Replaced("a", "newer").Kind)
 	if got, want := older.on("a")[0], hub.Replaced("a", "newer"); !bytes.Equal(got.Data, want.Data) {
 		t.Errorf("told %s, want %s", got.Data, want.Data)
 	}
 	older.leave("a", "older")
 	older.publish(hub.Message{Topic: "a", Kind: "event"})
-	newer.hears("a", "event")
+	newer.hears("event")
 }
 
 func lateLeave(t *testing.T, nodes []*node) {
@@ -281,7 +281,7 @@ func lateLeave(t *testing.T, nodes []*node) {
 		older.leave("a", fmt.Sprint("old", round))
 		kind := fmt.Sprint("event ", round)
 		older.publish(hub.Message{Topic: "a", Kind: kind})
-		newer.hears("a", kind)
+		newer.hears(kind)
 		newer.leave("a", fmt.Sprint("new", round))
 	}
 }
