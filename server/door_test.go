@@ -42,10 +42,11 @@ const (
 type door struct {
 	*testing.T
 	store     *storage.Store
+	close     func() error // the store, once
 	authority *verify.Authority
 	outbox    *delivery.Outbox
 	handler   http.Handler
-	log       *bytes.Buffer // of one goroutine at a time: see syncBuffer
+	log       *syncBuffer
 }
 
 // within runs a test in a bubble where hours take no time.
@@ -57,8 +58,8 @@ func within(t *testing.T, test func(*door)) {
 // open wires a server; alter may change its configuration.
 func open(t *testing.T, alter func(*server.Config)) *door {
 	t.Helper()
-	d := &door{T: t, outbox: &delivery.Outbox{}, log: &bytes.Buffer{}}
-	log := slog.New(slog.NewJSONHandler(&syncBuffer{to: d.log}, nil))
+	d := &door{T: t, outbox: &delivery.Outbox{}, log: &syncBuffer{}}
+	log := slog.New(slog.NewJSONHandler(d.log, nil))
 	var (
 		front      *server.Server
 		dispatcher *delivery.Dispatcher
@@ -74,12 +75,15 @@ func open(t *testing.T, alter func(*server.Config)) *door {
 		},
 	})
 	d.must(err)
+	d.close = sync.OnceValue(d.store.Close)
 	d.authority = verify.NewAuthority(d.store.Keys(), publicURL)
 	policy := verify.DefaultPolicy()
 	policy.HasPush, policy.HasSMS, policy.HasVoice = true, true, true
 	center, err := hub.New(hub.Config{
-		Authenticate: func(ctx context.Context, a hub.Auth) (hub.Identity, hub.Client, error) { return front.Authenticate(ctx, a) },
-		Origins:      []string{publicURL}, Refuse: server.Refuse, Log: log,
+		Authenticate: func(ctx context.Context, a hub.Auth) (hub.Identity, hub.Client, error) {
+			return front.Authenticate(ctx, a)
+		},
+		Origins: []string{publicURL}, Refuse: server.Refuse, Log: log,
 	})
 	d.must(err)
 	c := server.Config{
@@ -113,21 +117,28 @@ func open(t *testing.T, alter func(*server.Config)) *door {
 	t.Cleanup(func() {
 		stop()
 		parts.Wait()
-		d.must(d.store.Close())
+		d.must(d.close())
 	})
 	return d
 }
 
-// syncBuffer is a log that many write and one reads.
+// syncBuffer is a log that may be read while others write it.
 type syncBuffer struct {
-	mu sync.Mutex
-	to *bytes.Buffer
+	mu   sync.Mutex
+	text []byte
 }
 
 func (b *syncBuffer) Write(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.to.Write(p)
+	b.text = append(b.text, p...)
+	return len(p), nil
+}
+
+func (b *syncBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return string(b.text)
 }
 
 func (d *door) must(err error) {
@@ -135,6 +146,13 @@ func (d *door) must(err error) {
 	if err != nil {
 		d.Fatal(err)
 	}
+}
+
+// under is the same door for a part of its test.
+func (d *door) under(t *testing.T) *door {
+	part := *d
+	part.T = t
+	return &part
 }
 
 // settle waits until the server has done what it does by itself at this moment.
