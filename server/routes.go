@@ -68,7 +68,8 @@ var table = []section{
 		raw(get, "/phone", public, "", (*Server).demoPage),
 		raw(get, "/console", public, "", (*Server).consolePage),
 		raw(get, "/assets/*", public, "", (*Server).file),
-		raw("*", "/demo/*", public, "", (*Server).demo),
+		raw(get, "/demo/*", public, "", (*Server).demo),
+		raw(post, "/demo/*", public, "", (*Server).demo),
 	}},
 }
 
