@@ -3,11 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -22,7 +17,8 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
-	"github.com/go-jose/go-jose/v4"
+
+	"nod/client"
 )
 
 // deadline bounds everything that a test waits for.
@@ -184,85 +180,27 @@ func page(v object) string { return "Nod-Client-Secret: " + v.str("client_secret
 
 // phone is an enrolled device that speaks the public protocol.
 type phone struct {
-	p   *program
-	id  string
-	key *ecdsa.PrivateKey
+	*client.Device
+	p *program
 }
 
-func (p *program) enroll(user string, push any) *phone {
+// enroll adds a device to a user; push may be nil.
+func (p *program) enroll(user string, push *client.Push) *phone {
 	p.t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	ph := &phone{p: p, key: key}
 	token := p.do(201, "POST", "/api/v1/users/"+user+"/enrollments", object{}).str("enrollment_token")
-	body := object{
-		"enrollment_token": token, "name": "Test phone", "platform": "web",
-		"sign_jwk": jose.JSONWebKey{Key: &key.PublicKey},
-		"proof":    ph.sign("nod-enroll+jwt", object{"aud": p.url, "iat": time.Now().Unix(), "enrollment_sha256": hash(token)}),
-	}
-	if push != nil {
-		body["push"] = push
-	}
-	status, out := p.call("POST", "/api/v1/devices", "", body)
-	if status != 201 {
-		p.t.Fatalf("enrolling: %d %v", status, out)
-	}
-	ph.id = out.str("id")
-	return ph
-}
-
-func hash(s string) string {
-	sum := sha256.Sum256([]byte(s))
-	return base64.RawURLEncoding.EncodeToString(sum[:])
-}
-
-func (ph *phone) sign(typ string, claims object) string {
-	ph.p.t.Helper()
-	s, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: ph.key}, (&jose.SignerOptions{}).WithType(jose.ContentType(typ)))
+	d, err := client.NewDevice(p.t.Context(), p.url, token, "Test phone", push)
 	if err != nil {
-		ph.p.t.Fatal(err)
+		p.t.Fatalf("enrolling: %v", err)
 	}
-	body, err := json.Marshal(claims)
-	if err != nil {
-		ph.p.t.Fatal(err)
-	}
-	jws, err := s.Sign(body)
-	if err != nil {
-		ph.p.t.Fatal(err)
-	}
-	out, err := jws.CompactSerialize()
-	if err != nil {
-		ph.p.t.Fatal(err)
-	}
-	return out
-}
-
-// token is the device's own credential; extra holds nonce or jti.
-func (ph *phone) token(extra object) string {
-	c := object{"iss": ph.id, "aud": ph.p.url, "iat": time.Now().Unix(), "exp": time.Now().Add(50 * time.Second).Unix()}
-	for k, v := range extra {
-		c[k] = v
-	}
-	return ph.sign("nod-device+jwt", c)
+	return &phone{d, p}
 }
 
 // rest is the credential of one REST call.
-func (ph *phone) rest() string {
-	return "Authorization: Device " + ph.token(object{"jti": rand.Text()})
-}
+func (ph *phone) rest() string { return "Authorization: " + ph.RESTToken() }
 
 // answer signs a decision over exactly what was shown.
 func (ph *phone) answer(prompt object, decision, number string) object {
-	c := object{
-		"iss": ph.id, "aud": ph.p.url, "iat": time.Now().Unix(),
-		"verification_id": prompt.str("verification_id"), "prompt_sha256": hash(prompt.str("signed")), "decision": decision,
-	}
-	if number != "" {
-		c["number"] = number
-	}
-	return object{"token": ph.sign("nod-answer+jwt", c)}
+	return object{"token": ph.Answer(prompt.str("verification_id"), prompt.str("signed"), decision, number)}
 }
 
 // socket is a connection to /ws after its welcome.
@@ -288,7 +226,7 @@ func (ph *phone) connect() *socket {
 	ph.p.t.Helper()
 	s := ph.p.dial()
 	nonce := s.next("challenge").str("nonce")
-	s.send("auth", object{"token": ph.token(object{"nonce": nonce})})
+	s.send("auth", object{"token": ph.SocketToken(nonce)})
 	s.next("welcome")
 	return s
 }

@@ -3,6 +3,8 @@ package main
 import (
 	"testing"
 	"time"
+
+	"nod/client"
 )
 
 const number = "+14155550123"
@@ -47,7 +49,7 @@ func TestSignIn(t *testing.T) {
 // TestOfflinePhone is the ladder: nobody on the socket, a push, then an SMS.
 func TestOfflinePhone(t *testing.T) {
 	p := start(t, "NOD_PUSH_ACK_TIMEOUT=1s", "NOD_WS_ACK_TIMEOUT=1s")
-	p.enroll("u1", object{"provider": "fcm", "token": "sim-1"})
+	p.enroll("u1", &client.Push{Provider: "fcm", Token: "sim-1"})
 	v := p.do(201, "POST", "/api/v1/verifications", object{"user_id": "u1", "phone_number": number})
 	if m := p.outbox("sim-1", 1); m["code"] != nil {
 		t.Fatalf("a push holds a code: %v", m)
