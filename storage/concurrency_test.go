@@ -388,3 +388,28 @@ func TestCanceledBefore(t *testing.T) {
 		}
 	})
 }
+
+// On Postgres a transaction that lost against another is run again, its rule on
+// a fresh copy: each of three must come through, and may lose twice.
+func TestLostTransactionsRunAgain(t *testing.T) {
+	db := newPostgres(t)
+	s := db.open(t)
+	v := mustAdmit(t, s, request(s, "u1"))
+	db.url += "&default_transaction_isolation=serializable"
+	strict := db.open(t)
+	for round := range 10 {
+		for _, err := range gather(3, func(int) error {
+			return strict.UpdateVerification(context.Background(), v.ID, nil, func(v *verify.Verification, now time.Time) error {
+				v.Reuse(now)
+				return nil
+			})
+		}) {
+			if err != nil {
+				t.Error(err)
+			}
+		}
+		if got := load(t, s, v.ID).SecretGeneration; got != 1+3*(round+1) {
+			t.Fatalf("round %d: generation %d", round, got)
+		}
+	}
+}

@@ -152,6 +152,15 @@ func (d *diary) told() []verify.Change {
 	return append([]verify.Change(nil), d.changes...)
 }
 
+// take returns what was told since the last take.
+func (d *diary) take() []verify.Change {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	changes := d.changes
+	d.changes = nil
+	return changes
+}
+
 func (d *diary) config(c *storage.Config) { c.Notify = d.note }
 
 // refused fails unless err is a refusal of this code.

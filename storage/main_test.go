@@ -43,7 +43,7 @@ func TestMain(m *testing.M) {
 	}))
 }
 
-// postgresURL is a server on which tests make databases of their own; empty
+// postgresURL is a database in which every test makes a schema of its own; empty
 // when there is none.
 var postgresURL string
 
@@ -188,19 +188,13 @@ func newPostgres(t testing.TB) database {
 	if postgresURL == "" {
 		t.Skip("no Postgres here: install it or set TEST_POSTGRES_URL")
 	}
-	admin, err := sql.Open("pgx", postgresURL)
-	if err != nil {
-		t.Fatal(err)
-	}
 	name := "nod_test_" + strings.ToLower(rand.Text())
-	if _, err := admin.Exec("create database " + name); err != nil {
+	admin := beside(t, "pgx", postgresURL)
+	if _, err := admin.Exec("create schema " + name); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if _, err := admin.Exec("drop database " + name + " with (force)"); err != nil {
-			t.Error(err)
-		}
-		if err := admin.Close(); err != nil {
+		if _, err := admin.Exec("drop schema " + name + " cascade"); err != nil {
 			t.Error(err)
 		}
 	})
@@ -208,7 +202,9 @@ func newPostgres(t testing.TB) database {
 	if err != nil {
 		t.Fatal(err)
 	}
-	u.Path = "/" + name
+	q := u.Query()
+	q.Set("search_path", name)
+	u.RawQuery = q.Encode()
 	return database{"postgres", u.String(), "", beside(t, "pgx", u.String())}
 }
 
@@ -259,7 +255,7 @@ func (db database) dump(t testing.TB) map[string]string {
 	t.Helper()
 	list := "select name from sqlite_master where type = 'table'"
 	if db.kind == "postgres" {
-		list = "select tablename from pg_tables where schemaname = 'public'"
+		list = "select tablename from pg_tables where schemaname = current_schema()"
 	}
 	tables := map[string]string{}
 	for _, row := range texts(t, db.raw, list) {
