@@ -180,7 +180,7 @@ func (s *Store) EventsAfter(ctx context.Context, verificationID string, seq int6
 
 // UserEvents reads all events of a user since a time, oldest first.
 func (s *Store) UserEvents(ctx context.Context, userID string, since time.Time) ([]verify.Event, error) {
-	return s.events(ctx, "where user_id = $1 and at >= $2 order by at, id", userID, since.UnixMilli())
+	return s.events(ctx, "where user_id = $1 and at >= $2 order by at, seq, id", userID, since.UnixMilli())
 }
 
 func (s *Store) events(ctx context.Context, condition string, args ...any) (es []verify.Event, err error) {

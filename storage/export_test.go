@@ -1,0 +1,19 @@
+package storage
+
+import (
+	"maps"
+	"slices"
+)
+
+// Statements returns every text that an SQLite store has sent so far. Nobody
+// may use the store meanwhile.
+func (s *Store) Statements() []string {
+	e := s.engine.(*sqlite)
+	texts := maps.Clone(e.group.conn.statements)
+	for range readers {
+		conn := <-e.idle
+		maps.Copy(texts, conn.statements)
+		e.idle <- conn
+	}
+	return slices.Sorted(maps.Keys(texts))
+}
