@@ -95,6 +95,8 @@ func (s *Session) open() bool {
 	}
 }
 
+// judge has the auth frame judged and, if it is good, lets the session in: the
+// topic is joined before the present state is read, so nothing falls between.
 func (s *Session) judge(f Frame, nonce string) bool {
 	a, err := parseAuth(f.Data)
 	if err != nil {

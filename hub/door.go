@@ -82,6 +82,7 @@ func tokens(h http.Header, name string) map[string]bool {
 	return found
 }
 
+// refuse answers a request that is not let in, in the manner of the house.
 func (h *Hub) refuse(w http.ResponseWriter, r *http.Request, status int, code, detail string, retryAfter time.Duration) {
 	h.figures.refused.Add(1)
 	h.config.Refuse(w, r, status, code, detail, retryAfter)

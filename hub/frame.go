@@ -33,6 +33,7 @@ type Refusal struct {
 	Bye        string // reason told before closing; empty tells none
 }
 
+// Error is for logs; clients are told Code and Message.
 func (r *Refusal) Error() string { return "refused: " + r.Code + ": " + r.Message }
 
 var errMalformed = errors.New("not a frame")
@@ -63,7 +64,7 @@ func parseFrame(p []byte) (Frame, error) {
 
 func isNull(raw json.RawMessage) bool { return string(raw) == "null" }
 
-// encode makes a frame for a client.
+// encode makes a frame for a client; seq 0 and an absent id are left out.
 func encode(typ string, seq int64, id json.RawMessage, data any) ([]byte, error) {
 	if data == nil {
 		data = struct{}{}
@@ -76,7 +77,7 @@ func encode(typ string, seq int64, id json.RawMessage, data any) ([]byte, error)
 	}{typ, seq, id, data})
 }
 
-// The hub's own frames. Contract: they always encode.
+// The data of the hub's own frames, in the order of a conversation.
 type (
 	challengeData struct {
 		Nonce      string `json:"nonce"`
@@ -105,6 +106,8 @@ type (
 	}
 )
 
+// parseAuth reads the data of an auth frame. Whether its credential is any good
+// is for [Authenticate] to say.
 func parseAuth(raw json.RawMessage) (authData, error) {
 	var a authData
 	if raw == nil {
@@ -123,6 +126,7 @@ func newNonce() string {
 	return base64.RawURLEncoding.EncodeToString(b[:])
 }
 
+// newConnectionID names a connection in logs and towards brokers. It is no secret.
 func newConnectionID() string {
 	var b [16]byte
 	rand.Read(b[:])

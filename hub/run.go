@@ -51,6 +51,8 @@ func (h *Hub) watch(ctx context.Context, failed <-chan error) error {
 	}
 }
 
+// drain says goodbye to everybody. The broker still runs, so what is published
+// meanwhile reaches those who have not gone yet.
 func (h *Hub) drain() {
 	h.mu.Lock()
 	h.draining = true

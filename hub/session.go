@@ -117,6 +117,8 @@ func (s *Session) Send(typ string, seq int64, data any) error {
 	return s.enqueue(p)
 }
 
+// enqueue adds a frame to what waits for a writer. The queue is bounded by
+// frames, not bytes: frames are the server's own and small.
 func (s *Session) enqueue(p []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -183,6 +185,8 @@ func (s *Session) closeAfter(v *violation, reconnect time.Duration) {
 	s.closeLocked(v, reconnect)
 }
 
+// closeLocked ends the session, once: what was queued still leaves, then bye,
+// then the close frame. Frames that come in from here on are thrown away.
 func (s *Session) closeLocked(v *violation, reconnect time.Duration) {
 	if s.farewell != nil {
 		return
@@ -216,6 +220,7 @@ func (s *Session) closingDown() bool {
 	return s.farewell != nil
 }
 
+// dropLocked forgets the frames that wait: nobody will read them.
 func (s *Session) dropLocked() {
 	s.hub.figures.queued.Add(-int64(len(s.queue)))
 	s.emptyLocked()
@@ -253,6 +258,7 @@ func (s *Session) flush(buf []byte) []byte {
 	}
 }
 
+// todo is what a writer has to do next.
 type todo int
 
 const (
@@ -331,6 +337,9 @@ func (s *Session) ring() {
 	}
 }
 
+// planLocked is the whole of a session's time: auth in time, pings and their
+// answers, the end of the credential, ticks. Being called too early or too often
+// does no harm.
 func (s *Session) planLocked() {
 	now := time.Now()
 	if !s.authBy.IsZero() {

@@ -36,6 +36,7 @@ func newTopics() *topics {
 	return t
 }
 
+// shard spreads the lock of the map of topics.
 func (t *topics) shard(name string) *shard {
 	return &t.shards[maphash.String(t.seed, name)%uint64(len(t.shards))]
 }
@@ -97,6 +98,7 @@ func (t *topics) settle(s *Session) {
 	})
 }
 
+// leave takes s from its topic: after it, its client hears nothing any more.
 func (t *topics) leave(s *Session) {
 	t.change(s.identity.Topic, func(it *topic) {
 		it.sessions = slices.DeleteFunc(it.sessions, func(other *Session) bool { return other == s })

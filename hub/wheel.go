@@ -63,6 +63,7 @@ func (w *wheel) stop(a *alarm) {
 	w.unlinkLocked(a)
 }
 
+// unlinkLocked takes a from its slot, if it is in one.
 func (w *wheel) unlinkLocked(a *alarm) {
 	if a.due == 0 {
 		return
