@@ -71,9 +71,19 @@ export interface Outcome {
   tone: "good" | "plain" | "problem";
 }
 
+/** The three answers to a request. */
+export type Decision = "approve" | "deny" | "report";
+
+/** The words of an app that was opened while nobody asks. */
+export const noRequests: Outcome = {
+  title: "No requests waiting",
+  text: "When you sign in somewhere, the request appears here.",
+  tone: "plain",
+};
+
 /** The words after the person's own answer. */
 export function answered(
-  decision: "approve" | "deny" | "report",
+  decision: Decision,
   accepted: boolean,
   reason: string | null | undefined,
 ): Outcome {

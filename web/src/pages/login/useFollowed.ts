@@ -1,0 +1,94 @@
+import { useCallback, useEffect, useMemo, useReducer, useState } from "react";
+import { advanceTracks, type Track, tracksOf } from "../../component/tracks";
+import { ServerClock, type StatusBody, Watcher, type WatcherState, wakeWithPage } from "../../sdk";
+import { tell } from "../bridge";
+import { timelineEvent } from "../timelineEvent";
+import type { Open } from "./session";
+
+/** A sign-in that is followed from its first event on. */
+export interface Followed {
+  id: string;
+  watcher: Watcher;
+}
+
+/** Follows a sign-in; with the answer that began it, all is known before the first frame. */
+export function follow(open: Open, status?: StatusBody): Followed {
+  const watcher = new Watcher({
+    baseUrl: location.origin,
+    verificationId: open.verification_id,
+    clientSecret: open.client_secret,
+    status,
+    lastSeq: 0,
+  });
+  return { id: open.verification_id, watcher };
+}
+
+/** What is known of a followed sign-in. */
+export interface Following {
+  state: WatcherState | null;
+  /** How far each delivery has come. */
+  tracks: Track[];
+  /** The server's clock in milliseconds. */
+  now: () => number;
+  /** How long the phone has in all, in seconds: the whole ring. */
+  promptSpan: number;
+}
+
+/** Draws along with a followed sign-in, and tells the stage what happens in it. */
+export function useFollowed(followed: Followed | null): Following {
+  const [tracks, setTracks] = useState<Track[]>([]);
+  const [askedAt, setAskedAt] = useState<number | null>(null);
+  const [, redraw] = useReducer((n: number) => n + 1, 0);
+  const clock = useMemo(() => new ServerClock(), []);
+  const now = useCallback(() => clock.now(), [clock]);
+
+  useEffect(() => {
+    setTracks([]);
+    setAskedAt(null);
+    if (!followed) return;
+    const { id, watcher } = followed;
+    tell(window.parent, { nod: "began", verification_id: id });
+    const learn = () => clock.observe(watcher.getState().status?.server_time);
+    const stops = [
+      watcher.subscribe(() => {
+        learn();
+        redraw();
+      }),
+      watcher.on("event", ({ seq, event }) => {
+        if (event.name === "delivery.queued" && event.channel === "websocket") {
+          setAskedAt(Date.parse(event.at));
+        }
+        setTracks((known) => advanceTracks(known, event));
+        tell(window.parent, {
+          nod: "event",
+          verification_id: id,
+          event: timelineEvent(seq, event),
+        });
+      }),
+      watcher.on("result", ({ status }) =>
+        tell(window.parent, { nod: "ended", verification_id: id, status }),
+      ),
+      wakeWithPage(watcher),
+    ];
+    learn();
+    watcher.start();
+    return () => {
+      for (const stop of stops) stop();
+      watcher.stop();
+    };
+  }, [followed, clock]);
+
+  const state = followed?.watcher.getState() ?? null;
+  return {
+    state,
+    tracks: tracks.length > 0 ? tracks : tracksOf(state?.status?.deliveries),
+    now,
+    promptSpan: promptSpan(state?.status ?? null, askedAt),
+  };
+}
+
+// The contract's life of a request serves until the event that opened it is known.
+function promptSpan(status: StatusBody | null, askedAt: number | null): number {
+  const ends = Date.parse(status?.prompt_expires_at ?? "");
+  return askedAt === null || Number.isNaN(ends) || ends <= askedAt ? 120 : (ends - askedAt) / 1000;
+}

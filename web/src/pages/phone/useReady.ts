@@ -1,0 +1,26 @@
+import { useEffect, useReducer, useState } from "react";
+import { type Trouble, trouble } from "../problem";
+import { type Ready, setUp, setUpAgain } from "./setup";
+
+/** Makes the phone ready when the page opens; `renew` enrolls it anew, `again` retries. */
+export function useReady(slot: string, setProblem: (problem: Trouble | null) => void) {
+  const [ready, setReady] = useState<Ready | null>(null);
+  const [{ tries, anew }, retry] = useReducer(
+    (now: { tries: number; anew: boolean }, anew: boolean) => ({ tries: now.tries + 1, anew }),
+    { tries: 0, anew: false },
+  );
+  // biome-ignore lint/correctness/useExhaustiveDependencies: each try sets up again
+  useEffect(() => {
+    let current = true;
+    setProblem(null);
+    const work = anew ? setUpAgain(slot) : setUp(slot);
+    work.then(
+      (value) => current && setReady(value),
+      (error) => current && setProblem(trouble(error)),
+    );
+    return () => {
+      current = false;
+    };
+  }, [slot, tries, anew, setProblem]);
+  return { ready, renew: () => retry(true), again: () => retry(anew) };
+}

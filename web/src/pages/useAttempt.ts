@@ -1,0 +1,31 @@
+import { useCallback, useState } from "react";
+import { type Trouble, trouble } from "./problem";
+
+/** What a page does for the person, one thing at a time, with words for what went wrong. */
+export interface Attempts {
+  busy: boolean;
+  problem: Trouble | null;
+  setProblem: (problem: Trouble | null) => void;
+  /** Whether the work succeeded; if not, `problem` says why. */
+  attempt: (work: () => Promise<unknown>) => Promise<boolean>;
+}
+
+/** Keeps a page busy while it works and turns failures into words. */
+export function useAttempt(): Attempts {
+  const [busy, setBusy] = useState(false);
+  const [problem, setProblem] = useState<Trouble | null>(null);
+  const attempt = useCallback(async (work: () => Promise<unknown>) => {
+    setBusy(true);
+    setProblem(null);
+    try {
+      await work();
+      return true;
+    } catch (error) {
+      setProblem(trouble(error));
+      return false;
+    } finally {
+      setBusy(false);
+    }
+  }, []);
+  return { busy, problem, setProblem, attempt };
+}
