@@ -1,0 +1,364 @@
+package delivery_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"nod/delivery"
+	"nod/storage"
+	"nod/verify"
+)
+
+// dies takes the due deliveries as a worker that then dies: before it marked
+// them as leaving, or after.
+func (w *world) dies(token string, afterMark bool) {
+	w.t.Helper()
+	var ids []string
+	_, _, err := w.store.ClaimDue(context.Background(), 10, func(v *verify.Verification, now time.Time) error {
+		v.Advance(&w.policy, now)
+		ids = v.Lease(&w.policy, token, now)
+		return nil
+	})
+	if err != nil || len(ids) == 0 {
+		w.t.Fatalf("nothing was leased: %v", err)
+	}
+	if afterMark {
+		w.must(func(v *verify.Verification, now time.Time) error {
+			for _, id := range ids {
+				if !v.Send(id, token, &w.policy, now) {
+					w.t.Error("the worker may not send")
+				}
+			}
+			return nil
+		})
+	}
+}
+
+func TestADeadWorker(t *testing.T) {
+	t.Run("before an SMS left: sent when the lease ends", func(t *testing.T) {
+		bubble(t, func(w *world) {
+			w.begin(over(verify.SMS))
+			w.dies("dead", false)
+			w.run()
+			w.at(60 * s)
+			w.left(verify.SMS, 30*s)
+		})
+	})
+	t.Run("after an SMS may have left: unknown when the lease ends, never sent", func(t *testing.T) {
+		bubble(t, func(w *world) {
+			w.begin(over(verify.SMS))
+			w.dies("dead", true)
+			w.run()
+			w.at(30*s - time.Millisecond)
+			w.state(verify.SMS, verify.StateSending)
+			w.at(60 * s)
+			w.state(verify.SMS, verify.StateUnknown)
+			w.left(verify.SMS)
+		})
+	})
+	t.Run("after a prompt may have left: sent again when the lease ends", func(t *testing.T) {
+		bubble(t, func(w *world) {
+			w.policy.HasPush = false
+			w.enroll(false, true)
+			w.begin(over(verify.Push))
+			w.dies("dead", true)
+			w.run()
+			w.at(60 * s)
+			w.left(verify.WebSocket, 30*s)
+		})
+	})
+}
+
+// A worker that was frozen longer than its lease, at any moment, does no harm
+// when it wakes.
+func TestAFrozenWorker(t *testing.T) {
+	t.Run("before it marked an SMS as leaving", func(t *testing.T) {
+		bubble(t, func(w *world) {
+			ice := &frozen{Store: w.store, thaw: make(chan struct{})}
+			w.run(func(c *delivery.Config) { c.Store = ice })
+			w.begin(over(verify.SMS))
+			w.at(s)
+			w.run()
+			w.at(40 * s)
+			w.left(verify.SMS, 30*s)
+			close(ice.thaw)
+			w.at(50 * s)
+			w.left(verify.SMS, 30*s)
+			w.state(verify.SMS, verify.StateAccepted)
+		})
+	})
+	t.Run("while it sent an SMS", func(t *testing.T) {
+		bubble(t, func(w *world) {
+			thaw := make(chan struct{})
+			w.script.does(verify.SMS, func(context.Context, delivery.Message) verify.Outcome { <-thaw; return accepted })
+			w.run()
+			w.begin(over(verify.SMS))
+			w.at(31 * s)
+			w.state(verify.SMS, verify.StateUnknown)
+			close(thaw)
+			w.at(40 * s)
+			w.state(verify.SMS, verify.StateUnknown)
+			w.left(verify.SMS, 0)
+		})
+	})
+}
+
+// frozen is a store whose answers to a worker's writes do not come.
+type frozen struct {
+	delivery.Store
+	thaw chan struct{}
+}
+
+func (f *frozen) UpdateVerification(ctx context.Context, id string, once *verify.Once, rule func(*verify.Verification, time.Time) error) error {
+	<-f.thaw
+	return f.Store.UpdateVerification(ctx, id, once, rule)
+}
+
+// Two processes on one database: what one takes the other leaves.
+func TestTwoDispatchersSendOnce(t *testing.T) {
+	w := open(t, t.TempDir()+"/nod.db")
+	outbox := &delivery.Outbox{}
+	simulated := func(c *delivery.Config) { c.Channels[verify.SMS] = outbox }
+	other := w.open()
+	w.run(simulated)
+	w.run(simulated, func(c *delivery.Config) { c.Store = other })
+	const logins = 200
+	for range logins {
+		q := w.request()
+		q.UserID, q.Channel = q.ID, verify.SMS
+		w.create(q)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	sent, after := map[string]int{}, ""
+	for len(sent) < logins && ctx.Err() == nil {
+		for _, m := range outbox.Wait(ctx, number, after, 50) {
+			sent[m.VerificationID]++
+			after = m.ID
+		}
+	}
+	if len(sent) != logins {
+		t.Errorf("%d of %d were sent", len(sent), logins)
+	}
+	for id, n := range sent {
+		if n != 1 {
+			t.Errorf("%s was sent %d times", id, n)
+		}
+	}
+}
+
+func TestWaking(t *testing.T) {
+	t.Run("what this process committed is sent at once", func(t *testing.T) {
+		bubble(t, func(w *world) {
+			d, _ := w.run()
+			w.at(100 * time.Millisecond)
+			w.begin(over(verify.SMS))
+			w.at(0)
+			w.left(verify.SMS, 0)
+			if got := d.Stats(); got.Claimed != 1 || got.Latest != 0 || got.Sent[delivery.Sent{Channel: verify.SMS, State: verify.StateAccepted}] != 1 {
+				t.Errorf("%+v", got)
+			}
+		})
+	})
+	t.Run("what another committed is found by the poll", func(t *testing.T) {
+		bubble(t, func(w *world) {
+			w.run()
+			w.deaf.Store(true)
+			w.at(100 * time.Millisecond)
+			w.begin(over(verify.SMS))
+			w.at(s)
+			w.left(verify.SMS, 150*time.Millisecond)
+		})
+	})
+}
+
+// A provider that hangs costs its own deliveries time, nobody else's.
+func TestAFullChannelHoldsUpNoOther(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.script.does(verify.SMS, slow(20*s))
+		d, _ := w.run(func(c *delivery.Config) { c.Workers, c.Timeout = 2, 10*s })
+		for i := range 6 {
+			q := w.request()
+			q.UserID, q.Channel = string(rune('a'+i)), verify.SMS
+			w.create(q)
+		}
+		w.at(3 * s)
+		if got := d.Stats(); got.Sending[verify.SMS] != 2 || got.PutOff == 0 {
+			t.Fatalf("%+v", got)
+		}
+		w.enroll(true, true)
+		w.begin()
+		w.at(5*s + 200*time.Millisecond)
+		for c, at := range map[verify.Channel]time.Duration{verify.WebSocket: 0, verify.Push: 5 * s} {
+			sends := w.script.list(c)
+			if len(sends) != 1 || sends[0].at.Sub(w.begun)-at > 100*time.Millisecond {
+				t.Errorf("%d left over %s, the first late", len(sends), c)
+			}
+		}
+		w.at(60 * s)
+		if got := len(w.script.list(verify.SMS)); got < 6 {
+			t.Errorf("%d of 6 SMS left", got)
+		}
+	})
+}
+
+// broken is a store that can be taken down.
+type broken struct {
+	delivery.Store
+	down atomic.Bool
+	asks atomic.Int64
+}
+
+var errDown = errors.New("the database is down")
+
+func (b *broken) ClaimDue(ctx context.Context, limit int, rule func(*verify.Verification, time.Time) error) (int, time.Time, error) {
+	b.asks.Add(1)
+	if b.down.Load() {
+		return 0, time.Time{}, errDown
+	}
+	return b.Store.ClaimDue(ctx, limit, rule)
+}
+
+func (b *broken) UpdateVerification(ctx context.Context, id string, once *verify.Once, rule func(*verify.Verification, time.Time) error) error {
+	if b.down.Load() {
+		return errDown
+	}
+	return b.Store.UpdateVerification(ctx, id, once, rule)
+}
+
+func TestAStoreThatIsDown(t *testing.T) {
+	t.Run("is asked ever more seldom, said once, and found again", func(t *testing.T) {
+		bubble(t, func(w *world) {
+			b := &broken{Store: w.store}
+			d, _ := w.run(func(c *delivery.Config) { c.Store = b })
+			w.at(s)
+			b.down.Store(true)
+			b.asks.Store(0)
+			w.at(61 * s)
+			if n := b.asks.Load(); n < 25 || n > 40 {
+				t.Errorf("asked %d times in a minute", n)
+			}
+			if n := strings.Count(w.log.String(), "cannot be reached"); n != 1 || !d.Stats().Failing {
+				t.Errorf("said %d times: %s", n, w.log.String())
+			}
+			b.down.Store(false)
+			w.at(64 * s)
+			w.begin(over(verify.SMS))
+			w.at(0)
+			w.left(verify.SMS, 0)
+			if !strings.Contains(w.log.String(), "again") || d.Stats().Failing {
+				t.Errorf("not said: %s", w.log.String())
+			}
+		})
+	})
+	t.Run("while an SMS is being sent: its outcome is written later", func(t *testing.T) {
+		bubble(t, func(w *world) {
+			b := &broken{Store: w.store}
+			w.script.does(verify.SMS, func(context.Context, delivery.Message) verify.Outcome { b.down.Store(true); return accepted })
+			w.run(func(c *delivery.Config) { c.Store = b })
+			w.begin(over(verify.SMS))
+			w.at(20 * s)
+			w.state(verify.SMS, verify.StateSending)
+			b.down.Store(false)
+			w.at(22 * s)
+			w.state(verify.SMS, verify.StateAccepted)
+			w.left(verify.SMS, 0)
+		})
+	})
+}
+
+// A row that breaks a rule must not stop the others.
+func TestARuleThatPanics(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.run(func(c *delivery.Config) { c.Store = poisoned{w.store} })
+		q := w.request()
+		q.UserID, q.Channel = "poison", verify.SMS
+		w.create(q)
+		w.begin(over(verify.SMS))
+		w.at(s)
+		w.left(verify.SMS, 0)
+	})
+}
+
+// poisoned is a store with one row that no rule expects.
+type poisoned struct{ delivery.Store }
+
+func (p poisoned) ClaimDue(ctx context.Context, limit int, rule func(*verify.Verification, time.Time) error) (int, time.Time, error) {
+	return p.Store.ClaimDue(ctx, limit, func(v *verify.Verification, now time.Time) error {
+		if v.UserID == "poison" {
+			return rule(nil, now)
+		}
+		return rule(v, now)
+	})
+}
+
+func TestStopping(t *testing.T) {
+	t.Run("what is being sent is finished, nothing new is taken", func(t *testing.T) {
+		bubble(t, func(w *world) {
+			w.script.does(verify.SMS, slow(4*s))
+			_, stop := w.run()
+			w.begin(over(verify.SMS))
+			w.at(s)
+			var group sync.WaitGroup
+			group.Go(func() {
+				if err := stop(); err != nil {
+					t.Error(err)
+				}
+			})
+			synctest.Wait()
+			q := w.request()
+			q.UserID, q.Channel = "late", verify.SMS
+			w.create(q)
+			group.Wait()
+			if took := time.Since(w.begun); took != 4*s {
+				t.Errorf("it took until %s, want 4 s", took)
+			}
+			w.state(verify.SMS, verify.StateAccepted)
+			w.left(verify.SMS, 0)
+		})
+	})
+	t.Run("what takes too long is given up", func(t *testing.T) {
+		bubble(t, func(w *world) {
+			w.script.does(verify.SMS, slow(time.Hour))
+			_, stop := w.run(func(c *delivery.Config) { c.Drain = 2 * s })
+			w.begin(over(verify.SMS))
+			w.at(s)
+			if err := stop(); err != nil {
+				t.Error(err)
+			}
+			if took := time.Since(w.begun); took != 3*s {
+				t.Errorf("it took until %s, want 3 s", took)
+			}
+			w.state(verify.SMS, verify.StateUnknown)
+		})
+	})
+	t.Run("a channel that does not return is told of", func(t *testing.T) {
+		bubble(t, func(w *world) {
+			thaw := make(chan struct{})
+			w.script.does(verify.SMS, func(context.Context, delivery.Message) verify.Outcome { <-thaw; return accepted })
+			ctx, cancel := context.WithCancel(context.Background())
+			d := delivery.New(delivery.Config{
+				Store: w.store, Authority: w.auth, Policy: &w.policy, Channels: map[verify.Channel]delivery.Channel{verify.SMS: w.script},
+			})
+			done := make(chan error, 1)
+			go func() { done <- d.Run(ctx) }()
+			w.begin(over(verify.SMS))
+			w.at(s)
+			cancel()
+			if err := <-done; err == nil {
+				t.Error("nothing was said")
+			}
+			close(thaw)
+			synctest.Wait()
+		})
+	})
+}
+
+// The store the dispatcher is made for.
+var _ delivery.Store = (*storage.Store)(nil)
