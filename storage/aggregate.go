@@ -54,7 +54,7 @@ func (t *tx) aggregates(ctx context.Context, condition string, args ...any) ([]*
 	if err != nil {
 		return nil, err
 	}
-	cs, err := codes.query(ctx, t, func() *codeRow { return &codeRow{} }, "where "+owned+" order by verification_id, generation", arg)
+	cs, err := codes.query(ctx, t, "where "+owned+" order by verification_id, generation", arg)
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +62,7 @@ func (t *tx) aggregates(ctx context.Context, condition string, args ...any) ([]*
 		a := byID[c.owner]
 		a.Codes = append(a.Codes, c.Code)
 	}
-	ds, err := deliveries.query(ctx, t, func() *deliveryRow { return &deliveryRow{} }, "where "+owned+" order by created_at, id", arg)
+	ds, err := deliveries.query(ctx, t, "where "+owned+" order by created_at, id", arg)
 	if err != nil {
 		return nil, err
 	}
@@ -87,9 +87,7 @@ func (t *tx) aggregates(ctx context.Context, condition string, args ...any) ([]*
 
 // rows reads verifications without what belongs to them.
 func (t *tx) rows(ctx context.Context, condition string, args ...any) ([]*aggregate, error) {
-	rows, err := verifications.query(ctx, t, func() *verificationRow {
-		return &verificationRow{Verification: &verify.Verification{}}
-	}, condition, args...)
+	rows, err := verifications.query(ctx, t, condition, args...)
 	if err != nil {
 		return nil, err
 	}

@@ -27,13 +27,17 @@ type verificationRow struct {
 	shown      string // sealed JSON of [shown]
 }
 
+func emptyVerification() *verificationRow {
+	return &verificationRow{Verification: &verify.Verification{}}
+}
+
 // shown is what a person is shown about a request: sealed as one value.
 type shown struct {
 	Context        verify.Context `json:"context"`
 	BindingMessage string         `json:"binding_message,omitempty"`
 }
 
-var verifications = newTable("verifications", []string{"id"}, []column[verificationRow]{
+var verifications = newTable("verifications", []string{"id"}, emptyVerification, []column[verificationRow]{
 	{"id", true, func(r *verificationRow) any { return &r.ID }},
 	{"user_id", true, func(r *verificationRow) any { return &r.UserID }},
 	{"purpose", true, func(r *verificationRow) any { return &r.Purpose }},
@@ -83,7 +87,7 @@ type codeRow struct {
 	owner string
 }
 
-var codes = newTable("codes", []string{"verification_id", "generation"}, []column[codeRow]{
+var codes = newTable("codes", []string{"verification_id", "generation"}, blank, []column[codeRow]{
 	{"verification_id", true, func(r *codeRow) any { return &r.owner }},
 	{"generation", true, func(r *codeRow) any { return &r.Generation }},
 	{"key_id", false, func(r *codeRow) any { return &r.KeyID }},
@@ -101,7 +105,7 @@ type deliveryRow struct {
 	owner string
 }
 
-var deliveries = newTable("deliveries", []string{"id"}, []column[deliveryRow]{
+var deliveries = newTable("deliveries", []string{"id"}, blank, []column[deliveryRow]{
 	{"id", true, func(r *deliveryRow) any { return &r.ID }},
 	{"verification_id", true, func(r *deliveryRow) any { return &r.owner }},
 	{"channel", false, func(r *deliveryRow) any { return &r.Channel }},
@@ -124,7 +128,7 @@ var deliveries = newTable("deliveries", []string{"id"}, []column[deliveryRow]{
 	{"changed_at", false, func(r *deliveryRow) any { return (*millis)(&r.ChangedAt) }},
 })
 
-var events = newTable("events", []string{"id"}, []column[verify.Event]{
+var events = newTable("events", []string{"id"}, blank, []column[verify.Event]{
 	{"id", true, func(e *verify.Event) any { return &e.ID }},
 	{"verification_id", true, func(e *verify.Event) any { return (*optional)(&e.VerificationID) }},
 	{"user_id", true, func(e *verify.Event) any { return &e.UserID }},
@@ -141,7 +145,9 @@ type deviceRow struct {
 	push         string // sealed
 }
 
-var devices = newTable("devices", []string{"id"}, []column[deviceRow]{
+func emptyDevice() *deviceRow { return &deviceRow{Device: &verify.Device{}} }
+
+var devices = newTable("devices", []string{"id"}, emptyDevice, []column[deviceRow]{
 	{"id", true, func(r *deviceRow) any { return &r.ID }},
 	{"user_id", true, func(r *deviceRow) any { return &r.UserID }},
 	{"name", false, func(r *deviceRow) any { return &r.Name }},
@@ -155,7 +161,7 @@ var devices = newTable("devices", []string{"id"}, []column[deviceRow]{
 	{"revoked_at", false, func(r *deviceRow) any { return (*millis)(&r.RevokedAt) }},
 })
 
-var enrollments = newTable("enrollments", []string{"id"}, []column[verify.Enrollment]{
+var enrollments = newTable("enrollments", []string{"id"}, blank, []column[verify.Enrollment]{
 	{"id", true, func(e *verify.Enrollment) any { return &e.ID }},
 	{"user_id", true, func(e *verify.Enrollment) any { return &e.UserID }},
 	{"created_at", true, func(e *verify.Enrollment) any { return (*millis)(&e.CreatedAt) }},
@@ -172,7 +178,7 @@ type answerRow struct {
 	createdAt time.Time
 }
 
-var idempotency = newTable("idempotency", []string{"id"}, []column[answerRow]{
+var idempotency = newTable("idempotency", []string{"id"}, blank, []column[answerRow]{
 	{"id", true, func(r *answerRow) any { return &r.id }},
 	{"body_hash", true, func(r *answerRow) any { return &r.bodyHash }},
 	{"status", false, func(r *answerRow) any { return &r.Status }},
@@ -184,7 +190,7 @@ var idempotency = newTable("idempotency", []string{"id"}, []column[answerRow]{
 	{"created_at", true, func(r *answerRow) any { return (*millis)(&r.createdAt) }},
 })
 
-var keyring = newTable("keys", []string{"id"}, []column[verify.StoredKey]{
+var keyring = newTable("keys", []string{"id"}, blank, []column[verify.StoredKey]{
 	{"id", true, func(k *verify.StoredKey) any { return &k.ID }},
 	{"kind", true, func(k *verify.StoredKey) any { return &k.Kind }},
 	{"sealed", false, func(k *verify.StoredKey) any { return (*base64Text)(&k.Sealed) }},

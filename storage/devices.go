@@ -43,7 +43,7 @@ func (s *Store) Enrollment(ctx context.Context, id string) (e verify.Enrollment,
 }
 
 func (t *tx) enrollment(ctx context.Context, id, lock string) (verify.Enrollment, error) {
-	rows, err := enrollments.query(ctx, t, func() *verify.Enrollment { return &verify.Enrollment{} }, "where id = $1"+lock, id)
+	rows, err := enrollments.query(ctx, t, "where id = $1"+lock, id)
 	if err != nil {
 		return verify.Enrollment{}, err
 	}
@@ -53,10 +53,10 @@ func (t *tx) enrollment(ctx context.Context, id, lock string) (verify.Enrollment
 	return *rows[0], nil
 }
 
-// CreateDevice spends an enrollment on the device that make makes of it, given
-// how many live devices the user has. It returns [verify.ErrNotFound] or make's
-// error as it is; then the enrollment is not spent.
-func (s *Store) CreateDevice(ctx context.Context, once *verify.Once, enrollmentID string, make func(e verify.Enrollment, live int, now time.Time) (*verify.Device, error)) (d *verify.Device, err error) {
+// CreateDevice spends an enrollment on the device that register makes of it,
+// given how many live devices the user has. It returns [verify.ErrNotFound] or
+// the error of register as it is; then the enrollment is not spent.
+func (s *Store) CreateDevice(ctx context.Context, once *verify.Once, enrollmentID string, register func(e verify.Enrollment, live int, now time.Time) (*verify.Device, error)) (d *verify.Device, err error) {
 	err = s.write(ctx, func(ctx context.Context, t *tx) error {
 		if err := t.reserve(ctx, once); err != nil {
 			return err
@@ -79,7 +79,7 @@ func (s *Store) CreateDevice(ctx context.Context, once *verify.Once, enrollmentI
 		if err != nil {
 			return err
 		}
-		if d, err = make(e, int(live), now); err != nil {
+		if d, err = register(e, int(live), now); err != nil {
 			return err
 		}
 		if _, err := exec(ctx, t, "update enrollments set used_at = $1 where id = $2", now.UnixMilli(), e.ID); err != nil {
@@ -205,7 +205,7 @@ func (t *tx) liveDevices(ctx context.Context, users ...string) ([]verify.Device,
 }
 
 func (t *tx) deviceRows(ctx context.Context, condition string, args ...any) ([]*deviceRow, error) {
-	rows, err := devices.query(ctx, t, func() *deviceRow { return &deviceRow{Device: &verify.Device{}} }, condition, args...)
+	rows, err := devices.query(ctx, t, condition, args...)
 	if err != nil {
 		return nil, err
 	}

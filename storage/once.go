@@ -32,7 +32,7 @@ func (t *tx) reserve(ctx context.Context, once *verify.Once) error {
 	if err != nil || ours {
 		return err
 	}
-	rows, err := idempotency.query(ctx, t, func() *answerRow { return &answerRow{} }, "where id = $1", r.id)
+	rows, err := idempotency.query(ctx, t, "where id = $1", r.id)
 	if err != nil {
 		return err
 	}

@@ -38,6 +38,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"nod/verify"
@@ -64,6 +65,7 @@ type Config struct {
 // it was given when it returned nil, to read it.
 type Store struct {
 	engine engine
+	end    func() error
 	keys   *verify.Keys
 	told   announcer
 	log    *slog.Logger
@@ -80,11 +82,12 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if s.engine, err = openEngine(ctx, c.URL); err != nil {
 		return nil, fmt.Errorf("opening store: %w", err)
 	}
+	s.end = sync.OnceValue(s.engine.close)
 	if err = migrate(ctx, s.engine, s.log); err == nil {
 		s.keys, err = s.loadKeys(ctx, c.Secret, c.PreviousSecret)
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("opening store: %w", err), s.engine.close())
+		return nil, errors.Join(fmt.Errorf("opening store: %w", err), s.end())
 	}
 	return s, nil
 }
@@ -100,7 +103,7 @@ func Migrate(ctx context.Context, url string, log *slog.Logger) error {
 }
 
 // Close ends the store after the batch under way. Work that comes later fails.
-func (s *Store) Close() error { return s.engine.close() }
+func (s *Store) Close() error { return s.end() }
 
 // Keys returns the opened keys.
 func (s *Store) Keys() *verify.Keys { return s.keys }
@@ -157,7 +160,7 @@ func (s *Store) loadKeys(ctx context.Context, secret, previous []byte) (keys *ve
 		if err := t.lockAll(ctx, "keys"); err != nil {
 			return err
 		}
-		rows, err := keyring.query(ctx, t, func() *verify.StoredKey { return &verify.StoredKey{} }, "order by created_at, id")
+		rows, err := keyring.query(ctx, t, "order by created_at, id")
 		if err != nil {
 			return err
 		}

@@ -25,6 +25,7 @@ const maxRows = 8
 // table knows the statements of one table; all of them are made once.
 type table[R any] struct {
 	name     string
+	empty    func() *R
 	columns  []column[R]
 	selected string          // select <columns> from <name>
 	inserts  [maxRows]string // of 1 to maxRows rows
@@ -34,8 +35,8 @@ type table[R any] struct {
 	changing int             // number of columns that may change
 }
 
-func newTable[R any](name string, key []string, columns []column[R]) *table[R] {
-	t := &table[R]{name: name, columns: columns}
+func newTable[R any](name string, key []string, empty func() *R, columns []column[R]) *table[R] {
+	t := &table[R]{name: name, empty: empty, columns: columns}
 	var all, sets, excluded []string
 	for _, c := range columns {
 		all = append(all, c.name)
@@ -64,8 +65,11 @@ func newTable[R any](name string, key []string, columns []column[R]) *table[R] {
 	return t
 }
 
-// query reads the rows that a condition selects; make gives an empty row.
-func (t *table[R]) query(ctx context.Context, q querier, make func() *R, condition string, args ...any) ([]*R, error) {
+// blank is the empty row of a type that needs no making.
+func blank[R any]() *R { return new(R) }
+
+// query reads the rows that a condition selects.
+func (t *table[R]) query(ctx context.Context, q querier, condition string, args ...any) ([]*R, error) {
 	rows, err := q.QueryContext(ctx, t.selected+" "+condition, args...)
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", t.name, err)
@@ -73,7 +77,7 @@ func (t *table[R]) query(ctx context.Context, q querier, make func() *R, conditi
 	defer func() { _ = rows.Close() }() // the error that counts is rows.Err
 	var out []*R
 	for rows.Next() {
-		r := make()
+		r := t.empty()
 		refs := t.refs(r)
 		if err := rows.Scan(refs...); err != nil {
 			return nil, fmt.Errorf("reading %s: %w", t.name, err)

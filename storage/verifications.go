@@ -185,7 +185,7 @@ func (s *Store) UserEvents(ctx context.Context, userID string, since time.Time) 
 
 func (s *Store) events(ctx context.Context, condition string, args ...any) (es []verify.Event, err error) {
 	err = s.read(ctx, func(ctx context.Context, t *tx) error {
-		rows, err := events.query(ctx, t, func() *verify.Event { return &verify.Event{} }, condition, args...)
+		rows, err := events.query(ctx, t, condition, args...)
 		for _, e := range rows {
 			es = append(es, *e)
 		}

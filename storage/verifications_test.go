@@ -376,14 +376,14 @@ func TestIdempotencyOfDevices(t *testing.T) {
 		}
 		var d *verify.Device
 		o = &verify.Once{Scope: "s", Key: "k2", Answer: func() verify.Answer { return verify.Answer{Status: 201, Subject: d.ID} }}
-		make := func(e verify.Enrollment, _ int, now time.Time) (*verify.Device, error) {
+		register := func(e verify.Enrollment, _ int, now time.Time) (*verify.Device, error) {
 			d = phone(t, e.UserID, "", now)
 			return d, nil
 		}
-		if _, err := s.CreateDevice(ctx, o, e.ID, make); err != nil {
+		if _, err := s.CreateDevice(ctx, o, e.ID, register); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := s.CreateDevice(ctx, o, e.ID, make); !errors.As(err, &replay) || replay.Answer.Subject != d.ID {
+		if _, err := s.CreateDevice(ctx, o, e.ID, register); !errors.As(err, &replay) || replay.Answer.Subject != d.ID {
 			t.Errorf("got error %v, want a replay about %s", err, d.ID)
 		}
 	})
@@ -412,6 +412,9 @@ func TestClosed(t *testing.T) {
 	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Error("closed twice:", err)
 	}
 	if err := s.Ping(context.Background()); err == nil {
 		t.Error("a closed store answers")
