@@ -156,6 +156,9 @@ func (s *Session) Flush(ctx context.Context) error {
 	s.mu.Unlock()
 	select {
 	case <-emptied:
+		if s.closingDown() {
+			return ErrClosed // what waited may have been dropped
+		}
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
