@@ -177,6 +177,9 @@ func (s *Session) step() bool {
 // say how to close, otherwise does; an error that is none is the server's own
 // and told without its text.
 func (s *Session) refuse(f Frame, err error, otherwise *Refusal) {
+	if s.closingDown() {
+		return // that is what the error comes from, or it is too late to tell
+	}
 	r, ok := errors.AsType[*Refusal](err)
 	if !ok {
 		s.hub.config.Log.Error("connection failed", "connection", s.id, "role", s.identity.Role, "frame", f.Type, "error", err)
