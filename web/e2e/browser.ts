@@ -71,8 +71,9 @@ export async function visit(browser: Browser, url: string, looks: Looks = {}): P
   };
 }
 
-/** Keeps a picture of a page under screenshots/, for people to look at. */
-export async function picture(page: Page, name: string, fullPage = false): Promise<void> {
+/** Keeps a picture of a page under screenshots/, from its top and with all motion at its end. */
+export async function picture(page: Page, name: string): Promise<void> {
   mkdirSync(PICTURES, { recursive: true });
-  await page.screenshot({ path: `${PICTURES}${name}.png`, fullPage });
+  await page.evaluate(() => scrollTo(0, 0));
+  await page.screenshot({ path: `${PICTURES}${name}.png`, animations: "disabled" });
 }
