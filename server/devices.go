@@ -24,12 +24,14 @@ type UserTokenInput struct {
 
 // TokenAnswer is a fresh token.
 type TokenAnswer struct {
-	Cookie string `header:"Set-Cookie"`
-	Body   struct {
-		Token      string `json:"token"`
-		ExpiresAt  string `json:"expires_at" format:"date-time"`
-		ServerTime string `json:"server_time" format:"date-time"`
-	}
+	Body Token
+}
+
+// Token is a token with its end.
+type Token struct {
+	Token      string `json:"token"`
+	ExpiresAt  string `json:"expires_at" format:"date-time"`
+	ServerTime string `json:"server_time" format:"date-time"`
 }
 
 func (s *Server) userToken(ctx context.Context, in *UserTokenInput) (*TokenAnswer, error) {
@@ -41,11 +43,11 @@ func (s *Server) userToken(ctx context.Context, in *UserTokenInput) (*TokenAnswe
 		return nil, err
 	}
 	ttl := time.Duration(in.Body.TTL) * time.Second
-	out := &TokenAnswer{}
-	out.Body.Token = s.authority.UserToken(in.Body.UserID, ttl, now)
-	out.Body.ExpiresAt = verify.FormatTime(now.Truncate(time.Second).Add(ttl)) // as the token says it
-	out.Body.ServerTime = verify.FormatTime(now)
-	return out, nil
+	return &TokenAnswer{Token{
+		Token:      s.authority.UserToken(in.Body.UserID, ttl, now),
+		ExpiresAt:  verify.FormatTime(now.Truncate(time.Second).Add(ttl)), // as the token says it
+		ServerTime: verify.FormatTime(now),
+	}}, nil
 }
 
 // ByUser names a user in the path.

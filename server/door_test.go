@@ -43,7 +43,9 @@ type door struct {
 	*testing.T
 	store     *storage.Store
 	close     func() error // the store, once
+	stop      func()       // whatever runs by itself, the dispatcher too
 	authority *verify.Authority
+	hub       *hub.Hub
 	outbox    *delivery.Outbox
 	handler   http.Handler
 	log       *syncBuffer
@@ -86,6 +88,7 @@ func open(t *testing.T, alter func(*server.Config)) *door {
 		Origins: []string{publicURL}, Refuse: server.Refuse, Log: log,
 	})
 	d.must(err)
+	d.hub = center
 	c := server.Config{
 		Authority: d.authority, Policy: &policy, Store: d.store, Hub: center, Outbox: d.outbox,
 		APIKeys: []string{d.store.Keys().Hash("api_key", apiKey)}, Log: log, Version: "test",
@@ -114,9 +117,12 @@ func open(t *testing.T, alter func(*server.Config)) *door {
 			}
 		})
 	}
-	t.Cleanup(func() {
+	d.stop = func() {
 		stop()
 		parts.Wait()
+	}
+	t.Cleanup(func() {
+		d.stop()
 		d.must(d.close())
 	})
 	return d

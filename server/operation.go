@@ -56,14 +56,23 @@ func raw(method, path string, w who, summary string, handler func(*Server, echo.
 			o := describeRoute(r, tag, summary)
 			api.OpenAPI().AddOperation(&o)
 		}
-		s.echo.Add(r.method, strings.NewReplacer("{", ":", "}", "").Replace(r.path), func(c echo.Context) error {
+		answer := func(c echo.Context) error {
 			who, err := s.admitRequest(c, r.who)
 			if err != nil {
 				return err
 			}
 			c.SetRequest(c.Request().WithContext(context.WithValue(c.Request().Context(), callerKey{}, who)))
 			return handler(s, c)
-		})
+		}
+		path := strings.NewReplacer("{", ":", "}", "").Replace(r.path)
+		switch {
+		case r.method == anyMethod:
+			s.echo.Any(path, answer)
+		case r.method == get && r.who == public:
+			s.echo.Match([]string{get, http.MethodHead}, path, answer) // those who watch a service ask for the head
+		default:
+			s.echo.Add(r.method, path, answer)
+		}
 	}}
 }
 

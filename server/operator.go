@@ -10,9 +10,15 @@ import (
 	"nod/verify"
 )
 
+// ConsoleAnswer is a console session, for a browser as a cookie.
+type ConsoleAnswer struct {
+	Cookie string `header:"Set-Cookie"`
+	Body   Token
+}
+
 // openConsole swaps an API key for a console session: the key itself need not
 // stay in a browser.
-func (s *Server) openConsole(ctx context.Context, _ *struct{ Body *struct{} }) (*TokenAnswer, error) {
+func (s *Server) openConsole(ctx context.Context, _ *struct{ Body *struct{} }) (*ConsoleAnswer, error) {
 	now, err := s.store.Now(ctx)
 	if err != nil {
 		return nil, err
@@ -23,13 +29,11 @@ func (s *Server) openConsole(ctx context.Context, _ *struct{ Body *struct{} }) (
 		return nil, err
 	}
 	ends := time.Unix(claims.Expires, 0)
-	out := &TokenAnswer{}
-	out.Body.Token, out.Body.ExpiresAt, out.Body.ServerTime = token, verify.FormatTime(ends), verify.FormatTime(now)
-	out.Cookie = (&http.Cookie{
+	cookie := &http.Cookie{
 		Name: consoleCookie, Value: token, Path: "/", MaxAge: int(ends.Sub(now) / time.Second),
 		HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: strings.HasPrefix(s.authority.URL(), "https:"),
-	}).String()
-	return out, nil
+	}
+	return &ConsoleAnswer{cookie.String(), Token{token, verify.FormatTime(ends), verify.FormatTime(now)}}, nil
 }
 
 // OutboxInput asks for simulated messages, and may wait for one.

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"net/http"
 	"path"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -31,28 +32,31 @@ func (s *Server) consolePage(c echo.Context) error { return s.page(c, "console.h
 // page serves a built page. It is looked at anew each time: what it loads has
 // its content's hash in its name.
 func (s *Server) page(c echo.Context, name string) error {
-	c.Response().Header().Set("Cache-Control", "no-cache")
-	return s.serveFile(c, name)
+	if s.config.Pages == nil {
+		return newProblem(codeUnavailable, "This program was built without its pages. Build it with make build.")
+	}
+	content, err := fs.ReadFile(s.config.Pages, name)
+	if err != nil {
+		return newProblem(codeUnavailable, "The pages were not built. Run make build.")
+	}
+	return serve(c, name, "no-cache", content)
 }
 
 // file serves what pages load; a name never gets another content.
 func (s *Server) file(c echo.Context) error {
-	c.Response().Header().Set("Cache-Control", "public, max-age=31536000, immutable")
-	return s.serveFile(c, path.Clean(c.Request().URL.Path)[1:])
-}
-
-func (s *Server) serveFile(c echo.Context, name string) error {
-	if s.config.Pages == nil {
-		return newProblem(codeUnavailable, "The pages are not part of this program. Build it with make build.")
+	name := strings.TrimPrefix(c.Request().URL.Path, "/")
+	if s.config.Pages == nil || !fs.ValidPath(name) { // no way out of the folder
+		return echo.NewHTTPError(http.StatusNotFound)
 	}
 	content, err := fs.ReadFile(s.config.Pages, name)
 	if err != nil {
-		c.Response().Header().Set("Cache-Control", "no-store")
-		if name == c.Request().URL.Path[1:] {
-			return echo.NewHTTPError(http.StatusNotFound)
-		}
-		return newProblem(codeUnavailable, "The pages were not built. Run make build.")
+		return echo.NewHTTPError(http.StatusNotFound)
 	}
+	return serve(c, name, "public, max-age=31536000, immutable", content)
+}
+
+func serve(c echo.Context, name, keep string, content []byte) error {
+	c.Response().Header().Set("Cache-Control", keep)
 	http.ServeContent(c.Response(), c.Request(), name, time.Time{}, bytes.NewReader(content))
 	return nil
 }

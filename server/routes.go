@@ -12,6 +12,8 @@ const (
 	post   = "POST"
 	patch  = "PATCH"
 	remove = "DELETE"
+
+	anyMethod = "*"
 )
 
 // table is every address of the server: how it is asked, who may ask, the status

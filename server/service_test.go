@@ -1,0 +1,157 @@
+package server_test
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"testing/synctest"
+
+	"nod/server"
+)
+
+// pages are a build as small as can be.
+var pages = fstest.MapFS{
+	"index.html":          {Data: []byte("<!doctype html>stage")},
+	"login.html":          {Data: []byte("<!doctype html>login")},
+	"phone.html":          {Data: []byte("<!doctype html>phone")},
+	"console.html":        {Data: []byte("<!doctype html>console")},
+	"assets/main-1a2b.js": {Data: []byte("export {}")},
+}
+
+func TestPages(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		integrator := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.WriteString(w, "demo "+r.Method+" "+r.URL.Path)
+		})
+		d := open(t, func(c *server.Config) {
+			c.Pages, c.Demo, c.AllowedOrigins = pages, integrator, []string{"https://shop.example"}
+		})
+		for path, word := range map[string]string{
+			"/": "stage", "/login": "login", "/phone": "phone", "/console": "console", "/docs": "nod", "/phone?slot=2": "phone",
+		} {
+			r := d.ask(nobody, "GET", path, nil).allow(200)
+			if !strings.Contains(r.text, word) || !strings.HasPrefix(r.header.Get("Content-Type"), "text/html") {
+				t.Errorf("%s is %s: %.80s", path, r.header.Get("Content-Type"), r.text)
+			}
+			policy := r.header.Get("Content-Security-Policy")
+			for _, part := range []string{"default-src 'none'", "frame-ancestors 'self'", "script-src 'self';", "style-src 'self';", "wss://nod.example"} {
+				if !strings.Contains(policy, part) {
+					t.Errorf("%s: the policy lacks %s: %s", path, part, policy)
+				}
+			}
+			if strings.Contains(policy, "unsafe") || r.header.Get("X-Content-Type-Options") != "nosniff" || r.header.Get("Referrer-Policy") != "no-referrer" {
+				t.Errorf("%s: %v", path, r.header)
+			}
+			d.ask(nobody, "HEAD", path, nil).allow(200)
+		}
+		asset := d.ask(nobody, "GET", "/assets/main-1a2b.js", nil).allow(200)
+		if !strings.Contains(asset.header.Get("Cache-Control"), "immutable") || !strings.Contains(asset.header.Get("Content-Type"), "javascript") {
+			t.Errorf("an asset comes with %v", asset.header)
+		}
+		for _, path := range []string{"/assets/none.js", "/assets/", "/assets/../index.html", "/assets/%2e%2e/index.html", "/index.html"} {
+			d.ask(nobody, "GET", path, nil).deny(404, "not_found")
+		}
+		if r := d.ask(nobody, "POST", "/demo/people", object{}).allow(200); r.text != "demo POST /demo/people" {
+			t.Error(r.text)
+		}
+		allowed := func(origin string) string {
+			h := who{"Origin": origin, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"}
+			return d.ask(h, "OPTIONS", verifications, nil).header.Get("Access-Control-Allow-Origin")
+		}
+		for origin, want := range map[string]string{
+			publicURL: publicURL, "https://shop.example": "https://shop.example",
+			"https://mallory.example": "", "http://shop.example": "", "https://shop.example.mallory.example": "", "null": "",
+		} {
+			if got := allowed(origin); got != want {
+				t.Errorf("%s is allowed as %q, want %q", origin, got, want)
+			}
+		}
+	})
+}
+
+func TestWithoutDemo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := open(t, func(c *server.Config) { c.Pages, c.Outbox, c.MetricsApart = pages, nil, true })
+		if to := d.ask(nobody, "GET", "/", nil).allow(302).header.Get("Location"); to != "/console" {
+			t.Errorf("/ leads to %s", to)
+		}
+		for _, path := range []string{"/login", "/phone", "/demo/me", "/metrics"} {
+			d.ask(nobody, "GET", path, nil).deny(404, "not_found")
+		}
+		d.ask(byKey, "GET", "/api/v1/outbox", nil).deny(404, "not_found")
+	})
+}
+
+func TestFigures(t *testing.T) {
+	within(t, func(d *door) {
+		d.ask(nobody, "GET", "/nowhere/at/all", nil)
+		d.ask(byKey, "GET", verifications+"/ver_1", nil)
+		d.ask(who{}, "BREW", "/healthz", nil)
+		text := d.ask(nobody, "GET", "/metrics", nil).allow(200).text
+		for _, line := range []string{
+			`nod_http_requests_total{method="GET",route="/api/v1/verifications/:id",status="404"} 1`,
+			`nod_http_requests_total{method="other",`, `nod_http_request_seconds_bucket`, `nod_sockets_pending 0`,
+		} {
+			if !strings.Contains(text, line) {
+				t.Errorf("/metrics lacks %s:\n%s", line, text)
+			}
+		}
+		if strings.Contains(text, "ver_1") || strings.Contains(text, "/nowhere") {
+			t.Error("a path that was asked stands in a metric")
+		}
+	})
+}
+
+func TestKeysArePublished(t *testing.T) {
+	within(t, func(d *door) {
+		r := d.ask(nobody, "GET", "/.well-known/jwks.json", nil).allow(200)
+		key := r.object["keys"].([]any)[0].(object)
+		if key["crv"] != "P-256" || key["alg"] != "ES256" || key["d"] != nil {
+			t.Errorf("published %v", key)
+		}
+	})
+}
+
+func TestNothingSecretIsLogged(t *testing.T) {
+	within(t, func(d *door) {
+		p := d.phone("ana")
+		v := d.ask(byKey, "POST", verifications, object{"user_id": "ana", "phone_number": number, "context": object{"location": "Lisbon"}}).allow(201)
+		me, path := page(v.str("client_secret")), verifications+"/"+v.str("verification_id")
+		d.settle()
+		d.ask(me, "POST", path+"/next", nil).allow(202)
+		code := d.code(number)
+		user := d.user("ana")
+		d.ask(user, "GET", statusOf+"?phone_number=%2B14155550123", nil).allow(200)
+		device := p.me()
+		d.ask(device, "GET", "/api/v1/prompts", nil).allow(200)
+		done := d.ask(me, "POST", path+"/check", object{"code": code}).allow(200).has("ok", true)
+		d.ask(byKey, "POST", path+"/exchange", object{"result_token": done.str("result_token")}).allow(200)
+		session := d.ask(byKey, "POST", "/api/v1/console-sessions", nil).allow(201).str("token")
+		d.must(d.close())
+		d.ask(byKey, "POST", path+"/check", object{"code": code}).deny(503, "unavailable")
+
+		log := d.log.String()
+		for name, secret := range map[string]string{
+			"the API key": apiKey, "a client secret": v.str("client_secret"), "a number": number[1:], "a code": `"` + code,
+			"a result token": done.str("result_token"), "a user token": user["Authorization"][7:], "a device token": device["Authorization"][7:],
+			"a console session": session, "a context": "Lisbon", "a query": "phone_number", "a match number": `"` + v.str("match_number") + `"`,
+		} {
+			if strings.Contains(log, secret) {
+				t.Errorf("%s stands in the log", name)
+			}
+		}
+		var line struct {
+			Route  string `json:"route"`
+			Status int    `json:"status"`
+			ID     string `json:"request_id"`
+		}
+		first, _, _ := strings.Cut(log, "\n")
+		d.must(json.Unmarshal([]byte(first), &line))
+		if line.Route == "" || line.Status == 0 || !strings.HasPrefix(line.ID, "req_") {
+			t.Errorf("a request is logged as %s", first)
+		}
+	})
+}
