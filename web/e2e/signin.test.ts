@@ -129,6 +129,22 @@ describe("a person signs in", () => {
   });
 });
 
+describe("on a network that lets no WebSocket through", () => {
+  test.each(["an event stream", "long polls"])("the login page hears of it by %s", async (way) => {
+    const { login, phone } = await loginAndPhone();
+    await login.routeWebSocket(/\/ws$/, (socket) => socket.close());
+    if (way === "long polls") await login.route(/\/events$/, (route) => route.abort());
+    await login.reload();
+    await beginSignIn(login);
+    const number = await matchNumber(login);
+    await openRequest(phone);
+    const rail = login.getByRole("list", { name: "Ways to reach you" });
+    await rail.getByText("Your phone has shown it").waitFor();
+    await approve(phone, number);
+    await signedIn(login);
+  });
+});
+
 describe("without the app", () => {
   test("a notification comes first, then a text whose code finishes it", async () => {
     const { login, phone } = await loginAndPhone();

@@ -18,6 +18,8 @@ import type { SocketConstructor } from "./socket.ts";
 
 /** Frames that may wait for the check of a signature before the whole state is asked for instead. */
 const MAX_WORK = 64;
+/** A phone that is asked nothing hears nothing. Each probe costs the server a look, so they are rare. */
+const QUIET_BEATS = 5;
 /** A server whose keys are unknown is not asked for them more often. */
 const KEYS_PAUSE_MS = 30_000;
 
@@ -107,7 +109,10 @@ export class Device {
       webSocket: options.webSocket,
       now: options.now,
       random: options.random,
-      silence: { afterMs: (welcome) => welcome.heartbeat_seconds * 2000, probe: { type: "sync" } },
+      silence: {
+        afterMs: (welcome) => welcome.heartbeat_seconds * 1000 * QUIET_BEATS,
+        probe: { type: "sync" },
+      },
       authenticate: async ({ nonce, server_time }) => {
         this.#clock.observe(server_time);
         return { token: await this.#tokens.forSocket(nonce) };

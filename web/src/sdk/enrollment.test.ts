@@ -81,7 +81,7 @@ describe("an invitation", () => {
   test.each([
     [`https://nod.example/phone#enroll=${token}&demo=d1`, "https://nod.example", "d1"],
     [`#enroll=${token}`, undefined, undefined],
-    [`nod:enroll?url=https%3A%2F%2Fnod.example&token=${token}`, "https://nod.example", undefined],
+    [`nod:enroll#url=https%3A%2F%2Fnod.example&token=${token}`, "https://nod.example", undefined],
     [`  ${token} `, undefined, undefined],
   ])("is read out of %s", (text, baseUrl, demo) => {
     expect(parseInvitation(text)).toEqual({

@@ -92,7 +92,7 @@ export interface Invitation {
 
 /**
  * Reads an enrollment out of a link (`https://…/phone#enroll=…`), its fragment alone, a `nod:` URI
- * (`nod:enroll?url=…&token=…`) or the bare token; null when the text is none of these.
+ * (`nod:enroll#url=…&token=…`) or the bare token; null when the text is none of these.
  */
 export function parseInvitation(text: string): Invitation | null {
   const trimmed = text.trim();
