@@ -214,14 +214,14 @@ func (c *deviceClient) Deliver(s *hub.Session, m hub.Message) {
 	}
 }
 
-// promptLocked tells a prompt, unless its end was told first: the two are
-// published by different hands.
+// promptLocked tells a prompt, unless it stood in the list already or its end was
+// told first: they are told by different hands.
 func (c *deviceClient) promptLocked(s *hub.Session, f verify.PromptFrame) {
 	for i := range c.shown {
 		switch known := &c.shown[i]; {
-		case known.delivery == f.DeliveryID && !known.open:
+		case known.delivery == f.DeliveryID:
 			return
-		case known.verification == f.VerificationID && known.delivery != f.DeliveryID && known.open:
+		case known.verification == f.VerificationID && known.open:
 			known.open = false
 			_ = s.Send("prompt_closed", 0, PromptClosed{f.VerificationID, string(verify.Superseded)})
 		}

@@ -35,6 +35,7 @@ const (
 type liveWorld struct {
 	t      *testing.T
 	policy verify.Policy
+	broker hub.Broker // nil: the hub's own
 	store  *storage.Store
 	hub    *hub.Hub
 	server *server.Server
@@ -43,17 +44,17 @@ type liveWorld struct {
 }
 
 // inBubble runs a test on a fresh nod. change may alter what it is made with.
-func inBubble(t *testing.T, test func(t *testing.T, w *liveWorld), change ...func(*verify.Policy)) {
+func inBubble(t *testing.T, test func(t *testing.T, w *liveWorld), change ...func(*liveWorld)) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "nod.db")
 	synctest.Test(t, func(t *testing.T) { test(t, liveStart(t, path, change...)) })
 }
 
-func liveStart(t *testing.T, path string, change ...func(*verify.Policy)) *liveWorld {
+func liveStart(t *testing.T, path string, change ...func(*liveWorld)) *liveWorld {
 	w := &liveWorld{t: t, policy: verify.DefaultPolicy()}
 	w.policy.HasPush, w.policy.HasSMS = true, true
 	for _, f := range change {
-		f(&w.policy)
+		f(w)
 	}
 	log := slog.New(slog.NewTextHandler(liveLog{t}, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	var dispatcher *delivery.Dispatcher
@@ -69,8 +70,10 @@ func liveStart(t *testing.T, path string, change ...func(*verify.Policy)) *liveW
 	})
 	liveMust(t, err)
 	w.hub, err = hub.New(hub.Config{
-		Authenticate: func(ctx context.Context, a hub.Auth) (hub.Identity, hub.Client, error) { return w.server.Authenticate(ctx, a) },
-		Origins:      []string{liveURL}, Refuse: server.Refuse, Log: log,
+		Authenticate: func(ctx context.Context, a hub.Auth) (hub.Identity, hub.Client, error) {
+			return w.server.Authenticate(ctx, a)
+		},
+		Origins: []string{liveURL}, Broker: w.broker, Refuse: server.Refuse, Log: log,
 		Now: func() time.Time { return w.server.Now() },
 	})
 	liveMust(t, err)

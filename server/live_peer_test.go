@@ -133,6 +133,20 @@ func (p *livePeer) silent(d time.Duration) {
 	}
 }
 
+// drain takes what has come, and keeps the ticks.
+func (p *livePeer) drain() {
+	for {
+		select {
+		case f := <-p.frames:
+			if f.Type == "tick" {
+				p.ticks = append(p.ticks, f)
+			}
+		default:
+			return
+		}
+	}
+}
+
 // closed makes sure that the connection ends with a bye (empty: none) and code.
 func (p *livePeer) closed(bye string, code int) {
 	p.t.Helper()

@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"testing"
+	"time"
 )
 
 // TestApprove follows one login from its start to the exchange.
@@ -40,6 +41,423 @@ func TestApprove(t *testing.T) {
 		}
 		if again, snapshot := w.watch(l); snapshot.Data["result_token"] != nil || again.expect("result").Data["result_token"] != nil {
 			t.Fatal("a redeemed verification gives a result token")
+		}
+	})
+}
+
+// TestRefusals are the answers that end a login without letting anybody in.
+func TestRefusals(t *testing.T) {
+	for _, c := range []struct{ decision, number, reason, told string }{
+		{"deny", "", "user_denied", ""},
+		{"report", "", "user_reported", ""},
+		{"approve", "xyz", "wrong_number", "wrong_number"},
+	} {
+		t.Run(c.reason, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, w *liveWorld) {
+				d := w.enroll()
+				phone := d.online()
+				l := w.login()
+				page, _ := w.resume(l, 0)
+				phone.send("respond", d.answer(phone.receive(), c.decision, c.number))
+				phone.result(c.told == "", c.told)
+				phone.promptClosed(l.id, "denied")
+				var seq int64
+				if e := page.until(&seq, "verification.denied"); e.text("reason") != c.reason {
+					t.Fatalf("event %v", e.Data)
+				}
+				if r := page.expect("result"); r.text("status") != "denied" || r.text("reason") != c.reason || r.Data["result_token"] != nil {
+					t.Fatalf("result %v", r.Data)
+				}
+			})
+		})
+	}
+}
+
+// TestTwoPhones lets two devices answer: the first answer counts.
+func TestTwoPhones(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *liveWorld) {
+		first, second := w.enroll(), w.enroll()
+		one, two := first.online(), second.online()
+		l := w.login()
+		shown, seen := one.receive(), two.receive()
+		one.send("respond", first.answer(shown, "approve", l.number))
+		one.result(true, "")
+		two.promptClosed(l.id, "approved")
+
+		two.send("respond", second.answer(seen, "deny", ""))
+		two.result(false, "approved")
+		one.promptClosed(l.id, "approved")
+		one.send("respond", first.answer(shown, "approve", l.number)) // the answer was lost on the way
+		one.result(true, "")
+		one.send("respond", first.answer(shown, "deny", ""))
+		one.result(false, "approved")
+		if got := w.status(l).text("status"); got != "approved" {
+			t.Fatal("status", got)
+		}
+	})
+}
+
+// TestLate answers when the request has run out.
+func TestLate(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *liveWorld) {
+		d := w.enroll()
+		phone := d.online()
+		l := w.login()
+		prompt := phone.receive()
+		phone.promptClosed(l.id, "expired")
+		phone.send("respond", d.answer(prompt, "approve", l.number))
+		phone.result(false, "expired")
+	})
+}
+
+// TestPromptClosed has a prompt end in every way there is. A phone hears of it
+// once, whatever happens afterwards.
+func TestPromptClosed(t *testing.T) {
+	sms := map[string]any{"phone_number": liveNumber}
+	for _, c := range []struct {
+		name, reason string
+		create       map[string]any
+		end          func(w *liveWorld, l liveLogin)
+	}{
+		{"canceled by the page", "canceled", nil, func(w *liveWorld, l liveLogin) {
+			w.call("POST", "/api/v1/verifications/"+l.id+"/cancel", l.secret, nil).ok()
+		}},
+		{"a newer login", "superseded", nil, func(w *liveWorld, _ liveLogin) {
+			w.login(map[string]any{"channel": "sms", "phone_number": liveNumber})
+		}},
+		{"its life", "expired", nil, func(w *liveWorld, _ liveLogin) { w.pass(2 * time.Minute) }},
+		{"its life, while a code is out", "expired", map[string]any{"phone_number": liveNumber, "channel": "both"}, func(w *liveWorld, l liveLogin) {
+			w.pass(2 * time.Minute)
+			if got := w.status(l).text("stage"); got != "code_entry" {
+				w.t.Fatal("stage", got)
+			}
+			w.pass(time.Minute) // nothing more is told
+		}},
+		{"a code", "code_used", sms, func(w *liveWorld, l liveLogin) {
+			w.call("POST", "/api/v1/verifications/"+l.id+"/next", l.secret, nil).ok()
+			w.call("POST", "/api/v1/verifications/"+l.id+"/check", l.secret, map[string]any{"code": w.code()}).ok()
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, w *liveWorld) {
+				phone := w.enroll().online()
+				l := w.login(c.create)
+				phone.receive()
+				c.end(w, l)
+				phone.promptClosed(l.id, c.reason)
+				phone.silent(10 * time.Second)
+				if n := len(phone.ticks); c.reason == "expired" && (n == 0 || phone.ticks[n-1].Data["prompt_in"] != 0.0) {
+					t.Fatal("the last tick was not 0:", phone.ticks)
+				}
+			})
+		})
+	}
+}
+
+// TestNewNumber asks again over the app: a new prompt with a new number, and the
+// old one is closed first.
+func TestNewNumber(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *liveWorld) {
+		d := w.enroll()
+		phone := d.online()
+		l := w.login()
+		page, _ := w.watch(l)
+		old := phone.receive()
+		w.pass(time.Minute)
+		w.call("POST", "/api/v1/verifications/"+l.id+"/resend", l.secret, map[string]any{"channel": "push"}).ok()
+		phone.promptClosed(l.id, "superseded")
+		prompt := phone.receive()
+		if prompt["delivery_id"] == old["delivery_id"] || prompt["signed"] == old["signed"] {
+			t.Fatalf("prompt %v", prompt)
+		}
+		var number string
+		for number == "" {
+			if f, ok := page.next(); ok && f.Type == "snapshot" {
+				number = f.text("match_number")
+			} else if !ok {
+				t.Fatal(page.err)
+			}
+		}
+		if want := w.status(l).text("match_number"); number != want {
+			t.Fatalf("number %s, want %s", number, want)
+		}
+		phone.send("respond", d.answer(old, "approve", l.number))
+		phone.fails("conflict")
+		phone.send("respond", d.answer(prompt, "approve", number))
+		phone.result(true, "")
+	})
+}
+
+// TestPhoneReconnects is asked while it is away, and finds the prompt.
+func TestPhoneReconnects(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *liveWorld) {
+		d := w.enroll()
+		l := w.login()
+		w.pass(time.Second)
+		phone, prompts := d.connect()
+		if len(prompts) != 1 {
+			t.Fatalf("prompts %v", prompts)
+		}
+		prompt, _ := prompts[0].(map[string]any)
+		phone.send("ack", map[string]any{"delivery_id": prompt["delivery_id"]})
+		phone.send("sync", nil)
+		if again, _ := phone.expect("prompts").Data["prompts"].([]any); len(again) != 1 {
+			t.Fatalf("prompts %v", again)
+		}
+		newer, _ := d.connect()
+		phone.closed("replaced", 4409)
+		newer.send("respond", d.answer(prompt, "approve", l.number))
+		newer.result(true, "")
+		newer.promptClosed(l.id, "approved")
+		newer.send("sync", nil)
+		if none, _ := newer.expect("prompts").Data["prompts"].([]any); len(none) != 0 {
+			t.Fatalf("prompts %v", none)
+		}
+	})
+}
+
+// TestForeign names what belongs to others, or to nobody.
+func TestForeign(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *liveWorld) {
+		mine, other := w.enroll(), w.enroll()
+		phone, second := mine.online(), other.online()
+		l := w.login()
+		prompt, theirs := phone.receive(), second.receive()
+		for _, id := range []any{theirs["delivery_id"], "dlv_0", l.id} {
+			phone.send("ack", map[string]any{"delivery_id": id})
+			phone.fails("not_found")
+		}
+		for _, data := range []any{nil, map[string]any{}, map[string]any{"delivery_id": 5}, map[string]any{"token": []int{1}}} {
+			phone.send("displayed", data)
+			phone.fails("invalid_request")
+			phone.send("respond", data)
+			phone.fails("invalid_request")
+		}
+		phone.send("respond", other.answer(theirs, "approve", l.number)) // signed by another
+		phone.fails("unauthenticated")
+		phone.send("respond", mine.answer(theirs, "approve", l.number)) // about what another was shown
+		phone.fails("conflict")
+		elsewhere := map[string]any{"verification_id": "ver_0", "signed": prompt["signed"]}
+		phone.send("respond", mine.answer(elsewhere, "approve", l.number))
+		phone.fails("not_found")
+		phone.send("respond", mine.answer(prompt, "shrug", ""))
+		phone.fails("invalid_request")
+		phone.send("dance", nil) // not a type of ours
+		phone.send("respond", mine.answer(prompt, "approve", l.number))
+		phone.result(true, "")
+		w.byKey("POST", "/api/v1/verifications", map[string]any{"user_id": "u1"})
+		phone.promptClosed(l.id, "approved")
+		phone.expect("prompt")
+	})
+}
+
+// TestAway has what is open pushed at once.
+func TestAway(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *liveWorld) {
+		phone := w.enroll("sim-1").online()
+		l := w.login()
+		phone.receive()
+		phone.send("away", nil)
+		w.pass(time.Millisecond)
+		found := false
+		deliveries, _ := w.status(l).body["deliveries"].([]any)
+		for _, d := range deliveries {
+			found = found || d.(map[string]any)["channel"] == "push" //nolint:errcheck // it is an object
+		}
+		if !found {
+			t.Fatalf("deliveries %v", deliveries)
+		}
+	})
+}
+
+// TestRevoked ends the connection of a device that was removed.
+func TestRevoked(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *liveWorld) {
+		d := w.enroll()
+		phone := d.online()
+		w.byKey("DELETE", "/api/v1/devices/"+d.id, nil)
+		phone.closed("revoked", 4401)
+		again := w.dial()
+		again.send("auth", map[string]any{"token": d.token(map[string]any{"nonce": again.nonce})})
+		again.expect("error")
+		again.closed("revoked", 4401)
+	})
+}
+
+// TestTurnedAway presents credentials that open nothing.
+func TestTurnedAway(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *liveWorld) {
+		d, l := w.enroll(), liveLogin{}
+		nobody := &livePhone{w: w, id: "dev_0", key: d.key}
+		l = w.login()
+		now := time.Now().Unix()
+		for name, auth := range map[string]func(nonce string) map[string]any{
+			"nothing": func(string) map[string]any { return nil },
+			"two": func(n string) map[string]any {
+				return map[string]any{"token": d.token(map[string]any{"nonce": n}), "client_secret": l.secret}
+			},
+			"no token": func(string) map[string]any { return map[string]any{"token": "x"} },
+			"no nonce": func(string) map[string]any { return map[string]any{"token": d.token(nil)} },
+			"another nonce": func(n string) map[string]any {
+				return map[string]any{"token": d.token(map[string]any{"nonce": n + "x"})}
+			},
+			"unknown device": func(n string) map[string]any {
+				return map[string]any{"token": nobody.token(map[string]any{"nonce": n})}
+			},
+			"expired": func(n string) map[string]any {
+				return map[string]any{"token": d.token(map[string]any{"nonce": n, "iat": now - 90, "exp": now - 30})}
+			},
+			"too long": func(n string) map[string]any {
+				return map[string]any{"token": d.token(map[string]any{"nonce": n, "exp": now + 120})}
+			},
+			"another server": func(n string) map[string]any {
+				return map[string]any{"token": d.token(map[string]any{"nonce": n, "aud": "https://evil.example"})}
+			},
+			"no secret":         func(string) map[string]any { return map[string]any{"client_secret": "nod_cs_x"} },
+			"a secret's sister": func(string) map[string]any { return map[string]any{"client_secret": l.secret[:len(l.secret)-1] + "!"} },
+			"a user token": func(string) map[string]any {
+				return map[string]any{"token": w.byKey("POST", "/api/v1/user-tokens", map[string]any{"user_id": "u1"}).text("token")}
+			},
+			"an API key": func(string) map[string]any { return map[string]any{"token": liveKey} },
+		} {
+			t.Log(name)
+			p := w.dial()
+			p.send("auth", auth(p.nonce))
+			p.refused()
+		}
+	})
+}
+
+// TestSecretReplaced gives an open verification back to its user: whoever holds
+// the old secret is sent away.
+func TestSecretReplaced(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *liveWorld) {
+		user := "Bearer " + w.byKey("POST", "/api/v1/user-tokens", map[string]any{"user_id": "u1"}).text("token")
+		start := func() liveLogin {
+			a := w.call("POST", "/api/onboarding/send-verification", user, map[string]any{"phone_number": liveNumber}).ok()
+			return liveLogin{id: a.text("verification_id"), secret: a.text("client_secret")}
+		}
+		old := start()
+		page, _ := w.watch(old)
+		stream := w.stream(old, "")
+		stream.expect("snapshot")
+		l := start()
+		if l.id != old.id {
+			t.Fatal("not reused")
+		}
+		for {
+			if f, ok := page.next(); !ok || f.Type == "bye" {
+				break
+			}
+		}
+		page.closed("", 4401)
+		stream.ends()
+		w.watch(l)
+	})
+}
+
+// TestAfterTheEnd keeps a page for ten minutes more, without ticks.
+func TestAfterTheEnd(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *liveWorld) {
+		w.enroll()
+		l := w.login()
+		page, _ := w.watch(l)
+		w.pass(3 * time.Second)
+		w.call("POST", "/api/v1/verifications/"+l.id+"/cancel", l.secret, nil).ok()
+		ended := time.Now()
+		for {
+			if f, _ := page.next(); f.Type == "result" {
+				break
+			}
+		}
+		page.ticks = nil
+		late, _ := w.watch(l)
+		late.expect("result")
+		page.closed("unauthenticated", 4401)
+		if got := time.Since(ended); got != 10*time.Minute {
+			t.Fatal("closed after", got)
+		}
+		late.closed("unauthenticated", 4401)
+		if len(page.ticks)+len(late.ticks) > 0 {
+			t.Fatal("ticks after the end:", page.ticks, late.ticks)
+		}
+		p := w.dial()
+		p.send("auth", map[string]any{"client_secret": l.secret})
+		p.refused()
+	})
+}
+
+// TestTicks reads the countdowns of a page and a phone.
+func TestTicks(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *liveWorld) {
+		phone := w.enroll().online()
+		l := w.login(map[string]any{"phone_number": liveNumber, "channel": "both"})
+		page, _ := w.watch(l)
+		stream := w.stream(l, "")
+		phone.receive()
+		w.pass(61*time.Second + 500*time.Millisecond)
+		phone.drain()
+		page.drain()
+		for name, ticks := range map[string][]liveFrame{"page": page.ticks, "stream": stream.soFar("tick")} {
+			if len(ticks) < 61 || len(ticks) > 63 {
+				t.Fatalf("%s: %d ticks", name, len(ticks))
+			}
+			first, last := ticks[0].Data, ticks[len(ticks)-1].Data
+			for field, want := range map[string]float64{"prompt_in": 119, "expires_in": 599, "resend_in": 59, "session_in": 3599} {
+				if first[field] != want {
+					t.Errorf("%s: first tick %v, want %s %v", name, first, field, want)
+				}
+			}
+			if last["resend_in"] != nil || last["prompt_in"] != 59.0 || last["verification_id"] != l.id {
+				t.Errorf("%s: last tick %v", name, last)
+			}
+			zeros := 0
+			for _, f := range ticks {
+				if f.Data["resend_in"] == 0.0 {
+					zeros++
+				}
+			}
+			if zeros != 1 {
+				t.Errorf("%s: resend_in was 0 %d times", name, zeros)
+			}
+		}
+		if n := len(phone.ticks); n != 61 || len(phone.ticks[0].Data) != 3 || phone.ticks[60].Data["prompt_in"] != 59.0 {
+			t.Errorf("phone: %d ticks, %v", n, phone.ticks)
+		}
+	}, func(w *liveWorld) { w.policy.SocketTimeout = time.Minute })
+}
+
+// TestSeen records who is connected: on connecting, while connected, and last.
+func TestSeen(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *liveWorld) {
+		d := w.enroll()
+		seen := func() time.Duration {
+			t.Helper()
+			device, now, err := w.store.Device(t.Context(), d.id)
+			liveMust(t, err)
+			if device.SeenAt.IsZero() {
+				return -1
+			}
+			return now.Sub(device.SeenAt)
+		}
+		if got := seen(); got != -1 {
+			t.Fatal("seen before it came:", got)
+		}
+		phone := d.online()
+		if got := seen(); got > time.Millisecond {
+			t.Fatal("seen", got, "ago at the start")
+		}
+		for range 10 {
+			w.pass(17 * time.Second)
+			if got := seen(); got > 30*time.Second {
+				t.Fatal("seen", got, "ago while it is connected")
+			}
+		}
+		w.pass(5 * time.Second)
+		phone.gone()
+		w.pass(time.Second)
+		if got := seen(); got > time.Second {
+			t.Fatal("seen", got, "ago after it left")
 		}
 	})
 }

@@ -1,0 +1,340 @@
+package server_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"nod/hub"
+)
+
+// liveBroker is a broker that loses, repeats and holds back what is published
+// about verifications, as dice has it.
+type liveBroker struct {
+	mu      sync.Mutex
+	dice    *rand.Rand // nil: an honest one
+	late    []hub.Message
+	deliver func(hub.Message) int
+}
+
+func (b *liveBroker) Join(context.Context, string, string, bool) error { return nil }
+
+func (b *liveBroker) Leave(string, string) {}
+
+func (b *liveBroker) Run(ctx context.Context, deliver func(hub.Message) int) error {
+	b.mu.Lock()
+	b.deliver = deliver
+	b.mu.Unlock()
+	<-ctx.Done()
+	return nil
+}
+
+func (b *liveBroker) Publish(_ context.Context, m hub.Message) (heard int, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.dice == nil || !strings.HasPrefix(m.Topic, "verification:") {
+		return b.deliver(m), nil
+	}
+	switch b.dice.IntN(6) {
+	case 0:
+	case 1:
+		b.late = append(b.late, m)
+	case 2:
+		heard = b.deliver(m)
+		fallthrough
+	default:
+		heard = b.deliver(m)
+		for _, l := range b.late {
+			b.deliver(l)
+		}
+		b.late = nil
+	}
+	return heard, nil
+}
+
+// TestEachEventOnce has a page reconnect at any moment, by socket or by stream,
+// while a broker loses, repeats and reorders what is published: what the page
+// applied is every event, in order, once.
+func TestEachEventOnce(t *testing.T) {
+	broker := &liveBroker{}
+	inBubble(t, func(t *testing.T, w *liveWorld) {
+		d := w.enroll("sim-1")
+		phone := d.online()
+		for seed := range uint64(40) {
+			dice := rand.New(rand.NewPCG(seed, 1))
+			broker.mu.Lock()
+			broker.dice = dice
+			broker.mu.Unlock()
+			l := w.login(map[string]any{"phone_number": liveNumber})
+			r := &liveReader{w: w, login: l, dice: rand.New(rand.NewPCG(seed, 2)), seed: seed}
+			r.connect()
+			steps := []func(){
+				func() { w.pass(time.Duration(r.dice.IntN(40)) * time.Second) },
+				func() { w.call("POST", "/api/v1/verifications/"+l.id+"/resend", l.secret, map[string]any{}) },
+				func() { w.call("POST", "/api/v1/verifications/"+l.id+"/next", l.secret, nil) },
+				func() {
+					w.call("POST", "/api/v1/verifications/"+l.id+"/check", l.secret, map[string]any{"code": "000000"})
+				},
+				func() { phone.send("away", nil) },
+				r.reconnect, r.reconnect,
+			}
+			for range 12 {
+				steps[r.dice.IntN(len(steps))]()
+				synctest.Wait()
+				r.take(r.dice.IntN(20))
+			}
+			w.call("POST", "/api/v1/verifications/"+l.id+"/cancel", l.secret, nil)
+			synctest.Wait()
+			r.finish()
+			phone.drain()
+		}
+	}, func(w *liveWorld) { w.broker = broker })
+}
+
+// liveReader is a page that applies events in order and resumes after the last.
+type liveReader struct {
+	w       *liveWorld
+	login   liveLogin
+	dice    *rand.Rand
+	seed    uint64
+	frames  <-chan liveFrame
+	leave   func()
+	applied []string
+	ended   bool
+}
+
+func (r *liveReader) connect() {
+	r.w.t.Helper()
+	last := len(r.applied)
+	if r.dice.IntN(2) == 0 {
+		p, _ := r.w.resume(r.login, last)
+		r.frames, r.leave = p.frames, p.gone
+		return
+	}
+	s := r.w.stream(r.login, fmt.Sprint(last))
+	s.expect("snapshot")
+	r.frames, r.leave = s.frames, s.cancel
+}
+
+func (r *liveReader) reconnect() {
+	r.w.t.Helper()
+	r.leave()
+	r.connect()
+}
+
+// take applies up to n frames that are there.
+func (r *liveReader) take(n int) {
+	r.w.t.Helper()
+	for range n {
+		select {
+		case f, ok := <-r.frames:
+			if !ok {
+				return
+			}
+			r.apply(f)
+		default:
+			return
+		}
+	}
+}
+
+func (r *liveReader) apply(f liveFrame) {
+	r.w.t.Helper()
+	switch f.Type {
+	case "event":
+		if f.Seq != int64(len(r.applied))+1 {
+			r.w.t.Fatalf("seed %d: event %d after %d", r.seed, f.Seq, len(r.applied))
+		}
+		r.applied = append(r.applied, f.text("name"))
+	case "result":
+		r.ended = true
+	}
+}
+
+// finish comes once more and compares what was applied with what is stored.
+func (r *liveReader) finish() {
+	r.w.t.Helper()
+	r.reconnect()
+	synctest.Wait()
+	r.take(1000)
+	es, err := r.w.store.EventsAfter(r.w.t.Context(), r.login.id, 0, 1000)
+	liveMust(r.w.t, err)
+	var stored []string
+	for _, e := range es {
+		stored = append(stored, e.Name)
+	}
+	if !slices.Equal(r.applied, stored) || !r.ended {
+		r.w.t.Fatalf("seed %d: applied %v, stored %v, ended %v", r.seed, r.applied, stored, r.ended)
+	}
+	r.leave()
+}
+
+// TestGap loses one notice: the next one has the page repaired.
+func TestGap(t *testing.T) {
+	broker := &liveBroker{}
+	inBubble(t, func(t *testing.T, w *liveWorld) {
+		phone := w.enroll().online()
+		l := w.login()
+		prompt := phone.expect("prompt").Data
+		page, _ := w.resume(l, 0)
+		var seq int64
+		page.until(&seq, "delivery.accepted")
+		broker.mu.Lock()
+		honest := broker.deliver
+		broker.deliver = func(hub.Message) int { return 1 } // it says so
+		broker.mu.Unlock()
+		phone.send("ack", map[string]any{"delivery_id": prompt["delivery_id"]})
+		synctest.Wait()
+		broker.mu.Lock()
+		broker.deliver = honest
+		broker.mu.Unlock()
+		page.silent(5 * time.Second)
+		phone.send("displayed", map[string]any{"delivery_id": prompt["delivery_id"]})
+		page.until(&seq, "delivery.delivered")
+		page.until(&seq, "delivery.displayed")
+	}, func(w *liveWorld) { w.broker = broker })
+}
+
+// TestLongStory resumes from the first of more events than may wait for a socket.
+func TestLongStory(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *liveWorld) {
+		for range 10 {
+			w.enroll()
+		}
+		l := w.login()
+		for range 3 {
+			w.pass(time.Minute)
+			w.call("POST", "/api/v1/verifications/"+l.id+"/resend", l.secret, map[string]any{"channel": "push"})
+		}
+		w.call("POST", "/api/v1/verifications/"+l.id+"/cancel", l.secret, nil).ok()
+		page, _ := w.resume(l, 0)
+		var seq int64
+		page.until(&seq, "verification.canceled")
+		if seq < 70 {
+			t.Fatal("only", seq, "events")
+		}
+		if r := page.expect("result"); r.Seq != seq {
+			t.Fatal("result", r.Seq, "after", seq)
+		}
+	})
+}
+
+// TestFromTheFuture resumes after an event that there is not.
+func TestFromTheFuture(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *liveWorld) {
+		w.enroll()
+		l := w.login()
+		p := w.dial()
+		p.send("auth", map[string]any{"client_secret": l.secret, "last_seq": 999})
+		if f := p.expect("welcome"); f.Data["resumed"] != false {
+			t.Fatalf("welcome %v", f.Data)
+		}
+		last := int64(p.expect("snapshot").Data["seq"].(float64)) //nolint:errcheck // it is a number
+		w.call("POST", "/api/v1/verifications/"+l.id+"/cancel", l.secret, nil).ok()
+		p.until(&last, "verification.canceled")
+	})
+}
+
+// TestNothingPublishedIsSecret listens to everything that is published about a
+// login over the app and by SMS.
+func TestNothingPublishedIsSecret(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *liveWorld) {
+		d := w.enroll("sim-token-1")
+		phone := d.online()
+		var heard []string
+		var mu sync.Mutex
+		listen := func(topic string) {
+			t.Cleanup(w.hub.Listen(topic, func(m hub.Message) {
+				mu.Lock()
+				defer mu.Unlock()
+				heard = append(heard, string(m.Data))
+			}))
+		}
+		listen("console")
+		listen("device:" + d.id)
+		l := w.login(map[string]any{"phone_number": liveNumber, "channel": "both", "match": "strict"})
+		listen("verification:" + l.id)
+		prompt := phone.receive()
+		code := w.code()
+		phone.send("away", nil)
+		w.call("POST", "/api/v1/verifications/"+l.id+"/check", l.secret, map[string]any{"code": "nope"})
+		phone.send("respond", d.answer(prompt, "approve", l.number))
+		phone.result(true, "")
+		token := w.status(l).text("result_token")
+		synctest.Wait()
+		mu.Lock()
+		defer mu.Unlock()
+		all := strings.Join(heard, "\n")
+		for _, secret := range []string{
+			l.secret, token, `"` + l.number + `"`, `"` + code + `"`, liveNumber, "sim-token-1", liveKey,
+			"nod_cs_", "nod_rt_", `"match_number"`, `"result_token"`, `"client_secret"`, `"code"`, `"u1"`,
+		} {
+			if secret == "" || strings.Contains(all, secret) {
+				t.Errorf("%q was published", secret)
+			}
+		}
+		for _, told := range []string{"verification.approved", "delivery.displayed", `"reason":"approved"`, "+1 ••• 23"} {
+			if !strings.Contains(all, told) {
+				t.Errorf("%q was not published", told)
+			}
+		}
+	})
+}
+
+// TestConsole watches an operator's feed.
+func TestConsole(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *liveWorld) {
+		session := w.byKey("POST", "/api/v1/console-sessions", map[string]any{})
+		p := w.dial()
+		p.send("auth", map[string]any{"token": session.text("token")})
+		if f := p.expect("welcome"); f.text("role") != "console" {
+			t.Fatalf("welcome %v", f.Data)
+		}
+		p.expect("figures")
+		w.enroll()
+		if f := p.expect("event"); f.text("name") != "device.registered" {
+			t.Fatalf("event %v", f.Data)
+		}
+		l := w.login()
+		if f := p.expect("event"); f.text("name") != "verification.created" || f.text("verification_id") != l.id || f.Data["user_id"] != nil {
+			t.Fatalf("event %v", f.Data)
+		}
+		var f liveFrame
+		for f.Type != "figures" {
+			f, _ = p.next()
+		}
+		sessions, _ := f.Data["sessions"].(map[string]any)
+		if sessions["console"] != 1.0 {
+			t.Fatalf("figures %v", f.Data)
+		}
+		if f.text("server_time") != "2000-01-01T00:00:01.000Z" {
+			t.Fatalf("figures %v", f.Data)
+		}
+		for range 40 { // more than an operator can read in a second
+			w.login()
+		}
+		w.pass(time.Second)
+		skipped, events := 0.0, 0
+		for skipped == 0 {
+			f, ok := p.next()
+			if !ok {
+				t.Fatal(p.err)
+			}
+			switch f.Type {
+			case "event":
+				events++
+			case "figures":
+				skipped, _ = f.Data["skipped"].(float64)
+			}
+		}
+		if events > 60 {
+			t.Fatal(events, "events at once")
+		}
+	})
+}
