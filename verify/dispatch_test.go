@@ -82,7 +82,8 @@ func TestSendingRenewsTheLease(t *testing.T) {
 	w := began(t, verify.SMS)
 	d := w.lease("slow")
 	w.now = w.now.Add(w.policy.LeaseLife - time.Second)
-	if !w.v.Send(d.ID, "slow", &w.policy, w.now) || !w.v.Send(d.ID, "slow", &w.policy, w.now) {
+	first := w.v.Send(d.ID, "slow", &w.policy, w.now)
+	if again := w.v.Send(d.ID, "slow", &w.policy, w.now); !first || !again {
 		t.Fatal("the worker may not send, or not ask twice")
 	}
 	w.now = w.now.Add(w.policy.LeaseLife - time.Second)

@@ -11,9 +11,8 @@ import (
 
 // model is what a person with a pencil would keep of a verification.
 type model struct {
-	codes   []modelCode
-	resends int
-	ended   bool
+	codes []modelCode
+	ended bool
 }
 
 type modelCode struct {

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"slices"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -96,12 +97,7 @@ func (a Audience) MarshalJSON() ([]byte, error) {
 
 // Has reports whether s is among the audiences.
 func (a Audience) Has(s string) bool {
-	for _, x := range a {
-		if x == s {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(a, s)
 }
 
 // UserToken makes a token that acts as the user until now plus ttl.

@@ -55,7 +55,7 @@ func TestDeviceTokens(t *testing.T) {
 	good := func(change ...any) map[string]any {
 		c := map[string]any{"iss": "dev_1", "aud": "https://nod.example", "iat": start.Unix(), "exp": start.Add(time.Minute).Unix(), "nonce": "n", "jti": "j"}
 		for i := 0; i+1 < len(change); i += 2 {
-			c[change[i].(string)] = change[i+1] //nolint:errcheck,forcetypeassert // names
+			c[change[i].(string)] = change[i+1]
 		}
 		return c
 	}
@@ -244,6 +244,6 @@ func FuzzTokens(f *testing.F) {
 		if _, err := verify.DeviceID(verify.TypDevice, s); err == nil && len(s) < 20 {
 			t.Errorf("%q has a device", s)
 		}
-		verify.ClientSecretID(s)
+		_ = verify.ClientSecretID(s)
 	})
 }
