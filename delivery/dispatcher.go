@@ -239,7 +239,7 @@ func (d *Dispatcher) claim(ctx context.Context, limit int) (claimed int, next ti
 // same transaction: it may be sent twice, so a commit of its own before it
 // leaves would protect nothing, and a prompt is on the phone one write earlier.
 func (d *Dispatcher) lease(v *verify.Verification, h *haul, now time.Time) leased {
-	l := leased{v: v, at: now, late: max(0, now.Sub(v.NextAt)), skew: now.Sub(time.Now())}
+	l := leased{v: v, at: now, late: max(0, now.Sub(v.NextAt)), skew: time.Until(now)}
 	p := d.config.Policy
 	v.Advance(p, now)
 	for c := range d.config.Channels {
