@@ -106,7 +106,7 @@ type bench struct {
 var banner = regexp.MustCompile(`(?s)open +(http://\S+).*API key +(nod_sk_\S+)`)
 
 func start(ctx context.Context, program, dir string) (*bench, error) {
-	cmd := exec.CommandContext(ctx, program, "serve") //nolint:gosec // named by who measures
+	cmd := exec.CommandContext(ctx, program, "serve")
 	cmd.Env = append(os.Environ(), "NOD_ADDR=127.0.0.1:0", "NOD_PUBLIC_URL=", "NOD_DEMO=false", "NOD_LOG_LEVEL=warn", "NOD_DATABASE_URL=sqlite:"+filepath.Join(dir, "nod.db"))
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
@@ -246,7 +246,7 @@ func (b *bench) metrics(ctx context.Context) (map[string]float64, error) {
 	if err != nil {
 		return nil, err
 	}
-	res, err := b.nod.HTTP.Do(req) //nolint:gosec // the program we started
+	res, err := b.nod.HTTP.Do(req)
 	if err != nil {
 		return nil, err
 	}
