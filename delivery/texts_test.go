@@ -1,0 +1,119 @@
+package delivery_test
+
+import (
+	"fmt"
+	"log/slog"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"nod/delivery"
+	"nod/verify"
+)
+
+// septets of the alphabets that carriers know (GSM 03.38).
+var plain = regexp.MustCompile(`^[@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !"#¤%&'()*+,\-./0-9:;<=>?¡A-ZÄÖÑÜ§¿a-zäöñüà]*$`)
+
+func TestTexts(t *testing.T) {
+	fallback := func(q *verify.Request) { q.Channel = verify.Auto }
+	phone := func(q *verify.Request) { q.Purpose, q.Channel = verify.Phone, verify.SMS }
+	named := func(app string) func(*verify.Request) {
+		return func(q *verify.Request) { q.Channel, q.Context.App = verify.SMS, app }
+	}
+	for name, tc := range map[string]struct {
+		change func(*verify.Request)
+		url    string
+		device bool
+		has    string
+		hasNot string
+	}{
+		"a code that was asked for":           {change: named("Bank"), has: "sign in to Bank"},
+		"without the name of an app":          {change: named(""), has: "your sign-in code"},
+		"a name that an SMS cannot spell":     {change: named("Банк"), has: "your sign-in code", hasNot: "Банк"},
+		"a name with characters of two":       {change: named("{B}[" + strings.Repeat("€", 60) + "]"), has: "your sign-in code", hasNot: "€"},
+		"a name that is too long":             {change: named(strings.Repeat("Bank ", 25)), has: "your sign-in code", hasNot: "Bank"},
+		"a name that looks like a blank":      {change: named("{code}"), has: "sign in to {code}"},
+		"because the app did not get it":      {change: fallback, device: true, has: "did not get the request to sign in to Bank"},
+		"to confirm a number":                 {change: phone, has: "confirm this number for Bank"},
+		"in a language that nod does not yet": {change: func(q *verify.Request) { named("Bank")(q); q.Locale = "eo-XX" }, has: "sign in to Bank"},
+		"for a host that leaves no room":      {change: named("Bank"), url: "https://" + strings.Repeat("a.", 66) + "example", hasNot: "code"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(w *world) {
+				host := "nod.example"
+				if tc.url != "" {
+					w.auth = verify.NewAuthority(w.store.Keys(), tc.url)
+					host = strings.TrimPrefix(tc.url, "https://")
+				}
+				if tc.device {
+					w.enroll(false, false)
+				}
+				w.run()
+				w.begin(tc.change)
+				w.at(time.Second)
+				m := w.script.list(verify.SMS)[0]
+				if !strings.Contains(m.Text, tc.has) || tc.hasNot != "" && strings.Contains(m.Text, tc.hasNot) {
+					t.Errorf("text: %q", m.Text)
+				}
+				if !strings.HasSuffix(m.Text, "\n@"+host+" #"+m.Code) || !strings.HasPrefix(m.Text, m.Code) && !tc.device {
+					t.Errorf("the code stands not where it is looked for: %q", m.Text)
+				}
+				if n := len([]rune(m.Text)) + strings.Count(m.Text, "{") + strings.Count(m.Text, "}"); n > 160 || !plain.MatchString(strings.NewReplacer("{", "", "}", "").Replace(m.Text)) {
+					t.Errorf("%d septets: %q", n, m.Text)
+				}
+			})
+		})
+	}
+}
+
+func TestACall(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.run()
+		w.begin(over(verify.Voice))
+		w.at(time.Second)
+		m := w.script.list(verify.Voice)[0]
+		if spoken := strings.Join(strings.Split(m.Code, ""), ", "); len(m.Code) != 6 || strings.Count(m.Text, spoken) != 2 {
+			t.Errorf("it says %q", m.Text)
+		}
+	})
+}
+
+// A push wakes the app. What its provider can read says nothing.
+func TestAPushSaysNothing(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.enroll(true, false)
+		w.script.says(verify.WebSocket, nobodyThere)
+		w.run()
+		w.begin()
+		w.at(time.Second)
+		m, v := w.script.list(verify.Push)[0], w.load()
+		read := m.Title + " " + m.Text
+		if m.Title == "" || m.Text == "" || regexp.MustCompile(`[0-9]`).MatchString(read) || strings.Contains(read, v.Context.App) {
+			t.Errorf("it says %q", read)
+		}
+		if m.Code != "" || !m.Number.IsZero() || m.Push.Token != pushToken {
+			t.Errorf("it carries a code or a number, or goes elsewhere")
+		}
+		if *m.Prompt != w.auth.Prompt(v, last(v, verify.Push)) {
+			t.Errorf("the prompt is %+v", *m.Prompt)
+		}
+		if m.Life != v.Prompt.ExpiresAt.Sub(w.begun) || !m.ExpiresAt.Equal(v.Prompt.ExpiresAt) {
+			t.Errorf("it lives for %s, until %s", m.Life, m.ExpiresAt)
+		}
+	})
+}
+
+func TestAMessagePrintsNoSecret(t *testing.T) {
+	m := delivery.Message{
+		VerificationID: "ver_1", DeliveryID: "dlv_1", Channel: verify.SMS, Number: verify.StoredNumber(number),
+		Code: "123456", Text: "123456 is your code", Push: &verify.PushTarget{Token: pushToken},
+	}
+	var log strings.Builder
+	slog.New(slog.NewJSONHandler(&log, nil)).Info("sent", "message", m)
+	for _, printed := range []string{log.String(), fmt.Sprintf("%v %+v %s", m, m, m), fmt.Sprintf("%#v", m)} {
+		if strings.Contains(printed, "123456") || strings.Contains(printed, number) || strings.Contains(printed, pushToken) || !strings.Contains(printed, "dlv_1") {
+			t.Errorf("it prints %s", printed)
+		}
+	}
+}
