@@ -73,14 +73,17 @@ func (t *tx) lockAll(ctx context.Context, names ...string) error {
 	return nil
 }
 
-// savepoint runs do so that its error undoes what it wrote and nothing else. It
-// reports whether the transaction still stands.
+// savepoint runs do so that its error, returned as failed, undoes what it wrote
+// and nothing else. With broken the whole transaction has to end.
 func (t *tx) savepoint(ctx context.Context, do func() error) (failed, broken error) {
 	if _, err := t.ExecContext(ctx, "savepoint step"); err != nil {
 		return nil, err
 	}
 	changes := len(t.changes)
 	if failed = do(); failed != nil {
+		if passing(failed) {
+			return failed, failed
+		}
 		t.changes = t.changes[:changes]
 		if _, err := t.ExecContext(ctx, "rollback to savepoint step"); err != nil {
 			return failed, err

@@ -15,7 +15,9 @@
 // up to seconds. It takes all callers that wait, up to 128, into one transaction
 // with one fsync (group commit), each in a savepoint of its own, so that one
 // caller's error, cancel or panic undoes its own work only. That is what makes
-// FULL affordable: see BenchmarkCreate.
+// FULL affordable: creates a second (each a verification with its code, delivery
+// and events) by 1, 8 and 64 callers on two cores were 1,900, 4,700 and 7,500; in
+// the same minute with one COMMIT each 1,600, 1,200 and 2,500 (BenchmarkCreate).
 //
 // On Postgres every write is a transaction of its own. Locks are always taken in
 // the same order – idempotency key, user, phone (advisory, until the end of the
