@@ -39,17 +39,18 @@ type Status struct {
 	PromptExpiresAt  *string `json:"prompt_expires_at" format:"date-time" doc:"When the open request on the phone ends."`
 	SessionExpiresAt string  `json:"session_expires_at" format:"date-time"`
 
-	CanChangePhone     bool           `json:"can_change_phone"`
-	AlternativeMessage *string        `json:"alternative_contact_message"`
-	Alternatives       []Alternative  `json:"alternatives" nullable:"false"`
-	NextActions        verify.Actions `json:"next_actions" doc:"Seconds until each is possible; 0 is now, null is not possible."`
-	Message            *string        `json:"message"`
-	MessageKey         *string        `json:"message_key"`
-	LockedUntil        *string        `json:"locked_until" format:"date-time"`
-	AttemptHistory     []Attempt      `json:"attempt_history,omitzero" nullable:"false"`
-	Deliveries         []Delivery     `json:"deliveries,omitzero" nullable:"false"`
-	Seq                int64          `json:"seq" doc:"Of the last event."`
-	ServerTime         string         `json:"server_time" format:"date-time"`
+	CanChangePhone     bool             `json:"can_change_phone"`
+	AlternativeMessage *string          `json:"alternative_contact_message"`
+	Alternatives       []Alternative    `json:"alternatives" nullable:"false"`
+	NextActions        verify.Actions   `json:"next_actions" doc:"Seconds until each is possible; 0 is now, null is not possible."`
+	Fallback           *verify.Fallback `json:"fallback" doc:"What the ladder will start by itself; null when nothing."`
+	Message            *string          `json:"message"`
+	MessageKey         *string          `json:"message_key"`
+	LockedUntil        *string          `json:"locked_until" format:"date-time"`
+	AttemptHistory     []Attempt        `json:"attempt_history,omitzero" nullable:"false"`
+	Deliveries         []Delivery       `json:"deliveries,omitzero" nullable:"false"`
+	Seq                int64            `json:"seq" doc:"Of the last event."`
+	ServerTime         string           `json:"server_time" format:"date-time"`
 }
 
 // Alternative is another way that the page may offer.
@@ -110,7 +111,7 @@ func statusOf(v *verify.Verification, keys *verify.Keys, p *verify.Policy, now t
 		PhoneNumber: optional(v.Number.Mask()), Channel: optional(cmp.Or(v.LastChannel, v.Channel)),
 		NextResendDelay: verify.Rest(v.ResendDelay(p)), ResendCount: v.ResendCount, MaxResends: p.Resends,
 		CodeLength: p.CodeLength, ExpiresAt: optionalTime(v.CodeExpiresAt()), SessionExpiresAt: verify.FormatTime(v.SessionEndsAt),
-		NextActions: v.Actions(p, now), Alternatives: []Alternative{}, Seq: v.Seq, ServerTime: verify.FormatTime(now),
+		NextActions: v.Actions(p, now), Fallback: v.Fallback(p, now), Alternatives: []Alternative{}, Seq: v.Seq, ServerTime: verify.FormatTime(now),
 	}
 	if n := len(v.Codes); n > 0 {
 		s.CodeLength, s.AttemptsRemaining = v.Codes[n-1].Length, new(v.AttemptsLeft(now))

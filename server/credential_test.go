@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -79,9 +80,7 @@ func TestForgedCredentials(t *testing.T) {
 		device := func(token string) who { return who{"Authorization": "Device " + token} }
 		claims := func(alter object) string {
 			c := p.claims()
-			for k, v := range alter {
-				c[k] = v
-			}
+			maps.Copy(c, alter)
 			return p.sign(verify.TypDevice, c)
 		}
 		foreign := verify.NewAuthority(d.store.Keys(), "https://other.example")
@@ -164,6 +163,7 @@ func TestConsoleSession(t *testing.T) {
 		d.ask(who{"Cookie": pair}, "GET", "/api/v1/outbox", nil).allow(200)
 		d.ask(who{"Cookie": pair}, "POST", verifications, object{}).deny(401, "unauthenticated")
 		d.ask(who{"Cookie": pair, "Origin": publicURL}, "POST", verifications, object{}).deny(403, "forbidden")
+		d.stop()
 		d.pass(time.Hour)
 		d.ask(who{"Cookie": pair}, "GET", "/api/v1/outbox", nil).deny(401, "unauthenticated")
 	})
@@ -195,10 +195,7 @@ func TestIntegratorsOwnUserTokens(t *testing.T) {
 	now := time.Now().Unix()
 	good := object{"iss": "https://bank.example", "aud": []string{"x", publicURL}, "sub": "ana", "iat": now, "exp": now + 600}
 	but := func(name string, value any) object {
-		c := object{}
-		for k, v := range good {
-			c[k] = v
-		}
+		c := maps.Clone(good)
 		c[name] = value
 		return c
 	}
@@ -271,6 +268,7 @@ func TestUnknownKeyIsFetchedSeldom(t *testing.T) {
 		d.pass(30 * time.Second)
 		ask().allow(200)
 		remote.down = true
+		d.stop()
 		d.pass(time.Hour)
 		ask().allow(200) // what was good still is
 	})
@@ -325,7 +323,7 @@ func TestClientIP(t *testing.T) {
 		{trusted, "10.0.0.1:9", "", "10.0.0.1"},
 		{trusted, "[fd00::1]:9", "2001:db8::7", "2001:db8::7"},
 	} {
-		r := httptest.NewRequest("GET", "/", nil)
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
 		r.RemoteAddr = c.peer
 		if c.xff != "" {
 			r.Header.Set("X-Forwarded-For", c.xff)

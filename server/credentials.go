@@ -99,7 +99,7 @@ func (c caller) view(v *verify.Verification) view {
 
 const (
 	consoleCookie = "nod_console"
-	secretHeader  = "Nod-Client-Secret"
+	secretHeader  = "Nod-Client-Secret" //nolint:gosec // a name, no secret
 	keyPrefix     = "nod_sk_"
 )
 

@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -186,10 +187,8 @@ func page(secret any) who { return who{"Nod-Client-Secret": secret.(string)} }
 
 // with adds headers to a credential.
 func (w who) with(name, value string) who {
-	all := who{name: value}
-	for k, v := range w {
-		all[k] = v
-	}
+	all := maps.Clone(w)
+	all[name] = value
 	return all
 }
 

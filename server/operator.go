@@ -29,7 +29,7 @@ func (s *Server) openConsole(ctx context.Context, _ *struct{ Body *struct{} }) (
 		return nil, err
 	}
 	ends := time.Unix(claims.Expires, 0)
-	cookie := &http.Cookie{
+	cookie := &http.Cookie{ //nolint:gosec // Secure wherever nod is reached over https
 		Name: consoleCookie, Value: token, Path: "/", MaxAge: int(ends.Sub(now) / time.Second),
 		HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: strings.HasPrefix(s.authority.URL(), "https:"),
 	}

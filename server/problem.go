@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"maps"
 	"math"
 	"net/http"
 	"slices"
@@ -34,7 +35,7 @@ type Problem struct {
 // Error implements error.
 func (p *Problem) Error() string { return p.Code + ": " + p.Detail }
 
-// GetStatus, GetHeaders and ContentType are how huma writes it.
+// GetStatus implements huma.StatusError.
 func (p *Problem) GetStatus() int { return p.Status }
 
 // GetHeaders returns Retry-After and, for a missing credential, how to give one.
@@ -272,9 +273,7 @@ func Refuse(w http.ResponseWriter, _ *http.Request, status int, code, detail str
 
 func writeProblem(w http.ResponseWriter, p *Problem) {
 	h := w.Header()
-	for name, values := range p.GetHeaders() {
-		h[name] = values
-	}
+	maps.Copy(h, p.GetHeaders())
 	h.Set("Content-Type", p.ContentType(""))
 	h.Set("Cache-Control", "no-store")
 	w.WriteHeader(p.Status)
