@@ -19,6 +19,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -183,9 +184,7 @@ func (c *Client) call(ctx context.Context, method, path string, header http.Head
 	if err != nil {
 		return nil, fmt.Errorf("nod: making the request: %w", err)
 	}
-	for name, values := range header {
-		req.Header[name] = values
-	}
+	maps.Copy(req.Header, header)
 	if c.key != "" {
 		req.Header.Set("Authorization", "Bearer "+c.key)
 	}
