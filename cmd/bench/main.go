@@ -116,16 +116,16 @@ func start(ctx context.Context, program, dir string) (*bench, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("starting %s: %w (run `make build` first)", program, err)
 	}
-	said := ""
+	var said strings.Builder
 	for lines := bufio.NewScanner(out); lines.Scan(); {
-		said += lines.Text() + "\n"
-		if m := banner.FindStringSubmatch(said); m != nil {
+		said.WriteString(lines.Text() + "\n")
+		if m := banner.FindStringSubmatch(said.String()); m != nil {
 			c := client.New(m[1], m[2])
 			c.HTTP = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 256}}
 			return &bench{cmd, m[1], c}, nil
 		}
 	}
-	return nil, errors.Join(errors.New("it did not say where it listens: "+said), cmd.Wait())
+	return nil, errors.Join(errors.New("it did not say where it listens: "+said.String()), cmd.Wait())
 }
 
 func (b *bench) stop() {
