@@ -57,7 +57,7 @@ func start(t *testing.T, settings ...string) *program {
 func (p *program) up(addr string) {
 	p.t.Helper()
 	p.logs = &bytes.Buffer{}
-	p.cmd = exec.Command(os.Args[0]) //nolint:gosec // this test binary, as nod
+	p.cmd = exec.Command(os.Args[0])
 	p.cmd.Env = append([]string{"NOD_TEST_CHILD=1", "NOD_ADDR=" + addr, "NOD_LOG_LEVEL=debug", "NOD_DATABASE_URL=sqlite:" + filepath.Join(p.dir, "nod.db")}, p.env...)
 	p.cmd.Stderr = p.logs
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -213,7 +213,7 @@ func (p *program) dial() *socket {
 	p.t.Helper()
 	ctx, stop := context.WithTimeout(p.t.Context(), deadline)
 	defer stop()
-	c, _, err := websocket.Dial(ctx, "ws"+strings.TrimPrefix(p.url, "http")+"/ws", &websocket.DialOptions{Subprotocols: []string{"nod.v1"}}) //nolint:bodyclose // the dial closes it
+	c, _, err := websocket.Dial(ctx, "ws"+strings.TrimPrefix(p.url, "http")+"/ws", &websocket.DialOptions{Subprotocols: []string{"nod.v1"}})
 	if err != nil {
 		p.t.Fatalf("dialing: %v", err)
 	}
