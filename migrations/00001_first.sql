@@ -177,16 +177,3 @@ create table spent_tokens (
     expires_at bigint not null
 );
 create index spent_tokens_expired on spent_tokens (expires_at);
-
--- +goose Down
-
-drop table spent_tokens;
-drop table idempotency;
-drop table enrollments;
-drop table devices;
-drop table events;
-drop table deliveries;
-drop table codes;
-drop table verifications;
-drop table api_keys;
-drop table keys;

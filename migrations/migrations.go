@@ -5,7 +5,7 @@
 // text ids, times as bigint milliseconds since 1970, boolean, partial indexes
 // and foreign keys. There are no vendor types, triggers or defaults that compute;
 // a dump of one database can be read beside a dump of the other. A migration is
-// never edited after a release: a change is a new file.
+// never edited after a release: a change, also one that takes back, is a new file.
 package migrations
 
 import "embed"
