@@ -270,11 +270,13 @@ func TestPoll(t *testing.T) {
 		if _, a := ask(seq, "26"); a.status != 422 {
 			t.Fatal("waits for", a.status)
 		}
+		canceled := make(chan liveAnswer)
 		time.AfterFunc(10*time.Second, func() {
-			w.call("POST", "/api/v1/verifications/"+l.id+"/cancel", l.secret, nil).ok()
+			canceled <- w.call("POST", "/api/v1/verifications/"+l.id+"/cancel", l.secret, nil)
 		})
 		if took, a := ask(seq, "25"); took != 10*time.Second || a.ok().text("status") != "canceled" {
 			t.Fatal("news came after", took, a.body)
 		}
+		(<-canceled).ok()
 	})
 }
