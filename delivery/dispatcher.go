@@ -18,6 +18,7 @@ const (
 	patience = 50 * time.Millisecond // how long a claim waits for a full channel
 	putOff   = time.Second           // how long a full channel's deliveries then wait
 	dbLimit  = 5 * time.Second       // for one transaction
+	breath   = 10 * time.Millisecond // after a claim that had nothing to send
 
 	// A store that is down is asked at this pace, doubling.
 	pauseFirst, pauseMost = 250 * time.Millisecond, 2 * time.Second
@@ -116,7 +117,7 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 			break
 		}
 		d.pace.look(d.config.Poll)
-		claimed, next, err := d.claim(trying, limit)
+		claimed, begun, next, err := d.claim(trying, limit)
 		switch {
 		case err != nil:
 			pause := min(pauseFirst<<min(failures, 8), pauseMost)
@@ -124,6 +125,8 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 				d.config.Log.Error("the store cannot be reached: nothing is delivered until it can", "error", err)
 			}
 			d.pace.pause(pause)
+		case claimed > 0 && begun == 0:
+			d.pace.pause(breath) // should a row ever stay due, this loop must not spin on it
 		case claimed == limit:
 			d.pace.now()
 		default:
@@ -198,9 +201,10 @@ func (d *Dispatcher) drain(abandon func()) error {
 	return errors.New("stopping deliveries: a channel does not return although its context has ended")
 }
 
-// claim takes what is due and starts a try for each delivery. It is finished
-// even while Run is ending: what was leased is sent.
-func (d *Dispatcher) claim(ctx context.Context, limit int) (claimed int, next time.Time, err error) {
+// claim takes what is due, starts a try for each delivery and says how many of
+// both there were. It is finished even while Run is ending: what was leased is
+// sent.
+func (d *Dispatcher) claim(ctx context.Context, limit int) (claimed, begun int, next time.Time, err error) {
 	one, cancel := context.WithTimeout(ctx, dbLimit)
 	defer cancel()
 	h := haul{token: rand.Text(), of: map[string]leased{}, load: map[verify.Channel]int{}}
@@ -215,11 +219,12 @@ func (d *Dispatcher) claim(ctx context.Context, limit int) (claimed int, next ti
 		return nil
 	})
 	if err != nil {
-		return 0, time.Time{}, err // had it been committed after all, the lease will end
+		return 0, 0, time.Time{}, err // had it been committed after all, the lease will end
 	}
 	for _, l := range h.of {
 		d.pace.skew(l.skew)
 		d.figures.claimed(l.late, l.putOff)
+		begun += len(l.jobs)
 		for _, j := range l.jobs {
 			d.figures.begin(j.channel)
 			d.tries.Go(func() {
@@ -231,7 +236,7 @@ func (d *Dispatcher) claim(ctx context.Context, limit int) (claimed int, next ti
 			})
 		}
 	}
-	return claimed, next, nil
+	return claimed, begun, next, nil
 }
 
 // lease is the rule of a claim: it moves on what is due by itself and takes the

@@ -109,10 +109,20 @@ func TestAFrozenWorker(t *testing.T) {
 	})
 }
 
-// frozen is a store whose answers to a worker's writes do not come.
+// frozen is the store of a worker that takes one thing and then stands still.
 type frozen struct {
 	delivery.Store
+	took bool
 	thaw chan struct{}
+}
+
+func (f *frozen) ClaimDue(ctx context.Context, limit int, rule func(*verify.Verification, time.Time) error) (int, time.Time, error) {
+	if f.took {
+		<-f.thaw
+	}
+	n, next, err := f.Store.ClaimDue(ctx, limit, rule)
+	f.took = f.took || n > 0
+	return n, next, err
 }
 
 func (f *frozen) UpdateVerification(ctx context.Context, id string, once *verify.Once, rule func(*verify.Verification, time.Time) error) error {
@@ -271,6 +281,26 @@ func TestAStoreThatIsDown(t *testing.T) {
 			w.left(verify.SMS, 0)
 		})
 	})
+}
+
+// Should a row stay due whatever the rules do, the store is not asked without end.
+func TestARowThatStaysDue(t *testing.T) {
+	bubble(t, func(w *world) {
+		b := &broken{Store: stuck{w.store}}
+		w.run(func(c *delivery.Config) { c.Store = b })
+		w.begin(over(verify.SMS))
+		w.at(s)
+		if n := b.asks.Load(); n > 110 {
+			t.Errorf("asked %d times in a second", n)
+		}
+	})
+}
+
+// stuck is a store on whose rows rules have no effect.
+type stuck struct{ delivery.Store }
+
+func (f stuck) ClaimDue(ctx context.Context, limit int, rule func(*verify.Verification, time.Time) error) (int, time.Time, error) {
+	return f.Store.ClaimDue(ctx, limit, func(v *verify.Verification, now time.Time) error { return rule(v, v.CreatedAt.Add(-time.Minute)) })
 }
 
 // A row that breaks a rule must not stop the others.
