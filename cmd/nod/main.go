@@ -74,7 +74,7 @@ func command(ctx context.Context, args []string, getenv func(string) string, std
 	case "health":
 		return health(ctx, c)
 	}
-	return errors.New("there is no command of this name\n" + usage)
+	return errors.New("there is no command of this name: `nod help` lists them")
 }
 
 const usage = `nod asks a person's phone "is this you?" and brings the answer to the page that waits.
