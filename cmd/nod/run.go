@@ -223,7 +223,7 @@ func serveUntil(ctx context.Context, s *http.Server, l net.Listener) error {
 	if err != nil {
 		err = errors.Join(fmt.Errorf("some requests did not end in %s: %w", drainTime, err), s.Close())
 	}
-	<-failed
+	_ = <-failed // ErrServerClosed
 	return err
 }
 
