@@ -13,7 +13,7 @@ export interface Step {
 
 /** What the ladder will do by itself, and in how many seconds. */
 export interface Fallback {
-  channel: "push" | "sms";
+  channel: "push" | "sms" | "voice";
   seconds: number;
 }
 
@@ -88,6 +88,9 @@ function smsStep(body: StatusBody, track: Track | undefined, fallback: Fallback 
     if (body.status !== "pending") return quiet("Not needed this time");
     if (fallback?.channel === "sms") {
       return quiet(`No answer yet, sending an SMS in ${fallback.seconds} s`);
+    }
+    if (fallback?.channel === "voice") {
+      return quiet(`No answer yet, calling you in ${fallback.seconds} s`);
     }
     return quiet(body.phone_number ? "Only if you need it" : "No number is on file");
   }

@@ -41,11 +41,10 @@ export function timeOfDay(at: number | string, seconds = true): string {
   });
 }
 
-/** "just now", "20 s ago", "3 min ago", "2 h ago", then the date. */
+/** "just now" for a minute, "3 min ago", "2 h ago", then the date. */
 export function ago(at: number | string, now: number): string {
   const seconds = Math.max(0, Math.floor((now - new Date(at).getTime()) / 1000));
-  if (seconds < 10) return "just now";
-  if (seconds < 60) return `${seconds} s ago`;
+  if (seconds < 60) return "just now";
   if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`;
   if (seconds < 86_400) return `${Math.floor(seconds / 3600)} h ago`;
   return new Date(at).toLocaleDateString("en-GB", { day: "numeric", month: "short" });

@@ -174,7 +174,7 @@ export function eventWords(event: TimelineEvent): string {
     case "delivery.suppressed":
       return `Held back: ${way}`;
     case "delivery.fallback_started":
-      return `No answer yet, moving on to ${way}`;
+      return `Moving on to ${way}`;
     default:
       return event.name;
   }

@@ -1,3 +1,4 @@
+import { useEffect, useRef } from "react";
 import { Announcer } from "../../component/Announcer";
 import { Notice } from "../../component/Notice";
 import { Mark } from "../../theme/Mark";
@@ -18,18 +19,24 @@ import "./login.css";
 export function LoginPage() {
   const signIn = useSignIn();
   const spoken = useSpokenLadder(signIn);
+  const problem = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    if (signIn.problem) problem.current?.scrollIntoView?.({ block: "nearest" });
+  }, [signIn.problem]);
   return (
-    <main className="login">
+    <main className="login" aria-label="Sign in">
       <div className="login-card" data-phase={signIn.phase}>
         <header className="login-brand">
           <Mark />
           <span>Nod Demo Bank</span>
         </header>
-        {signIn.problem && (
-          <Notice tone="problem" icon="warning" title={signIn.problem.title}>
-            {signIn.problem.text}
-          </Notice>
-        )}
+        <div ref={problem} className="login-problem">
+          {signIn.problem && (
+            <Notice tone="problem" icon="warning" title={signIn.problem.title}>
+              {signIn.problem.text}
+            </Notice>
+          )}
+        </div>
         <CurrentView signIn={signIn} />
       </div>
       {!framed() && (

@@ -1,4 +1,4 @@
-import { useId, useState } from "react";
+import { useEffect, useId, useRef, useState } from "react";
 import { Button } from "../../component/Button";
 import { Notice } from "../../component/Notice";
 import type { StatusBody } from "../../sdk";
@@ -18,6 +18,10 @@ export function WaysOut({
 }) {
   const [noPhone, setNoPhone] = useState(false);
   const panel = useId();
+  const advice = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    if (noPhone) advice.current?.scrollIntoView?.({ block: "nearest" });
+  }, [noPhone]);
   const ways = signIn.countdowns ? waysOf(signIn.tracks, signIn.countdowns) : [];
   return (
     <div className="login-ways">
@@ -29,7 +33,7 @@ export function WaysOut({
               tone={first && place === 0 ? "accent" : "plain"}
               icon={way.channel === "push" ? "app" : way.channel}
               disabled={way.wait > 0 || signIn.busy}
-              onClick={() => signIn.resend(way.channel)}
+              onClick={() => signIn.ask(way)}
             >
               {way.label}
             </Button>
@@ -49,7 +53,7 @@ export function WaysOut({
           Cancel
         </Button>
       </div>
-      <div id={panel} hidden={!noPhone}>
+      <div id={panel} ref={advice} hidden={!noPhone}>
         <Notice title="That is all right, nothing is lost">
           {status.alternative_contact_message ??
             "A code by SMS works with any phone that has your number. If the number is gone too, cancel here and ask your bank: nobody can sign in as you without your answer."}

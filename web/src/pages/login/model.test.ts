@@ -25,8 +25,8 @@ test.each([
 test("only what is possible is offered, with its wait", () => {
   const left = { ...NO_COUNTDOWNS, push: 0, sms: 45 };
   expect(waysOf([], left)).toEqual([
-    { channel: "push", wait: 0, label: "Ask my phone" },
-    { channel: "sms", wait: 45, label: "Text me a code in 45 s" },
+    { channel: "push", wait: 0, label: "Ask my phone", first: false },
+    { channel: "sms", wait: 45, label: "Text me in 45 s", first: true },
   ]);
   expect(waysOf([], NO_COUNTDOWNS)).toEqual([]);
 });
@@ -38,10 +38,10 @@ test("what was sent before is sent again", () => {
     { ...track, channel: "websocket" },
     { ...track, channel: "sms" },
   ];
-  expect(waysOf(tracks, left).map((way) => way.label)).toEqual([
-    "Ask again",
-    "Text again",
-    "Call me",
+  expect(waysOf(tracks, left).map((way) => [way.label, way.first])).toEqual([
+    ["Ask again", false],
+    ["Text again", false],
+    ["Call me", false],
   ]);
 });
 

@@ -19,24 +19,30 @@ export interface Way {
   label: string;
   /** Seconds until it can be used; 0 is now. */
   wait: number;
+  /** The first code is the ladder's next step, started early; it costs no resend. */
+  first: boolean;
 }
 
-/**
- * The ways that are open to the person now or soon, in order. What is not possible is not shown.
- */
+const words = {
+  push: { now: "Ask my phone", again: "Ask again", later: "Ask again" },
+  sms: { now: "Text me a code", again: "Text again", later: "Text me" },
+  voice: { now: "Call me", again: "Call again", later: "Call me" },
+};
+
+/** The ways that are open to the person now or soon, in order. What is not possible is not shown. */
 export function waysOf(tracks: Track[], left: Countdowns): Way[] {
   const sent = new Set(tracks.map((t) => t.channel));
-  const ways: Way[] = [];
-  const add = (channel: Way["channel"], wait: number | null, first: string, again: string) => {
-    if (wait === null) return;
-    const words =
-      sent.has(channel) || (channel === "push" && sent.has("websocket")) ? again : first;
-    ways.push({ channel, wait, label: wait > 0 ? `${words} in ${clock(wait)}` : words });
+  const coded = sent.has("sms") || sent.has("voice") || sent.has("email");
+  const asked = { push: sent.has("push") || sent.has("websocket"), sms: sent.has("sms") };
+  const way = (channel: Way["channel"], wait: number | null): Way[] => {
+    if (wait === null) return [];
+    const again = channel === "voice" ? sent.has("voice") : asked[channel];
+    const { now, again: repeat, later } = words[channel];
+    const label =
+      wait === 0 ? (again ? repeat : now) : `${again ? repeat : later} in ${clock(wait)}`;
+    return [{ channel, wait, label, first: channel === "sms" && !coded }];
   };
-  add("push", left.push, "Ask my phone", "Ask again");
-  add("sms", left.sms, "Text me a code", "Text again");
-  add("voice", left.voice, "Call me", "Call me again");
-  return ways;
+  return [...way("push", left.push), ...way("sms", left.sms), ...way("voice", left.voice)];
 }
 
 /** What the person reads about the code field: how many tries are left. */

@@ -3,6 +3,7 @@ import { type Countdowns, Rest, type StatusBody } from "../../sdk";
 import { asPerson, ensurePerson, type Person } from "../person";
 import { type Trouble, trouble } from "../problem";
 import { useAttempt } from "../useAttempt";
+import type { Way } from "./model";
 import { forget, keepOpen, keepSignedIn, openSignIn, type SignedIn, signedIn } from "./session";
 import { type Followed, type Following, follow, useFollowed } from "./useFollowed";
 
@@ -16,7 +17,7 @@ export interface SignIn extends Omit<Following, "state"> {
   problem: Trouble | null;
   busy: boolean;
   start: (channel?: "sms") => void;
-  resend: (channel: "push" | "sms" | "voice") => void;
+  ask: (way: Way) => void;
   check: (code: string) => Promise<boolean>;
   cancel: () => void;
   finish: () => void;
@@ -103,7 +104,8 @@ export function useSignIn(): SignIn {
     problem,
     busy,
     start: (channel) => void start(channel),
-    resend: (channel) => void attempt(async () => watcher?.resend(channel)),
+    ask: ({ first, channel }) =>
+      void attempt(async () => (first ? watcher?.next() : watcher?.resend(channel))),
     check,
     cancel: () => void attempt(async () => watcher?.cancel()),
     finish: () => void finish(),

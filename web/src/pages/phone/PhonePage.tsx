@@ -15,7 +15,7 @@ export function PhonePage({ slot }: { slot: string }) {
   const phone = usePhone(slot);
   const waiting = phone.notifications.find((n) => n.kind === "request");
   return (
-    <main className="desk" data-framed={framed() ? "" : undefined}>
+    <main className="desk" aria-label={`Phone ${slot}`} data-framed={framed() ? "" : undefined}>
       <div className="desk-phone">
         <PhoneFrame>
           <div className="phone">

@@ -23,81 +23,85 @@ export function RequestSheet({ phone, prompt }: { phone: Phone; prompt: Prompt }
   const complete = number.length === prompt.digits;
   const approve = () => phone.answer("approve", prompt.digits > 0 ? number : undefined);
   return (
-    <form
+    <div
       className="sheet"
       role="dialog"
       aria-labelledby="request"
       onKeyDown={(event) => {
         if (event.key === "Escape") phone.lock();
       }}
-      onSubmit={(event) => {
-        event.preventDefault();
-        if (complete && !phone.busy) approve();
-      }}
     >
-      <div className="sheet-top">
-        <span className="sheet-app">{prompt.context.app ?? "A sign-in"}</span>
-        <span className="sheet-left">{left > 0 ? `${clock(left)} left` : "Time is up"}</span>
-      </div>
-      <Heading>
-        <span id="request">Is this you signing in?</span>
-      </Heading>
-      {prompt.bindingMessage && <p className="sheet-message">{prompt.bindingMessage}</p>}
-      <RequestFacts prompt={prompt} />
-      {phone.problem && (
-        <Notice tone="problem" icon="warning" title={phone.problem.title}>
-          {phone.problem.text}
-        </Notice>
-      )}
-      {prompt.digits > 0 && !reporting && (
-        <div className="sheet-number">
-          <CodeField
-            label="Type the number from the page"
-            length={prompt.digits}
-            value={number}
-            onChange={setNumber}
-            disabled={phone.busy}
-            oneTimeCode={false}
-            keyboard={false}
-            input={field}
-          />
-          <Keypad
-            value={number}
-            length={prompt.digits}
-            onChange={setNumber}
-            disabled={phone.busy}
-          />
+      <form
+        className="sheet-form"
+        onSubmit={(event) => {
+          event.preventDefault();
+          if (complete && !phone.busy) approve();
+        }}
+      >
+        <div className="sheet-top">
+          <span className="sheet-app">{prompt.context.app ?? "A sign-in"}</span>
+          <span className="sheet-left">{left > 0 ? `${clock(left)} left` : "Time is up"}</span>
         </div>
-      )}
-      {reporting ? (
-        <div className="sheet-report">
-          <p>
-            Somebody else may be trying to sign in as you. Reporting refuses it, holds back new
-            sign-ins for 15 minutes and tells your bank.
-          </p>
-          <Button tone="danger" wide busy={phone.busy} onClick={() => phone.answer("report")}>
-            Report it
-          </Button>
-          <Button tone="quiet" onClick={() => setReporting(false)}>
-            Go back
-          </Button>
-        </div>
-      ) : (
-        <div className="sheet-answers">
-          <Button disabled={phone.busy} onClick={() => phone.answer("deny")}>
-            Deny
-          </Button>
-          <Button tone="accent" type="submit" busy={phone.busy} disabled={!complete}>
-            Approve
-          </Button>
-          <Button tone="quiet" disabled={phone.busy} onClick={() => setReporting(true)}>
-            This isn't me
-          </Button>
-          <Button tone="quiet" onClick={phone.lock}>
-            Not now
-          </Button>
-        </div>
-      )}
-    </form>
+        <Heading>
+          <span id="request">Is this you signing in?</span>
+        </Heading>
+        {prompt.bindingMessage && <p className="sheet-message">{prompt.bindingMessage}</p>}
+        <RequestFacts prompt={prompt} />
+        {phone.problem && (
+          <Notice tone="problem" icon="warning" title={phone.problem.title}>
+            {phone.problem.text}
+          </Notice>
+        )}
+        {prompt.digits > 0 && !reporting && (
+          <div className="sheet-number">
+            <CodeField
+              label="Type the number from the page"
+              length={prompt.digits}
+              value={number}
+              onChange={setNumber}
+              disabled={phone.busy}
+              oneTimeCode={false}
+              keyboard={false}
+              input={field}
+            />
+            <Keypad
+              value={number}
+              length={prompt.digits}
+              onChange={setNumber}
+              disabled={phone.busy}
+            />
+          </div>
+        )}
+        {reporting ? (
+          <div className="sheet-report" key="report">
+            <p>
+              Somebody else may be trying to sign in as you. Reporting refuses it, holds back new
+              sign-ins for 15 minutes and tells your bank.
+            </p>
+            <Button tone="danger" wide busy={phone.busy} onClick={() => phone.answer("report")}>
+              Report it
+            </Button>
+            <Button tone="quiet" onClick={() => setReporting(false)}>
+              Go back
+            </Button>
+          </div>
+        ) : (
+          <div className="sheet-answers" key="answers">
+            <Button disabled={phone.busy} onClick={() => phone.answer("deny")}>
+              Deny
+            </Button>
+            <Button tone="accent" type="submit" busy={phone.busy} disabled={!complete}>
+              Approve
+            </Button>
+            <Button tone="quiet" disabled={phone.busy} onClick={() => setReporting(true)}>
+              This isn't me
+            </Button>
+            <Button tone="quiet" onClick={phone.lock}>
+              Not now
+            </Button>
+          </div>
+        )}
+      </form>
+    </div>
   );
 }

@@ -38,7 +38,7 @@ export function StagePage() {
           <ThemeButton />
         </nav>
       </header>
-      <main className="stage-main" data-phones={stage.phones.length}>
+      <main className="stage-main" aria-label="Stage" data-phones={stage.phones.length}>
         <section className="browser" aria-label="Login page">
           <div className="browser-bar" aria-hidden="true">
             <span className="browser-dots" />
