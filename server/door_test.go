@@ -41,7 +41,8 @@ const (
 // door is the whole server with a real store, dispatcher and simulator, asked in
 // process, so that time may stand still around it.
 type door struct {
-	*testing.T
+	testing.TB
+	front     *server.Server
 	store     *storage.Store
 	close     func() error // the store, once
 	stop      func()       // whatever runs by itself, the dispatcher too
@@ -58,10 +59,11 @@ func within(t *testing.T, test func(*door)) {
 	synctest.Test(t, func(t *testing.T) { test(open(t, nil)) })
 }
 
-// open wires a server; alter may change its configuration.
-func open(t *testing.T, alter func(*server.Config)) *door {
+// open wires a server; alter may change its configuration. The hub's broker is
+// its own unless one is given.
+func open(t testing.TB, alter func(*server.Config), broker ...hub.Broker) *door {
 	t.Helper()
-	d := &door{T: t, outbox: &delivery.Outbox{}, log: &syncBuffer{}}
+	d := &door{TB: t, outbox: &delivery.Outbox{}, log: &syncBuffer{}}
 	log := slog.New(slog.NewJSONHandler(d.log, nil))
 	var (
 		front      *server.Server
@@ -82,12 +84,16 @@ func open(t *testing.T, alter func(*server.Config)) *door {
 	d.authority = verify.NewAuthority(d.store.Keys(), publicURL)
 	policy := verify.DefaultPolicy()
 	policy.HasPush, policy.HasSMS, policy.HasVoice = true, true, true
-	center, err := hub.New(hub.Config{
+	connections := hub.Config{
 		Authenticate: func(ctx context.Context, a hub.Auth) (hub.Identity, hub.Client, error) {
 			return front.Authenticate(ctx, a)
 		},
 		Origins: []string{publicURL}, Refuse: server.Refuse, Log: log,
-	})
+	}
+	if len(broker) > 0 {
+		connections.Broker = broker[0]
+	}
+	center, err := hub.New(connections)
 	d.must(err)
 	d.hub = center
 	c := server.Config{
@@ -99,7 +105,7 @@ func open(t *testing.T, alter func(*server.Config)) *door {
 	}
 	front, err = server.New(c)
 	d.must(err)
-	d.handler = front.Handler()
+	d.front, d.handler = front, front.Handler()
 	dispatcher = delivery.New(delivery.Config{
 		Store: d.store, Authority: d.authority, Policy: &policy, Log: log,
 		Channels: map[verify.Channel]delivery.Channel{
@@ -111,7 +117,7 @@ func open(t *testing.T, alter func(*server.Config)) *door {
 	})
 	ctx, stop := context.WithCancel(context.Background())
 	var parts sync.WaitGroup
-	for _, run := range []func(context.Context) error{center.Run, dispatcher.Run} {
+	for _, run := range []func(context.Context) error{center.Run, front.Run, dispatcher.Run} {
 		parts.Go(func() {
 			if err := run(ctx); err != nil {
 				t.Error(err)
@@ -156,9 +162,9 @@ func (d *door) must(err error) {
 }
 
 // under is the same door for a part of its test.
-func (d *door) under(t *testing.T) *door {
+func (d *door) under(t testing.TB) *door {
 	part := *d
-	part.T = t
+	part.TB = t
 	return &part
 }
 
@@ -196,7 +202,7 @@ type object = map[string]any
 
 // reply is an answer as its caller gets it.
 type reply struct {
-	*testing.T
+	testing.TB
 	code   int
 	header http.Header
 	text   string
@@ -222,7 +228,7 @@ func (d *door) ask(w who, method, path string, body any) reply {
 	}
 	rec := httptest.NewRecorder()
 	d.handler.ServeHTTP(rec, req)
-	a := reply{T: d.T, code: rec.Code, header: rec.Header(), text: rec.Body.String()}
+	a := reply{TB: d.TB, code: rec.Code, header: rec.Header(), text: rec.Body.String()}
 	_ = json.Unmarshal(rec.Body.Bytes(), &a.object) // pages have none
 	return a
 }
@@ -357,10 +363,10 @@ func hash(s string) string {
 }
 
 func (p *phone) sign(typ string, claims object) string {
-	return sign(p.T, jose.SigningKey{Algorithm: jose.ES256, Key: p.key}, typ, claims)
+	return sign(p.TB, jose.SigningKey{Algorithm: jose.ES256, Key: p.key}, typ, claims)
 }
 
-func sign(t *testing.T, key jose.SigningKey, typ string, claims object) string {
+func sign(t testing.TB, key jose.SigningKey, typ string, claims object) string {
 	t.Helper()
 	signer, err := jose.NewSigner(key, (&jose.SignerOptions{}).WithType(jose.ContentType(typ)))
 	if err != nil {
@@ -407,9 +413,13 @@ func (p *phone) prompt() object {
 func (p *phone) answer(prompt object, decision, number string) reply {
 	p.Helper()
 	id := prompt["verification_id"].(string)
-	token := p.sign(verify.TypAnswer, object{
-		"iss": p.id, "aud": publicURL, "iat": time.Now().Unix(), "verification_id": id,
+	return p.ask(p.me(), "POST", "/api/v1/prompts/"+id+"/respond", p.signed(prompt, decision, number))
+}
+
+// signed is an answer to a prompt as a device sends it.
+func (p *phone) signed(prompt object, decision, number string) object {
+	return object{"token": p.sign(verify.TypAnswer, object{
+		"iss": p.id, "aud": publicURL, "iat": time.Now().Unix(), "verification_id": prompt["verification_id"],
 		"prompt_sha256": hash(prompt["signed"].(string)), "decision": decision, "number": number,
-	})
-	return p.ask(p.me(), "POST", "/api/v1/prompts/"+id+"/respond", object{"token": token})
+	})}
 }

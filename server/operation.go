@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"reflect"
 	"strings"
 	"sync"
 
@@ -65,13 +66,9 @@ func raw(method, path string, w who, summary string, handler func(*Server, echo.
 			return handler(s, c)
 		}
 		path := strings.NewReplacer("{", ":", "}", "").Replace(r.path)
-		switch {
-		case r.method == anyMethod:
-			s.echo.Any(path, answer)
-		case r.method == get && r.who == public:
-			s.echo.Match([]string{get, http.MethodHead}, path, answer) // those who watch a service ask for the head
-		default:
-			s.echo.Add(r.method, path, answer)
+		s.echo.Add(r.method, path, answer)
+		if r.method == get && r.who == public { // those who watch a service ask for the head
+			s.echo.HEAD(path, answer)
 		}
 	}}
 }
@@ -132,7 +129,7 @@ var exactNames = sync.OnceFunc(func() { huma.ValidateStrictCasing = true })
 // newAPI prepares the OpenAPI document that the routes fill.
 func (s *Server) newAPI() huma.API {
 	exactNames()
-	registry := huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)
+	registry := huma.NewMapRegistry("#/components/schemas/", schemaName)
 	format := huma.Format{
 		Marshal:   func(w io.Writer, v any) error { _, err := w.Write(encode(v)); return err },
 		Unmarshal: json.Unmarshal,
@@ -160,6 +157,12 @@ func (s *Server) newAPI() huma.API {
 	})
 	registry.Schema(problemType, true, "Problem")
 	return api
+}
+
+// schemaName names a type as callers would: by what it is to them, not by the Go
+// type around it.
+func schemaName(t reflect.Type, hint string) string {
+	return strings.NewReplacer("InputBody", "Request", "AnswerBody", "Answer", "Body", "").Replace(huma.DefaultSchemaNamer(t, hint))
 }
 
 // encode writes JSON as it is, without escapes for HTML. Only our own types come

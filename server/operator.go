@@ -10,6 +10,11 @@ import (
 	"nod/verify"
 )
 
+// ConsoleInput is empty: the API key says all.
+type ConsoleInput struct {
+	Body *struct{}
+}
+
 // ConsoleAnswer is a console session, for a browser as a cookie.
 type ConsoleAnswer struct {
 	Cookie string `header:"Set-Cookie"`
@@ -18,7 +23,7 @@ type ConsoleAnswer struct {
 
 // openConsole swaps an API key for a console session: the key itself need not
 // stay in a browser.
-func (s *Server) openConsole(ctx context.Context, _ *struct{ Body *struct{} }) (*ConsoleAnswer, error) {
+func (s *Server) openConsole(ctx context.Context, _ *ConsoleInput) (*ConsoleAnswer, error) {
 	now, err := s.store.Now(ctx)
 	if err != nil {
 		return nil, err

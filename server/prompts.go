@@ -47,26 +47,26 @@ func (s *Server) displayed(ctx context.Context, in *ReceiptInput) (*struct{}, er
 	return nil, s.receipt(ctx, callerFrom(ctx).id, in.VerificationID, in.Body.DeliveryID, true)
 }
 
-// AnswerInput is a signed answer.
-type AnswerInput struct {
+// RespondInput is a signed answer.
+type RespondInput struct {
 	ByVerification
 	Body struct {
 		Token string `json:"token" minLength:"1" maxLength:"8192" doc:"JWS (ES256 by the device, typ nod-answer+jwt)."`
 	}
 }
 
-// AnswerAnswer is what became of an answer.
-type AnswerAnswer struct {
+// RespondAnswer is what became of an answer.
+type RespondAnswer struct {
 	Body struct {
 		PromptResult
 		ServerTime string `json:"server_time" format:"date-time"`
 	}
 }
 
-// answer decides by what the person chose on the phone.
-func (s *Server) answer(ctx context.Context, in *AnswerInput) (*AnswerAnswer, error) {
+// respondTo decides by what the person chose on the phone.
+func (s *Server) respondTo(ctx context.Context, in *RespondInput) (*RespondAnswer, error) {
 	result, err := s.respond(ctx, callerFrom(ctx).id, in.VerificationID, in.Body.Token)
-	out := &AnswerAnswer{}
+	out := &RespondAnswer{}
 	out.Body.PromptResult, out.Body.ServerTime = result, verify.FormatTime(s.Now())
 	return out, err
 }

@@ -12,8 +12,6 @@ const (
 	post   = "POST"
 	patch  = "PATCH"
 	remove = "DELETE"
-
-	anyMethod = "*"
 )
 
 // table is every address of the server: how it is asked, who may ask, the status
@@ -48,7 +46,7 @@ var table = []section{
 		op(get, "/api/v1/prompts", byDevice, 200, "The open requests", (*Server).prompts),
 		op(post, "/api/v1/prompts/{verification_id}/ack", byDevice, 204, "Say that a request arrived", (*Server).ack),
 		op(post, "/api/v1/prompts/{verification_id}/displayed", byDevice, 204, "Say that it is shown", (*Server).displayed),
-		op(post, "/api/v1/prompts/{verification_id}/respond", byDevice, 200, "Approve, deny or report", (*Server).answer),
+		op(post, "/api/v1/prompts/{verification_id}/respond", byDevice, 200, "Approve, deny or report", (*Server).respondTo),
 	}},
 	{"Operator", []route{
 		op(post, "/api/v1/console-sessions", byKey, 201, "Open a console session", (*Server).openConsole),
@@ -89,4 +87,7 @@ func (s *Server) route(api huma.API) {
 			r.add(s, api, part.title, r)
 		}
 	}
+	// Every refusal is a Problem: what huma would say in its place is never sent.
+	delete(api.OpenAPI().Components.Schemas.Map(), "ErrorModel")
+	delete(api.OpenAPI().Components.Schemas.Map(), "ErrorDetail")
 }

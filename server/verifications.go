@@ -16,9 +16,9 @@ type StatusAnswer struct {
 	Body   Status
 }
 
-// ByID names one verification in the path.
+// ByID names a verification or a device in the path.
 type ByID struct {
-	ID string `path:"id" maxLength:"64" doc:"ver_…"`
+	ID string `path:"id" maxLength:"64"`
 }
 
 // CreateInput is what an integrator asks for.

@@ -1,0 +1,206 @@
+package server
+
+import (
+	"encoding/json"
+	"slices"
+	"testing"
+	"time"
+
+	"nod/verify"
+)
+
+var bodyStart = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+
+// body is a status body in the making.
+type body struct {
+	*testing.T
+	keys   *verify.Keys
+	policy verify.Policy
+	v      *verify.Verification
+	now    time.Time
+}
+
+func newBody(t *testing.T, q verify.Request, devices ...verify.Device) *body {
+	t.Helper()
+	secret := []byte("a secret that has enough bytes..")
+	stored, err := verify.NewStoredKeys(secret, bodyStart)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &body{T: t, policy: verify.DefaultPolicy(), now: bodyStart}
+	b.policy.HasSMS, b.policy.HasPush, b.policy.HasVoice = true, true, true
+	if b.keys, err = verify.OpenKeys(stored, secret, nil); err != nil {
+		t.Fatal(err)
+	}
+	q.ID, q.UserID, q.KeyID, q.SignKeyID = verify.NewID("ver"), "ana", b.keys.CodeKey(), b.keys.SignKey()
+	if b.v, err = verify.Start(q, &verify.Situation{Devices: devices}, &b.policy, b.now); err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// send lets everything that is due leave, with this outcome.
+func (b *body) send(o verify.Outcome) {
+	for _, id := range b.v.Lease(&b.policy, "worker", b.now) {
+		b.v.Send(id, "worker", &b.policy, b.now)
+		b.v.Settle(id, "worker", o, &b.policy, b.now)
+	}
+}
+
+// seen is the body as JSON for a view.
+func (b *body) seen(w view) map[string]any {
+	b.Helper()
+	var m map[string]any
+	if err := json.Unmarshal(encode(statusOf(b.v, b.keys, &b.policy, b.now, w)), &m); err != nil {
+		b.Fatal(err)
+	}
+	return m
+}
+
+func (b *body) kinds() []string {
+	var kinds []string
+	for _, a := range statusOf(b.v, b.keys, &b.policy, b.now, viewPage).Alternatives {
+		kinds = append(kinds, a.Kind)
+	}
+	return kinds
+}
+
+var (
+	aNumber  = verify.StoredNumber("+14155550123")
+	taken    = verify.Outcome{State: verify.StateAccepted, Class: verify.ClassNone}
+	dead     = verify.Outcome{State: verify.StateFailed, Class: verify.ClassPermanentTarget, Detail: "21211"}
+	noAnswer = verify.Outcome{State: verify.StateUnknown, Class: verify.ClassUnknown}
+)
+
+func TestFieldsOfTheStatusBody(t *testing.T) {
+	always := []string{
+		"verification_id", "purpose", "status", "stage", "reason", "method", "phone_number", "channel",
+		"next_resend_delay", "next_resend_at", "cooldown_remaining", "resend_count", "max_resends", "attempts_remaining", "code_length",
+		"expires_at", "prompt_expires_at", "session_expires_at", "can_change_phone", "alternative_contact_message", "alternatives",
+		"next_actions", "fallback", "message", "message_key", "locked_until", "seq", "server_time",
+	}
+	history := []string{"attempt_history", "deliveries"}
+	b := newBody(t, verify.Request{Purpose: verify.Login, Number: aNumber}, verify.Device{ID: "dev_1", Platform: "ios"})
+	for name, c := range map[string]struct {
+		view view
+		more []string
+	}{
+		"event":   {viewEvent, nil},
+		"key":     {viewKey, history},
+		"created": {viewCreated, append([]string{"match_number", "client_secret"}, history...)},
+		"page":    {viewPage, append([]string{"match_number"}, history...)},
+		"user":    {viewUser(b.v), history},
+	} {
+		got := b.seen(c.view)
+		want := append(slices.Clone(always), c.more...)
+		for _, field := range want {
+			if _, ok := got[field]; !ok {
+				t.Errorf("%s: %s is missing", name, field)
+			}
+			delete(got, field)
+		}
+		for field := range got {
+			t.Errorf("%s: %s does not belong there", name, field)
+		}
+	}
+}
+
+func TestResultTokenOnlyWhereItBelongs(t *testing.T) {
+	b := newBody(t, verify.Request{Purpose: verify.Phone, Number: aNumber})
+	b.send(taken)
+	if ok, err := b.v.Check(b.keys, b.keys.Code(b.v, b.v.Codes[0]), &b.policy, b.now); !ok || err != nil {
+		t.Fatal(ok, err)
+	}
+	has := func(w view) bool { _, ok := b.seen(w)["result_token"]; return ok }
+	if !has(viewPage) || !has(viewUser(b.v)) {
+		t.Error("who proved the number gets no result")
+	}
+	if has(viewKey) || has(viewCreated) || has(viewEvent) {
+		t.Error("a result token stands where it does not belong")
+	}
+	b.v.Purpose = verify.Login
+	if has(viewUser(b.v)) {
+		t.Error("a user token gets the result of a login")
+	}
+	if err := b.v.Redeem(b.now); err != nil {
+		t.Fatal(err)
+	}
+	if has(viewPage) {
+		t.Error("a spent result is handed out")
+	}
+}
+
+func TestWaysOutOfADeadNumber(t *testing.T) {
+	b := newBody(t, verify.Request{Purpose: verify.Phone, Number: aNumber})
+	if got := b.seen(viewPage); got["can_change_phone"] != false || got["alternative_contact_message"] != nil || len(b.kinds()) != 0 {
+		t.Errorf("at first: %v", got)
+	}
+	b.send(dead)
+	if got := b.seen(viewPage); got["can_change_phone"] != true || got["alternative_contact_message"] == nil {
+		t.Errorf("of a dead number: %v", got)
+	}
+	if !slices.Equal(b.kinds(), []string{"change_phone"}) {
+		t.Errorf("ways out: %v", b.kinds())
+	}
+}
+
+func TestWaysOutAfterThreeResends(t *testing.T) {
+	b := newBody(t, verify.Request{Purpose: verify.Phone, Number: aNumber})
+	b.send(taken)
+	for n, wait := range b.policy.ResendDelays {
+		if n < 2 && b.seen(viewPage)["can_change_phone"] == true {
+			t.Errorf("the number can be changed after %d resends", n)
+		}
+		if len(b.kinds()) != 0 {
+			t.Errorf("ways out after %d resends: %v", n, b.kinds())
+		}
+		b.now = b.now.Add(wait)
+		if err := b.v.Resend("", &b.policy, b.now); err != nil {
+			t.Fatal(err)
+		}
+		b.send(taken)
+	}
+	if !slices.Equal(b.kinds(), []string{"change_phone"}) { // no call: no resend is left
+		t.Errorf("ways out: %v", b.kinds())
+	}
+	if key := b.seen(viewPage)["message_key"]; key != "resend.final" {
+		t.Errorf("the last resend says %v", key)
+	}
+}
+
+func TestUnknownSendMayBeRepeatedAtOnce(t *testing.T) {
+	b := newBody(t, verify.Request{Purpose: verify.Phone, Number: aNumber})
+	b.send(noAnswer)
+	got := b.seen(viewPage)
+	if in := got["next_actions"].(map[string]any)["sms_in"]; in != 0.0 || got["cooldown_remaining"] != 0.0 || got["stage"] != "code_entry" {
+		t.Errorf("sms in %v, cooldown %v, stage %v", in, got["cooldown_remaining"], got["stage"])
+	}
+}
+
+func TestAttemptHistoryIsInOrder(t *testing.T) {
+	b := newBody(t, verify.Request{Purpose: verify.Phone, Number: aNumber})
+	b.send(taken)
+	b.now = b.now.Add(time.Second)
+	if _, err := b.v.Check(b.keys, "000", &b.policy, b.now); err != nil {
+		t.Fatal(err)
+	}
+	b.now = b.now.Add(time.Minute)
+	if err := b.v.Resend(verify.Voice, &b.policy, b.now); err != nil {
+		t.Fatal(err)
+	}
+	b.send(dead)
+	got := attempts(b.v)
+	want := []Attempt{
+		{At: "2026-11-21T12:00:00.000Z", Kind: "send", Channel: verify.SMS, Status: "accepted"},
+		{At: "2026-11-21T12:00:01.000Z", Kind: "check", Channel: verify.SMS, Status: "wrong"},
+		{At: "2026-11-21T12:01:01.000Z", Kind: "resend", Channel: verify.Voice, Status: "failed", Reason: new("permanent_target")},
+	}
+	if string(encode(got)) != string(encode(want)) {
+		t.Errorf("got %s want %s", encode(got), encode(want))
+	}
+	for _, d := range deliveries(b.v) {
+		if d.Target == nil || *d.Target != "+1 ••• 23" {
+			t.Errorf("a delivery went to %v", d.Target)
+		}
+	}
+}
