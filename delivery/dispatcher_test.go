@@ -188,6 +188,30 @@ func TestWaking(t *testing.T) {
 	})
 }
 
+// A person's devices are asked at once: one that hangs holds up no other.
+func TestDevicesAreAskedTogether(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.enroll(true, true)
+		stuck := w.device
+		w.enroll(true, true)
+		w.script.does(verify.WebSocket, func(ctx context.Context, m delivery.Message) verify.Outcome {
+			if m.DeviceID == stuck {
+				return slow(20*s)(ctx, m)
+			}
+			return nobodyThere
+		})
+		w.run()
+		w.begin(over(verify.Both))
+		w.at(6 * s)
+		w.left(verify.WebSocket, 0, 0)
+		w.left(verify.SMS, 0)
+		w.left(verify.Push, 0, 5*s)
+		if first := w.script.list(verify.Push)[0]; first.DeviceID == stuck {
+			t.Error("the wrong device was pushed at once")
+		}
+	})
+}
+
 // A provider that hangs costs its own deliveries time, nobody else's.
 func TestAFullChannelHoldsUpNoOther(t *testing.T) {
 	bubble(t, func(w *world) {
