@@ -1,0 +1,100 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"nod/client"
+)
+
+// TestDemo is the demo's integrator as its pages use it: a person, a phone by
+// link, a sign-in by SMS that only that person's phone is shown, and the end.
+func TestDemo(t *testing.T) {
+	p := start(t)
+	meet := func() (object, string) {
+		status, out := p.call("POST", "/demo/people", "", object{})
+		if status != 201 {
+			t.Fatalf("%d %v", status, out)
+		}
+		return out, "Authorization: Demo " + out.str("demo_token")
+	}
+	ann, asAnn := meet()
+	_, asBob := meet()
+
+	_, enrolled := p.call("POST", "/demo/enrollments", asAnn, object{})
+	link, err := url.Parse(enrolled.str("link"))
+	if err != nil || !strings.HasPrefix(enrolled.str("link"), p.url+"/phone#") || link.RawQuery != "" {
+		t.Fatalf("link %q: a credential stands in the fragment or nowhere", enrolled.str("link"))
+	}
+	if _, err := client.NewDevice(t.Context(), p.url, enrolled.str("enrollment_token"), "Ann's phone", nil); err != nil {
+		t.Fatal(err)
+	}
+
+	messages, bobs := p.follow(asAnn), p.follow(asBob)
+	status, v := p.call("POST", "/demo/sign-ins", asAnn, object{"channel": "sms"})
+	if status != 201 || v.str("client_secret") == "" {
+		t.Fatalf("%d %v", status, v)
+	}
+	m := messages()
+	if m.str("channel") != "sms" || m.str("verification_id") != v.str("verification_id") {
+		t.Fatalf("the phone was told %v", m)
+	}
+	if _, out := p.call("POST", "/demo/sign-ins", asBob, object{"channel": "sms"}); bobs().str("verification_id") != out.str("verification_id") {
+		t.Error("Bob's phone was told of Ann's message")
+	}
+	_, out := p.call("POST", "/api/v1/verifications/"+v.str("verification_id")+"/check", page(v), object{"code": m.str("text")[:6]})
+	finish := "/demo/sign-ins/" + v.str("verification_id") + "/finish"
+	if status, out := p.call("POST", finish, asBob, object{"result_token": out.str("result_token")}); status == 200 {
+		t.Fatalf("Bob finished Ann's sign-in: %v", out)
+	}
+	_, out = p.call("GET", "/api/v1/verifications/"+v.str("verification_id"), page(v), nil)
+	if out.str("result_token") != "" {
+		t.Error("a spent result is handed out again")
+	}
+
+	for _, tc := range []struct{ name, credential string }{{"nobody", ""}, {"a forger", asAnn + "x"}, {"an API key", "Authorization: Bearer " + p.key}} {
+		if status, out := p.call("GET", "/demo/me", tc.credential, nil); status != 401 || out.str("code") != "unauthenticated" {
+			t.Errorf("%s: %d %v", tc.name, status, out)
+		}
+	}
+	p.kill()
+	p.again()
+	if _, out := p.call("GET", "/demo/me", asAnn, nil); out.str("phone_number") != ann.str("phone_number") {
+		t.Errorf("after a restart Ann is %v", out)
+	}
+}
+
+// follow opens a phone's stream of messages; each call waits for the next.
+func (p *program) follow(credential string) func() object {
+	p.t.Helper()
+	req, err := http.NewRequestWithContext(p.t.Context(), http.MethodGet, p.url+"/demo/messages", nil)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	name, value, _ := strings.Cut(credential, ": ")
+	req.Header.Set(name, value)
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	p.t.Cleanup(func() { _ = res.Body.Close() })
+	lines := bufio.NewScanner(res.Body)
+	return func() object {
+		p.t.Helper()
+		for lines.Scan() {
+			if data, ok := strings.CutPrefix(lines.Text(), "data: "); ok {
+				var m object
+				if err := json.Unmarshal([]byte(data), &m); err != nil {
+					p.t.Fatal(err)
+				}
+				return m
+			}
+		}
+		p.t.Fatalf("the stream ended: %v", lines.Err())
+		return nil
+	}
+}
