@@ -93,6 +93,7 @@ var (
 	viewEvent   = view{}
 	viewKey     = view{history: true}
 	viewCreated = view{history: true, match: true, secret: true} // by an API key
+	viewSent    = view{history: true, secret: true}              // to a user who proves a number
 	viewPage    = view{history: true, match: true, result: true}
 )
 

@@ -170,7 +170,7 @@ func (s *Server) join(ctx context.Context, in *JoinInput) (*DeviceAnswer, error)
 		case !e.UsedAt.IsZero():
 			return nil, &verify.Refusal{Code: verify.CodeConflict, Field: "enrollment_token", Detail: "This enrollment token was used already. Ask for a new one."}
 		case !now.Before(e.ExpiresAt):
-			return nil, &verify.Refusal{Code: verify.CodeExpired, Field: "enrollment_token", Detail: "This enrollment token has expired. Ask for a new one."}
+			return nil, errEnrollmentOver
 		case live >= verify.MaxDevices:
 			return nil, &verify.Refusal{Code: verify.CodeConflict, Detail: "This user has ten devices already. Remove one first."}
 		}
@@ -183,11 +183,16 @@ func (s *Server) join(ctx context.Context, in *JoinInput) (*DeviceAnswer, error)
 	if replay := (*verify.Replay)(nil); errors.As(err, &replay) {
 		return &DeviceAnswer{replay.Answer.Status, joined}, json.Unmarshal(replay.Answer.Body, &joined)
 	}
+	if errors.Is(err, verify.ErrNotFound) { // it was ours, and so long ago that it is forgotten
+		err = errEnrollmentOver
+	}
 	if err != nil {
 		return nil, err
 	}
 	return &DeviceAnswer{http.StatusCreated, joined}, nil
 }
+
+var errEnrollmentOver = &verify.Refusal{Code: verify.CodeExpired, Field: "enrollment_token", Detail: "This enrollment token has expired. Ask for a new one."}
 
 func newDevice(name, platform string, sign, encrypt json.RawMessage, push *PushInput) (*verify.Device, error) {
 	d := &verify.Device{Name: strings.TrimSpace(name), Platform: platform, Push: push.target()}

@@ -222,6 +222,20 @@ func TestSessionEnds(t *testing.T) {
 	})
 }
 
+func TestNobodyWaitsForAServerThatStops(t *testing.T) {
+	within(t, func(d *door) {
+		began := time.Now()
+		answered := make(chan reply, 1)
+		go func() { answered <- d.ask(byKey, "GET", "/api/v1/outbox?wait=25", nil) }()
+		d.pass(time.Second)
+		d.stop()
+		(<-answered).allow(200)
+		if waited := time.Since(began); waited != time.Second {
+			t.Errorf("the answer came after %v, want 1 s", waited)
+		}
+	})
+}
+
 func TestOutbox(t *testing.T) {
 	within(t, func(d *door) {
 		d.ask(byKey, "POST", verifications, object{"user_id": "ana", "phone_number": number, "channel": "sms"}).allow(201)

@@ -35,8 +35,7 @@ func (s *Server) sendVerification(ctx context.Context, in *SendInput) (*StatusAn
 		UserID: c.userID, Purpose: verify.Phone, Number: n, Channel: in.Body.Channel, Locale: in.Body.Locale,
 		Context: verify.Context{IP: c.ip, UserAgent: shorten(c.agent, 400)},
 	}
-	w := view{history: true, secret: true}
-	return s.start(ctx, q, in.Once, &in.Body, w, http.StatusAccepted)
+	return s.start(ctx, creation{Request: q, once: in.Once, body: &in.Body, view: viewSent, status: http.StatusAccepted, reuse: true})
 }
 
 func shorten(s string, limit int) string {

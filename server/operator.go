@@ -51,9 +51,15 @@ type OutboxInput struct {
 // OutboxAnswer lists simulated messages.
 type OutboxAnswer struct {
 	Body struct {
-		Messages []delivery.Simulated `json:"messages" nullable:"false"`
-		Next     string               `json:"next" doc:"What to pass as after."`
+		Messages []OutboxMessage `json:"messages" nullable:"false"`
+		Next     string          `json:"next" doc:"What to pass as after."`
 	}
+}
+
+// OutboxMessage is a simulated message with its time as the API writes times.
+type OutboxMessage struct {
+	delivery.Simulated
+	At string `json:"at" format:"date-time"`
 }
 
 // outboxPage is how many messages one answer lists.
@@ -67,14 +73,22 @@ func (s *Server) outbox(ctx context.Context, in *OutboxInput) (*OutboxAnswer, er
 	}
 	out := &OutboxAnswer{}
 	to := plusOf(in.To)
-	if out.Body.Messages = box.List(to, in.After, outboxPage); len(out.Body.Messages) == 0 && in.Wait > 0 {
+	found := box.List(to, in.After, outboxPage)
+	if len(found) == 0 && in.Wait > 0 {
 		ctx, cancel := context.WithTimeout(ctx, time.Duration(in.Wait)*time.Second)
 		defer cancel()
-		out.Body.Messages = box.Wait(ctx, to, in.After, outboxPage)
+		go func() { // a server that stops waits for nobody who waits
+			select {
+			case <-s.live.ended:
+				cancel()
+			case <-ctx.Done():
+			}
+		}()
+		found = box.Wait(ctx, to, in.After, outboxPage)
 	}
-	out.Body.Next = in.After
-	if n := len(out.Body.Messages); n > 0 {
-		out.Body.Next = out.Body.Messages[n-1].ID
+	out.Body.Messages, out.Body.Next = make([]OutboxMessage, len(found)), in.After
+	for i, m := range found {
+		out.Body.Messages[i], out.Body.Next = OutboxMessage{m, verify.FormatTime(m.At)}, m.ID
 	}
 	return out, nil
 }

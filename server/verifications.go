@@ -61,15 +61,22 @@ func (s *Server) create(ctx context.Context, in *CreateInput) (*StatusAnswer, er
 		}
 		q.Number = n
 	}
-	return s.start(ctx, q, in.Once, b, viewCreated, http.StatusCreated)
+	return s.start(ctx, creation{Request: q, once: in.Once, body: b, view: viewCreated, status: http.StatusCreated})
 }
 
-// start runs the create of the API and of the seed. Whether an open one is given
-// back is the only difference: the seed's caller, a user, may not void what it
-// meets.
-func (s *Server) start(ctx context.Context, q verify.Request, o Once, body any, w view, created int) (*StatusAnswer, error) {
-	q.ID, q.KeyID, q.SignKeyID = verify.NewID("ver"), s.keys.CodeKey(), s.keys.SignKey()
-	reuse := callerFrom(ctx).role == byUser
+// creation is a call that starts a verification.
+type creation struct {
+	verify.Request
+	once   Once
+	body   any // what was asked, as it came
+	view   view
+	status int  // of the answer
+	reuse  bool // an open one is given back, not replaced
+}
+
+// start runs every call that starts a verification.
+func (s *Server) start(ctx context.Context, c creation) (*StatusAnswer, error) {
+	c.ID, c.KeyID, c.SignKeyID = verify.NewID("ver"), s.keys.CodeKey(), s.keys.SignKey()
 	var (
 		v       *verify.Verification
 		at      time.Time
@@ -77,23 +84,23 @@ func (s *Server) start(ctx context.Context, q verify.Request, o Once, body any, 
 		reused  bool
 	)
 	answer := func() (int, Status) {
-		body, code := statusOf(v, s.keys, s.policy, at, w), created
+		body, code := statusOf(v, s.keys, s.policy, at, c.view), c.status
 		if body.Reused = reused; reused {
 			code = http.StatusOK
 		}
 		return code, body
 	}
-	once := o.claim(ctx, body, func() verify.Answer {
+	once := c.once.claim(ctx, c.body, func() verify.Answer {
 		if refused != nil {
 			return verify.Answer{Status: refused.Status, Body: encode(refused), VerificationID: v.ID}
 		}
 		code, body := answer()
 		return recorded(code, body, v)
 	})
-	a := verify.Applicant{UserID: q.UserID, Purpose: q.Purpose, Number: q.Number}
+	a := verify.Applicant{UserID: c.UserID, Purpose: c.Purpose, Number: c.Number}
 	err := s.store.CreateVerification(ctx, a, once, func(sit *verify.Situation, now time.Time) (*verify.Verification, error) {
 		at, refused, reused = now, nil, false
-		if open := sit.Open; open != nil && reuse {
+		if open := sit.Open; open != nil && c.reuse {
 			if open.Advance(s.policy, now); !open.Terminal() {
 				open.Reuse(now)
 				v, reused = open, true
@@ -101,7 +108,7 @@ func (s *Server) start(ctx context.Context, q verify.Request, o Once, body any, 
 			}
 		}
 		var err error
-		if v, err = verify.Start(q, sit, s.policy, now); v == nil {
+		if v, err = verify.Start(c.Request, sit, s.policy, now); v == nil {
 			return nil, err
 		}
 		if err != nil {
