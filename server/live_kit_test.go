@@ -1,251 +1,112 @@
 package server_test
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
-	"io"
-	"log/slog"
+	"maps"
 	"net"
 	"net/http"
-	"net/url"
-	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"nod/delivery"
 	"nod/hub"
 	"nod/server"
-	"nod/storage"
-	"nod/verify"
 )
 
-const (
-	liveURL    = "http://nod.test"
-	liveNumber = "+14155550123"
-	liveKey    = "nod_sk_0123456789abcdefghijklmnopqrstuv"
-)
+// wireURL is where nod is dialled in these tests: its public URL without TLS.
+const wireURL = "http://nod.example"
 
-// liveWorld is nod wired as cmd/nod does it, with a store on a file, on the fake
-// clock of a bubble; the network is in memory, for a real one would stop the
-// clock.
-type liveWorld struct {
-	t      *testing.T
-	policy verify.Policy
-	broker hub.Broker // nil: the hub's own
-	store  *storage.Store
-	hub    *hub.Hub
-	server *server.Server
+// wired is a door that sockets and streams come through too. Its network is in
+// memory, for a real one would keep the clock of a bubble from going on.
+type wired struct {
+	*door
 	client *http.Client
-	stop   func() // drains everything
+	leave  func() // closes the listener and what is open
 }
 
-// inBubble runs a test on a fresh nod. change may alter what it is made with.
-func inBubble(t *testing.T, test func(t *testing.T, w *liveWorld), change ...func(*liveWorld)) {
+// wire runs a test in a bubble on a nod that can be dialled; change may alter its
+// configuration.
+func wire(t *testing.T, test func(t *testing.T, w *wired), change ...func(*server.Config)) {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "nod.db")
-	synctest.Test(t, func(t *testing.T) { test(t, liveStart(t, path, change...)) })
+	wireOver(t, nil, test, change...)
 }
 
-func liveStart(t *testing.T, path string, change ...func(*liveWorld)) *liveWorld {
-	w := &liveWorld{t: t, policy: verify.DefaultPolicy()}
-	w.policy.HasPush, w.policy.HasSMS = true, true
-	for _, f := range change {
-		f(w)
-	}
-	log := slog.New(slog.NewTextHandler(liveLog{t}, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	var dispatcher *delivery.Dispatcher
-	var err error
-	w.store, err = storage.Open(context.Background(), storage.Config{
-		URL: "sqlite:" + path, Secret: []byte("a secret of the tests, long enough"), Log: log,
-		Notify: func(c verify.Change) {
-			w.server.Announce(c)
-			if c.Verification != nil {
-				dispatcher.Wake(c.Verification.NextAt)
+// wireOver is wire with a broker between what is published and who hears it.
+func wireOver(t *testing.T, broker hub.Broker, test func(t *testing.T, w *wired), change ...func(*server.Config)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		alter := func(c *server.Config) {
+			for _, f := range change {
+				f(c)
 			}
-		},
+		}
+		var brokers []hub.Broker
+		if broker != nil {
+			brokers = append(brokers, broker)
+		}
+		w := &wired{door: open(t, alter, brokers...)}
+		w.listen()
+		test(t, w)
 	})
-	liveMust(t, err)
-	w.hub, err = hub.New(hub.Config{
-		Authenticate: func(ctx context.Context, a hub.Auth) (hub.Identity, hub.Client, error) {
-			return w.server.Authenticate(ctx, a)
-		},
-		Origins: []string{liveURL}, Broker: w.broker, Refuse: server.Refuse, Log: log,
-		Now: func() time.Time { return w.server.Now() },
-	})
-	liveMust(t, err)
-	authority := verify.NewAuthority(w.store.Keys(), liveURL)
-	outbox := &delivery.Outbox{}
-	w.server, err = server.New(server.Config{
-		Authority: authority, Policy: &w.policy, Store: w.store, Hub: w.hub, Outbox: outbox,
-		APIKeys: []string{w.store.Keys().Hash("api_key", liveKey)}, Log: log,
-	})
-	liveMust(t, err)
-	dispatcher = delivery.New(delivery.Config{
-		Store: w.store, Authority: authority, Policy: &w.policy, Log: log,
-		Channels: map[verify.Channel]delivery.Channel{
-			verify.WebSocket: delivery.Socket{Publish: w.server.PublishPrompt}, verify.Push: outbox, verify.SMS: outbox,
-		},
-	})
-	w.run(dispatcher)
-	return w
 }
 
-// run starts what runs, and ends it with the test.
-func (w *liveWorld) run(dispatcher *delivery.Dispatcher) {
-	network := newLivePipes()
-	front := &http.Server{Handler: w.server.Handler(), ReadHeaderTimeout: time.Second}
+func (w *wired) listen() {
+	network := newPipes()
+	front := &http.Server{Handler: w.handler, ReadHeaderTimeout: time.Second}
 	transport := &http.Transport{DialContext: network.dial, DisableKeepAlives: true}
 	w.client = &http.Client{Transport: transport}
-	ctx, cancel := context.WithCancel(context.Background())
-	var running sync.WaitGroup
-	for _, part := range []func(context.Context) error{w.hub.Run, w.server.Run, dispatcher.Run} {
-		running.Go(func() {
-			if err := part(ctx); err != nil {
-				w.t.Error(err)
-			}
-		})
-	}
-	running.Go(func() { _ = front.Serve(network) })
-	w.stop = sync.OnceFunc(func() {
-		cancel()
+	var serving sync.WaitGroup
+	serving.Go(func() { _ = front.Serve(network) })
+	w.leave = func() {
 		_ = front.Close()
-		running.Wait()
-		liveMust(w.t, w.store.Close())
-		transport.CloseIdleConnections()
-	})
-	w.t.Cleanup(w.stop)
-}
-
-// liveAnswer is what a call was answered.
-type liveAnswer struct {
-	t      *testing.T
-	status int
-	body   map[string]any
-}
-
-// call asks over HTTP. credential is an Authorization, or a client secret.
-func (w *liveWorld) call(method, path, credential string, body any) liveAnswer {
-	w.t.Helper()
-	var payload io.Reader
-	if body != nil {
-		b, err := json.Marshal(body)
-		liveMust(w.t, err)
-		payload = bytes.NewReader(b)
+		serving.Wait()
 	}
-	r, err := http.NewRequestWithContext(context.Background(), method, liveURL+path, payload)
-	liveMust(w.t, err)
-	if strings.HasPrefix(credential, "nod_cs_") {
-		r.Header.Set("Nod-Client-Secret", credential)
-	} else if credential != "" {
-		r.Header.Set("Authorization", credential)
-	}
-	res, err := w.client.Do(r)
-	liveMust(w.t, err)
-	defer func() { _ = res.Body.Close() }()
-	a := liveAnswer{t: w.t, status: res.StatusCode}
-	raw, err := io.ReadAll(res.Body)
-	liveMust(w.t, err)
-	if len(raw) > 0 {
-		if err := json.Unmarshal(raw, &a.body); err != nil {
-			w.t.Fatalf("%s %s: %d %q: %v", method, path, res.StatusCode, raw, err)
-		}
-	}
-	return a
+	w.Cleanup(w.leave)
 }
 
-// ok makes sure that a call succeeded.
-func (a liveAnswer) ok() liveAnswer {
-	a.t.Helper()
-	if a.status/100 != 2 {
-		a.t.Fatalf("answer %d: %v", a.status, a.body)
-	}
-	return a
-}
-
-func (a liveAnswer) text(name string) string {
-	s, _ := a.body[name].(string)
-	return s
-}
-
-func (w *liveWorld) byKey(method, path string, body any) liveAnswer {
-	w.t.Helper()
-	return w.call(method, path, "Bearer "+liveKey, body).ok()
-}
-
-// liveLogin is a login that was started.
-type liveLogin struct{ id, secret, number string }
+// attempt is a login that was started.
+type attempt struct{ id, secret, number string }
 
 // login starts a login of u1, with what more is given.
-func (w *liveWorld) login(more ...map[string]any) liveLogin {
-	w.t.Helper()
-	body := map[string]any{"user_id": "u1", "context": map[string]any{"app": "Bank"}}
+func (w *wired) login(more ...object) attempt {
+	w.Helper()
+	body := object{"user_id": "u1", "context": object{"app": "Bank"}}
 	for _, m := range more {
-		for k, v := range m {
-			body[k] = v
-		}
+		maps.Copy(body, m)
 	}
-	a := w.byKey("POST", "/api/v1/verifications", body)
-	return liveLogin{a.text("verification_id"), a.text("client_secret"), a.text("match_number")}
+	a := w.ask(byKey, "POST", "/api/v1/verifications", body).allow(201)
+	l := attempt{id: a.str("verification_id"), secret: a.str("client_secret")}
+	l.number, _ = a.object["match_number"].(string)
+	return l
 }
 
 // status reads a login as its page does.
-func (w *liveWorld) status(l liveLogin) liveAnswer {
-	w.t.Helper()
-	return w.call("GET", "/api/v1/verifications/"+l.id, l.secret, nil).ok()
+func (w *wired) status(l attempt) reply {
+	w.Helper()
+	return w.ask(page(l.secret), "GET", "/api/v1/verifications/"+l.id, nil).allow(200)
 }
 
-// code reads the newest code in the simulator's outbox.
-func (w *liveWorld) code() string {
-	w.t.Helper()
-	synctest.Wait()
-	a := w.byKey("GET", "/api/v1/outbox?to="+url.QueryEscape(liveNumber), nil)
-	messages, _ := a.body["messages"].([]any)
-	if len(messages) == 0 {
-		w.t.Fatal("no message was sent")
-	}
-	code, _ := messages[len(messages)-1].(map[string]any)["code"].(string)
-	return code
+// act does what the page's person chose.
+func (w *wired) act(l attempt, action string, body any) reply {
+	w.Helper()
+	return w.ask(page(l.secret), "POST", "/api/v1/verifications/"+l.id+"/"+action, body)
 }
 
-// pass lets time go on.
-func (w *liveWorld) pass(d time.Duration) {
-	<-time.After(d)
-	synctest.Wait()
-}
-
-func liveMust(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-// liveLog shows warnings of the server with the test.
-type liveLog struct{ t *testing.T }
-
-func (l liveLog) Write(p []byte) (int, error) {
-	l.t.Logf("%s", bytes.TrimSpace(p))
-	return len(p), nil
-}
-
-// livePipes is a network in memory.
-type livePipes struct {
+// pipes is a network in memory.
+type pipes struct {
 	conns chan net.Conn
 	done  chan struct{}
 	close func()
 }
 
-func newLivePipes() *livePipes {
-	p := &livePipes{conns: make(chan net.Conn), done: make(chan struct{})}
+func newPipes() *pipes {
+	p := &pipes{conns: make(chan net.Conn), done: make(chan struct{})}
 	p.close = sync.OnceFunc(func() { close(p.done) })
 	return p
 }
 
-func (p *livePipes) Accept() (net.Conn, error) {
+func (p *pipes) Accept() (net.Conn, error) {
 	select {
 	case c := <-p.conns:
 		return c, nil
@@ -254,14 +115,14 @@ func (p *livePipes) Accept() (net.Conn, error) {
 	}
 }
 
-func (p *livePipes) Close() error {
+func (p *pipes) Close() error {
 	p.close()
 	return nil
 }
 
-func (p *livePipes) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 8080} }
+func (p *pipes) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 8080} }
 
-func (p *livePipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+func (p *pipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	client, accepted := net.Pipe()
 	select {
 	case p.conns <- accepted:

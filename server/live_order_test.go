@@ -14,20 +14,20 @@ import (
 	"nod/hub"
 )
 
-// liveBroker is a broker that loses, repeats and holds back what is published
+// dicing is a broker that loses, repeats and holds back what is published
 // about verifications, as dice has it.
-type liveBroker struct {
+type dicing struct {
 	mu      sync.Mutex
 	dice    *rand.Rand // nil: an honest one
 	late    []hub.Message
 	deliver func(hub.Message) int
 }
 
-func (b *liveBroker) Join(context.Context, string, string, bool) error { return nil }
+func (b *dicing) Join(context.Context, string, string, bool) error { return nil }
 
-func (b *liveBroker) Leave(string, string) {}
+func (b *dicing) Leave(string, string) {}
 
-func (b *liveBroker) Run(ctx context.Context, deliver func(hub.Message) int) error {
+func (b *dicing) Run(ctx context.Context, deliver func(hub.Message) int) error {
 	b.mu.Lock()
 	b.deliver = deliver
 	b.mu.Unlock()
@@ -35,7 +35,7 @@ func (b *liveBroker) Run(ctx context.Context, deliver func(hub.Message) int) err
 	return nil
 }
 
-func (b *liveBroker) Publish(_ context.Context, m hub.Message) (heard int, err error) {
+func (b *dicing) Publish(_ context.Context, m hub.Message) (heard int, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.dice == nil || !strings.HasPrefix(m.Topic, "verification:") {
@@ -46,7 +46,7 @@ func (b *liveBroker) Publish(_ context.Context, m hub.Message) (heard int, err e
 	case 1:
 		b.late = append(b.late, m)
 	case 2:
-		heard = b.deliver(m)
+		b.deliver(m)
 		fallthrough
 	default:
 		heard = b.deliver(m)
@@ -62,24 +62,24 @@ func (b *liveBroker) Publish(_ context.Context, m hub.Message) (heard int, err e
 // while a broker loses, repeats and reorders what is published: what the page
 // applied is every event, in order, once.
 func TestEachEventOnce(t *testing.T) {
-	broker := &liveBroker{}
-	inBubble(t, func(t *testing.T, w *liveWorld) {
-		d := w.enroll("sim-1")
-		phone := d.online()
+	broker := &dicing{}
+	wireOver(t, broker, func(t *testing.T, w *wired) {
+		d := w.phone("u1")
+		phone := w.online(d)
 		for seed := range uint64(40) {
 			dice := rand.New(rand.NewPCG(seed, 1))
 			broker.mu.Lock()
 			broker.dice = dice
 			broker.mu.Unlock()
-			l := w.login(map[string]any{"phone_number": liveNumber})
-			r := &liveReader{w: w, login: l, dice: rand.New(rand.NewPCG(seed, 2)), seed: seed}
+			l := w.login(object{"phone_number": number})
+			r := &reader{w: w, login: l, dice: rand.New(rand.NewPCG(seed, 2)), seed: seed}
 			r.connect()
 			steps := []func(){
 				func() { w.pass(time.Duration(r.dice.IntN(40)) * time.Second) },
-				func() { w.call("POST", "/api/v1/verifications/"+l.id+"/resend", l.secret, map[string]any{}) },
-				func() { w.call("POST", "/api/v1/verifications/"+l.id+"/next", l.secret, nil) },
+				func() { w.act(l, "resend", object{}) },
+				func() { w.act(l, "next", nil) },
 				func() {
-					w.call("POST", "/api/v1/verifications/"+l.id+"/check", l.secret, map[string]any{"code": "000000"})
+					w.act(l, "check", object{"code": "000000"})
 				},
 				func() { phone.send("away", nil) },
 				r.reconnect, r.reconnect,
@@ -89,28 +89,28 @@ func TestEachEventOnce(t *testing.T) {
 				synctest.Wait()
 				r.take(r.dice.IntN(20))
 			}
-			w.call("POST", "/api/v1/verifications/"+l.id+"/cancel", l.secret, nil)
+			w.act(l, "cancel", nil)
 			synctest.Wait()
 			r.finish()
 			phone.drain()
 		}
-	}, func(w *liveWorld) { w.broker = broker })
+	})
 }
 
-// liveReader is a page that applies events in order and resumes after the last.
-type liveReader struct {
-	w       *liveWorld
-	login   liveLogin
+// reader is a page that applies events in order and resumes after the last.
+type reader struct {
+	w       *wired
+	login   attempt
 	dice    *rand.Rand
 	seed    uint64
-	frames  <-chan liveFrame
+	frames  <-chan frame
 	leave   func()
 	applied []string
 	ended   bool
 }
 
-func (r *liveReader) connect() {
-	r.w.t.Helper()
+func (r *reader) connect() {
+	r.w.Helper()
 	last := len(r.applied)
 	if r.dice.IntN(2) == 0 {
 		p, _ := r.w.resume(r.login, last)
@@ -122,15 +122,15 @@ func (r *liveReader) connect() {
 	r.frames, r.leave = s.frames, s.cancel
 }
 
-func (r *liveReader) reconnect() {
-	r.w.t.Helper()
+func (r *reader) reconnect() {
+	r.w.Helper()
 	r.leave()
 	r.connect()
 }
 
 // take applies up to n frames that are there.
-func (r *liveReader) take(n int) {
-	r.w.t.Helper()
+func (r *reader) take(n int) {
+	r.w.Helper()
 	for range n {
 		select {
 		case f, ok := <-r.frames:
@@ -144,12 +144,12 @@ func (r *liveReader) take(n int) {
 	}
 }
 
-func (r *liveReader) apply(f liveFrame) {
-	r.w.t.Helper()
+func (r *reader) apply(f frame) {
+	r.w.Helper()
 	switch f.Type {
 	case "event":
 		if f.Seq != int64(len(r.applied))+1 {
-			r.w.t.Fatalf("seed %d: event %d after %d", r.seed, f.Seq, len(r.applied))
+			r.w.Fatalf("seed %d: event %d after %d", r.seed, f.Seq, len(r.applied))
 		}
 		r.applied = append(r.applied, f.text("name"))
 	case "result":
@@ -158,28 +158,28 @@ func (r *liveReader) apply(f liveFrame) {
 }
 
 // finish comes once more and compares what was applied with what is stored.
-func (r *liveReader) finish() {
-	r.w.t.Helper()
+func (r *reader) finish() {
+	r.w.Helper()
 	r.reconnect()
 	synctest.Wait()
 	r.take(1000)
-	es, err := r.w.store.EventsAfter(r.w.t.Context(), r.login.id, 0, 1000)
-	liveMust(r.w.t, err)
+	es, err := r.w.store.EventsAfter(r.w.Context(), r.login.id, 0, 1000)
+	r.w.must(err)
 	var stored []string
 	for _, e := range es {
 		stored = append(stored, e.Name)
 	}
 	if !slices.Equal(r.applied, stored) || !r.ended {
-		r.w.t.Fatalf("seed %d: applied %v, stored %v, ended %v", r.seed, r.applied, stored, r.ended)
+		r.w.Fatalf("seed %d: applied %v, stored %v, ended %v", r.seed, r.applied, stored, r.ended)
 	}
 	r.leave()
 }
 
 // TestGap loses one notice: the next one has the page repaired.
 func TestGap(t *testing.T) {
-	broker := &liveBroker{}
-	inBubble(t, func(t *testing.T, w *liveWorld) {
-		phone := w.enroll().online()
+	broker := &dicing{}
+	wireOver(t, broker, func(t *testing.T, w *wired) {
+		phone := w.online(w.phone("u1"))
 		l := w.login()
 		prompt := phone.expect("prompt").Data
 		page, _ := w.resume(l, 0)
@@ -189,30 +189,30 @@ func TestGap(t *testing.T) {
 		honest := broker.deliver
 		broker.deliver = func(hub.Message) int { return 1 } // it says so
 		broker.mu.Unlock()
-		phone.send("ack", map[string]any{"delivery_id": prompt["delivery_id"]})
+		phone.send("ack", object{"delivery_id": prompt["delivery_id"]})
 		synctest.Wait()
 		broker.mu.Lock()
 		broker.deliver = honest
 		broker.mu.Unlock()
 		page.silent(5 * time.Second)
-		phone.send("displayed", map[string]any{"delivery_id": prompt["delivery_id"]})
+		phone.send("displayed", object{"delivery_id": prompt["delivery_id"]})
 		page.until(&seq, "delivery.delivered")
 		page.until(&seq, "delivery.displayed")
-	}, func(w *liveWorld) { w.broker = broker })
+	})
 }
 
 // TestLongStory resumes from the first of more events than may wait for a socket.
 func TestLongStory(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *liveWorld) {
+	wire(t, func(t *testing.T, w *wired) {
 		for range 10 {
-			w.enroll()
+			w.phone("u1")
 		}
-		l := w.login()
+		l := w.login(object{"phone_number": number})
 		for range 3 {
-			w.pass(time.Minute)
-			w.call("POST", "/api/v1/verifications/"+l.id+"/resend", l.secret, map[string]any{"channel": "push"})
+			w.pass(5 * time.Minute)
+			w.act(l, "resend", object{"channel": "push"}).allow(202)
 		}
-		w.call("POST", "/api/v1/verifications/"+l.id+"/cancel", l.secret, nil).ok()
+		w.act(l, "cancel", nil).allow(200)
 		page, _ := w.resume(l, 0)
 		var seq int64
 		page.until(&seq, "verification.canceled")
@@ -227,16 +227,16 @@ func TestLongStory(t *testing.T) {
 
 // TestFromTheFuture resumes after an event that there is not.
 func TestFromTheFuture(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *liveWorld) {
-		w.enroll()
+	wire(t, func(t *testing.T, w *wired) {
+		w.phone("u1")
 		l := w.login()
 		p := w.dial()
-		p.send("auth", map[string]any{"client_secret": l.secret, "last_seq": 999})
+		p.send("auth", object{"client_secret": l.secret, "last_seq": 999})
 		if f := p.expect("welcome"); f.Data["resumed"] != false {
 			t.Fatalf("welcome %v", f.Data)
 		}
-		last := int64(p.expect("snapshot").Data["seq"].(float64)) //nolint:errcheck // it is a number
-		w.call("POST", "/api/v1/verifications/"+l.id+"/cancel", l.secret, nil).ok()
+		last := int64(p.expect("snapshot").Data["seq"].(float64))
+		w.act(l, "cancel", nil).allow(200)
 		p.until(&last, "verification.canceled")
 	})
 }
@@ -244,9 +244,9 @@ func TestFromTheFuture(t *testing.T) {
 // TestNothingPublishedIsSecret listens to everything that is published about a
 // login over the app and by SMS.
 func TestNothingPublishedIsSecret(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *liveWorld) {
-		d := w.enroll("sim-token-1")
-		phone := d.online()
+	wire(t, func(t *testing.T, w *wired) {
+		d := w.phone("u1")
+		phone := w.online(d)
 		var heard []string
 		var mu sync.Mutex
 		listen := func(topic string) {
@@ -258,21 +258,21 @@ func TestNothingPublishedIsSecret(t *testing.T) {
 		}
 		listen("console")
 		listen("device:" + d.id)
-		l := w.login(map[string]any{"phone_number": liveNumber, "channel": "both", "match": "strict"})
+		l := w.login(object{"phone_number": number, "channel": "both", "match": "strict"})
 		listen("verification:" + l.id)
 		prompt := phone.receive()
-		code := w.code()
+		code := w.code(number)
 		phone.send("away", nil)
-		w.call("POST", "/api/v1/verifications/"+l.id+"/check", l.secret, map[string]any{"code": "nope"})
-		phone.send("respond", d.answer(prompt, "approve", l.number))
+		w.act(l, "check", object{"code": "nope"})
+		phone.send("respond", d.signed(prompt, "approve", l.number))
 		phone.result(true, "")
-		token := w.status(l).text("result_token")
+		token := w.status(l).str("result_token")
 		synctest.Wait()
 		mu.Lock()
 		defer mu.Unlock()
 		all := strings.Join(heard, "\n")
 		for _, secret := range []string{
-			l.secret, token, `"` + l.number + `"`, `"` + code + `"`, liveNumber, "sim-token-1", liveKey,
+			l.secret, token, `"` + l.number + `"`, `"` + code + `"`, number, "sim-token-1", apiKey,
 			"nod_cs_", "nod_rt_", `"match_number"`, `"result_token"`, `"client_secret"`, `"code"`, `"u1"`,
 		} {
 			if secret == "" || strings.Contains(all, secret) {
@@ -289,15 +289,15 @@ func TestNothingPublishedIsSecret(t *testing.T) {
 
 // TestConsole watches an operator's feed.
 func TestConsole(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *liveWorld) {
-		session := w.byKey("POST", "/api/v1/console-sessions", map[string]any{})
+	wire(t, func(t *testing.T, w *wired) {
+		session := w.ask(byKey, "POST", "/api/v1/console-sessions", object{}).allow(201)
 		p := w.dial()
-		p.send("auth", map[string]any{"token": session.text("token")})
+		p.send("auth", object{"token": session.str("token")})
 		if f := p.expect("welcome"); f.text("role") != "console" {
 			t.Fatalf("welcome %v", f.Data)
 		}
 		p.expect("figures")
-		w.enroll()
+		w.phone("u1")
 		if f := p.expect("event"); f.text("name") != "device.registered" {
 			t.Fatalf("event %v", f.Data)
 		}
@@ -305,11 +305,11 @@ func TestConsole(t *testing.T) {
 		if f := p.expect("event"); f.text("name") != "verification.created" || f.text("verification_id") != l.id || f.Data["user_id"] != nil {
 			t.Fatalf("event %v", f.Data)
 		}
-		var f liveFrame
+		var f frame
 		for f.Type != "figures" {
 			f, _ = p.next()
 		}
-		sessions, _ := f.Data["sessions"].(map[string]any)
+		sessions, _ := f.Data["sessions"].(object)
 		if sessions["console"] != 1.0 {
 			t.Fatalf("figures %v", f.Data)
 		}

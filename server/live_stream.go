@@ -175,10 +175,10 @@ func (c *countdown) wait(now time.Time) time.Duration {
 	for _, t := range c.running {
 		first = min(first, max(0, t.At.Sub(now)))
 	}
-	if first == never {
-		return never
+	if first == never || first == 0 {
+		return first
 	}
-	return first - max(0, first-1)/time.Second*time.Second
+	return (first-1)%time.Second + 1 // at a whole second: the next one
 }
 
 // tick makes the data of a tick frame and tells how long to wait for the next.

@@ -14,46 +14,46 @@ import (
 	"time"
 )
 
-// liveStream reads Server-Sent Events.
-type liveStream struct {
-	t        *testing.T
+// stream reads Server-Sent Events.
+type stream struct {
+	*door
 	header   http.Header
 	cancel   context.CancelFunc
-	frames   chan liveFrame // closed at the end
+	frames   chan frame // closed at the end
 	mu       sync.Mutex
-	all      []liveFrame
+	all      []frame
 	comments int
 }
 
 // stream opens the event stream of a login after a Last-Event-ID, where one is given.
-func (w *liveWorld) stream(l liveLogin, last string) *liveStream {
-	w.t.Helper()
+func (w *wired) stream(l attempt, last string) *stream {
+	w.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, liveURL+"/api/v1/verifications/"+l.id+"/events", nil)
-	liveMust(w.t, err)
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, wireURL+"/api/v1/verifications/"+l.id+"/events", nil)
+	w.must(err)
 	r.Header.Set("Nod-Client-Secret", l.secret)
 	if last != "" {
 		r.Header.Set("Last-Event-ID", last)
 	}
 	res, err := w.client.Do(r)
-	liveMust(w.t, err)
+	w.must(err)
 	if res.StatusCode != http.StatusOK || res.Header.Get("Content-Type") != "text/event-stream" || res.Header.Get("X-Accel-Buffering") != "no" {
-		w.t.Fatalf("answer %d %v", res.StatusCode, res.Header)
+		w.Fatalf("answer %d %v", res.StatusCode, res.Header)
 	}
-	s := &liveStream{t: w.t, header: res.Header, cancel: cancel, frames: make(chan liveFrame, 4096)}
+	s := &stream{door: w.door, header: res.Header, cancel: cancel, frames: make(chan frame, 4096)}
 	go s.read(res.Body)
-	w.t.Cleanup(func() {
+	w.Cleanup(func() {
 		cancel()
-		for range s.frames { //nolint:revive // until the reader is through
+		for range s.frames { // until the reader is through
 		}
 	})
 	return s
 }
 
-func (s *liveStream) read(body io.ReadCloser) {
+func (s *stream) read(body io.ReadCloser) {
 	defer close(s.frames)
 	defer func() { _ = body.Close() }()
-	var f liveFrame
+	var f frame
 	for lines := bufio.NewScanner(body); lines.Scan(); {
 		name, value, _ := strings.Cut(lines.Text(), ": ")
 		switch name {
@@ -70,13 +70,13 @@ func (s *liveStream) read(body io.ReadCloser) {
 				s.mu.Unlock()
 			} else if f.Type != "" {
 				s.take(f)
-				f = liveFrame{}
+				f = frame{}
 			}
 		}
 	}
 }
 
-func (s *liveStream) take(f liveFrame) {
+func (s *stream) take(f frame) {
 	s.mu.Lock()
 	s.all = append(s.all, f)
 	s.mu.Unlock()
@@ -86,7 +86,7 @@ func (s *liveStream) take(f liveFrame) {
 }
 
 // soFar returns what came of one type.
-func (s *liveStream) soFar(typ string) (got []liveFrame) {
+func (s *stream) soFar(typ string) (got []frame) {
 	synctest.Wait()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -99,23 +99,23 @@ func (s *liveStream) soFar(typ string) (got []liveFrame) {
 }
 
 // expect takes the next message but ticks, which is of the given type.
-func (s *liveStream) expect(typ string) liveFrame {
-	s.t.Helper()
+func (s *stream) expect(typ string) frame {
+	s.Helper()
 	select {
 	case f, ok := <-s.frames:
 		if !ok || f.Type != typ {
-			s.t.Fatalf("got %s %v, want %s", f.Type, f.Data, typ)
+			s.Fatalf("got %s %v, want %s", f.Type, f.Data, typ)
 		}
 		return f
 	case <-time.After(time.Hour):
-		s.t.Fatalf("no %s comes for an hour", typ)
-		return liveFrame{}
+		s.Fatalf("no %s comes for an hour", typ)
+		return frame{}
 	}
 }
 
 // ends makes sure that the stream ends; events may come before.
-func (s *liveStream) ends() {
-	s.t.Helper()
+func (s *stream) ends() {
+	s.Helper()
 	for {
 		select {
 		case f, ok := <-s.frames:
@@ -123,19 +123,19 @@ func (s *liveStream) ends() {
 				return
 			}
 			if f.Type != "event" {
-				s.t.Fatalf("got %s %v, want the end", f.Type, f.Data)
+				s.Fatalf("got %s %v, want the end", f.Type, f.Data)
 			}
 		case <-time.After(time.Hour):
-			s.t.Fatal("it does not end")
+			s.Fatal("it does not end")
 		}
 	}
 }
 
 // TestStream follows a login over Server-Sent Events, breaks off and resumes.
 func TestStream(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *liveWorld) {
-		d := w.enroll()
-		phone := d.online()
+	wire(t, func(t *testing.T, w *wired) {
+		d := w.phone("u1")
+		phone := w.online(d)
 		l := w.login()
 		s := w.stream(l, "")
 		first := s.expect("snapshot")
@@ -154,7 +154,7 @@ func TestStream(t *testing.T) {
 		if f := again.expect("snapshot"); f.Seq != event.Seq {
 			t.Fatalf("snapshot has id %d, want %d: a reader that breaks off here would lose events", f.Seq, event.Seq)
 		}
-		phone.send("respond", d.answer(prompt, "approve", l.number))
+		phone.send("respond", d.signed(prompt, "approve", l.number))
 		seq := event.Seq
 		for {
 			f := again.expect("event")
@@ -184,8 +184,8 @@ func TestStream(t *testing.T) {
 
 // TestStreamBeats keeps the connection of a stream alive.
 func TestStreamBeats(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *liveWorld) {
-		w.enroll()
+	wire(t, func(t *testing.T, w *wired) {
+		w.phone("u1")
 		s := w.stream(w.login(), "")
 		s.expect("snapshot")
 		w.pass(time.Minute)
@@ -199,19 +199,19 @@ func TestStreamBeats(t *testing.T) {
 
 // TestStreamRefused asks for what it may not have.
 func TestStreamRefused(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *liveWorld) {
-		w.enroll()
+	wire(t, func(t *testing.T, w *wired) {
+		w.phone("u1")
 		l := w.login()
 		for path, want := range map[string]struct {
-			credential string
-			status     int
+			who  who
+			code int
 		}{
-			"/api/v1/verifications/" + l.id + "/events":          {"", 401},
-			"/api/v1/verifications/" + l.id + "/events?":         {"Bearer " + liveKey, 403},
-			"/api/v1/verifications/ver_" + l.id[4:8] + "/events": {l.secret, 404},
+			"/api/v1/verifications/" + l.id + "/events":          {nobody, 401},
+			"/api/v1/verifications/" + l.id + "/events?":         {byKey, 403},
+			"/api/v1/verifications/ver_" + l.id[4:8] + "/events": {page(l.secret), 404},
 		} {
-			if a := w.call("GET", path, want.credential, nil); a.status != want.status {
-				t.Errorf("%s: %d, want %d", path, a.status, want.status)
+			if a := w.ask(want.who, "GET", path, nil); a.code != want.code {
+				t.Errorf("%s: %d, want %d", path, a.code, want.code)
 			}
 		}
 	})
@@ -219,14 +219,14 @@ func TestStreamRefused(t *testing.T) {
 
 // TestStreamNobodyReads is cut off after some patience.
 func TestStreamNobodyReads(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *liveWorld) {
-		w.enroll()
+	wire(t, func(t *testing.T, w *wired) {
+		w.phone("u1")
 		l := w.login()
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, liveURL+"/api/v1/verifications/"+l.id+"/events", nil)
-		liveMust(t, err)
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, wireURL+"/api/v1/verifications/"+l.id+"/events", nil)
+		w.must(err)
 		r.Header.Set("Nod-Client-Secret", l.secret)
 		res, err := w.client.Do(r)
-		liveMust(t, err)
+		w.must(err)
 		w.pass(30 * time.Second)
 		if _, err := io.ReadAll(res.Body); err == nil {
 			t.Fatal("the stream was not cut off")
@@ -237,8 +237,8 @@ func TestStreamNobodyReads(t *testing.T) {
 
 // TestDrain sends streams and polls home.
 func TestDrain(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *liveWorld) {
-		w.enroll()
+	wire(t, func(t *testing.T, w *wired) {
+		w.phone("u1")
 		l := w.login()
 		s := w.stream(l, "")
 		s.expect("snapshot")
@@ -251,32 +251,32 @@ func TestDrain(t *testing.T) {
 
 // TestPoll waits for news.
 func TestPoll(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *liveWorld) {
-		w.enroll()
+	wire(t, func(t *testing.T, w *wired) {
+		w.phone("u1")
 		l := w.login()
 		w.pass(time.Second)
-		seq := int64(w.status(l).body["seq"].(float64)) //nolint:errcheck // it is a number
-		ask := func(since int64, wait string) (time.Duration, liveAnswer) {
+		seq := int64(w.status(l).object["seq"].(float64))
+		ask := func(since int64, wait string) (time.Duration, reply) {
 			begun := time.Now()
-			a := w.call("GET", "/api/onboarding/verification-status?verification_id="+l.id+"&wait="+wait+"&since_seq="+strconv.FormatInt(since, 10), l.secret, nil)
+			a := w.ask(page(l.secret), "GET", "/api/onboarding/verification-status?verification_id="+l.id+"&wait="+wait+"&since_seq="+strconv.FormatInt(since, 10), nil)
 			return time.Since(begun), a
 		}
-		if took, a := ask(seq-1, "25"); took > time.Second || a.ok().text("status") != "pending" {
+		if took, a := ask(seq-1, "25"); took > time.Second || a.allow(200).str("status") != "pending" {
 			t.Fatal("old news came after", took)
 		}
-		if took, a := ask(seq, "25"); took != 25*time.Second || a.ok().body["seq"] != float64(seq) {
-			t.Fatal("no news came after", took, a.body)
+		if took, a := ask(seq, "25"); took != 25*time.Second || a.allow(200).object["seq"] != float64(seq) {
+			t.Fatal("no news came after", took, a.object)
 		}
-		if _, a := ask(seq, "26"); a.status != 422 {
-			t.Fatal("waits for", a.status)
+		if _, a := ask(seq, "26"); a.code != 422 {
+			t.Fatal("waits for", a.code)
 		}
-		canceled := make(chan liveAnswer)
+		canceled := make(chan reply)
 		time.AfterFunc(10*time.Second, func() {
-			canceled <- w.call("POST", "/api/v1/verifications/"+l.id+"/cancel", l.secret, nil)
+			canceled <- w.act(l, "cancel", nil)
 		})
-		if took, a := ask(seq, "25"); took != 10*time.Second || a.ok().text("status") != "canceled" {
-			t.Fatal("news came after", took, a.body)
+		if took, a := ask(seq, "25"); took != 10*time.Second || a.allow(200).str("status") != "canceled" {
+			t.Fatal("news came after", took, a.object)
 		}
-		(<-canceled).ok()
+		(<-canceled).allow(200)
 	})
 }

@@ -3,13 +3,15 @@ package server_test
 import (
 	"testing"
 	"time"
+
+	"nod/server"
 )
 
 // TestApprove follows one login from its start to the exchange.
 func TestApprove(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *liveWorld) {
-		d := w.enroll()
-		phone := d.online()
+	wire(t, func(t *testing.T, w *wired) {
+		d := w.phone("u1")
+		phone := w.online(d)
 		l := w.login()
 		page, snapshot := w.resume(l, 0)
 		if snapshot.text("match_number") != l.number || len(l.number) != 3 || snapshot.Data["client_secret"] != nil {
@@ -22,12 +24,12 @@ func TestApprove(t *testing.T) {
 		var seq int64
 		page.until(&seq, "delivery.delivered")
 		page.until(&seq, "delivery.displayed")
-		phone.send("respond", d.answer(prompt, "approve", l.number))
+		phone.send("respond", d.signed(prompt, "approve", l.number))
 		phone.result(true, "")
 		phone.promptClosed(l.id, "approved")
 
 		last := page.until(&seq, "verification.approved")
-		state, _ := last.Data["state"].(map[string]any)
+		state, _ := last.Data["state"].(object)
 		if state["status"] != "approved" || state["result_token"] != nil || state["match_number"] != nil || state["seq"] != float64(seq) {
 			t.Fatalf("state %v", state)
 		}
@@ -35,10 +37,7 @@ func TestApprove(t *testing.T) {
 		if result.Seq != seq || result.text("status") != "approved" || result.text("method") != "app" || result.text("verification_id") != l.id {
 			t.Fatalf("result %v", result)
 		}
-		exchanged := w.byKey("POST", "/api/v1/verifications/"+l.id+"/exchange", map[string]any{"result_token": result.text("result_token")})
-		if exchanged.text("result") == "" {
-			t.Fatalf("exchange %v", exchanged.body)
-		}
+		w.ask(byKey, "POST", "/api/v1/verifications/"+l.id+"/exchange", object{"result_token": result.text("result_token")}).allow(200).str("result")
 		if again, snapshot := w.watch(l); snapshot.Data["result_token"] != nil || again.expect("result").Data["result_token"] != nil {
 			t.Fatal("a redeemed verification gives a result token")
 		}
@@ -53,12 +52,12 @@ func TestRefusals(t *testing.T) {
 		{"approve", "xyz", "wrong_number", "wrong_number"},
 	} {
 		t.Run(c.reason, func(t *testing.T) {
-			inBubble(t, func(t *testing.T, w *liveWorld) {
-				d := w.enroll()
-				phone := d.online()
+			wire(t, func(t *testing.T, w *wired) {
+				d := w.phone("u1")
+				phone := w.online(d)
 				l := w.login()
 				page, _ := w.resume(l, 0)
-				phone.send("respond", d.answer(phone.receive(), c.decision, c.number))
+				phone.send("respond", d.signed(phone.receive(), c.decision, c.number))
 				phone.result(c.told == "", c.told)
 				phone.promptClosed(l.id, "denied")
 				var seq int64
@@ -75,23 +74,23 @@ func TestRefusals(t *testing.T) {
 
 // TestTwoPhones lets two devices answer: the first answer counts.
 func TestTwoPhones(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *liveWorld) {
-		first, second := w.enroll(), w.enroll()
-		one, two := first.online(), second.online()
+	wire(t, func(t *testing.T, w *wired) {
+		first, second := w.phone("u1"), w.phone("u1")
+		one, two := w.online(first), w.online(second)
 		l := w.login()
 		shown, seen := one.receive(), two.receive()
-		one.send("respond", first.answer(shown, "approve", l.number))
+		one.send("respond", first.signed(shown, "approve", l.number))
 		one.result(true, "")
 		two.promptClosed(l.id, "approved")
 
-		two.send("respond", second.answer(seen, "deny", ""))
+		two.send("respond", second.signed(seen, "deny", ""))
 		two.result(false, "approved")
 		one.promptClosed(l.id, "approved")
-		one.send("respond", first.answer(shown, "approve", l.number)) // the answer was lost on the way
+		one.send("respond", first.signed(shown, "approve", l.number)) // the answer was lost on the way
 		one.result(true, "")
-		one.send("respond", first.answer(shown, "deny", ""))
+		one.send("respond", first.signed(shown, "deny", ""))
 		one.result(false, "approved")
-		if got := w.status(l).text("status"); got != "approved" {
+		if got := w.status(l).str("status"); got != "approved" {
 			t.Fatal("status", got)
 		}
 	})
@@ -99,13 +98,13 @@ func TestTwoPhones(t *testing.T) {
 
 // TestLate answers when the request has run out.
 func TestLate(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *liveWorld) {
-		d := w.enroll()
-		phone := d.online()
+	wire(t, func(t *testing.T, w *wired) {
+		d := w.phone("u1")
+		phone := w.online(d)
 		l := w.login()
 		prompt := phone.receive()
 		phone.promptClosed(l.id, "expired")
-		phone.send("respond", d.answer(prompt, "approve", l.number))
+		phone.send("respond", d.signed(prompt, "approve", l.number))
 		phone.result(false, "expired")
 	})
 }
@@ -113,34 +112,34 @@ func TestLate(t *testing.T) {
 // TestPromptClosed has a prompt end in every way there is. A phone hears of it
 // once, whatever happens afterwards.
 func TestPromptClosed(t *testing.T) {
-	sms := map[string]any{"phone_number": liveNumber}
+	sms := object{"phone_number": number}
 	for _, c := range []struct {
 		name, reason string
-		create       map[string]any
-		end          func(w *liveWorld, l liveLogin)
+		create       object
+		end          func(w *wired, l attempt)
 	}{
-		{"canceled by the page", "canceled", nil, func(w *liveWorld, l liveLogin) {
-			w.call("POST", "/api/v1/verifications/"+l.id+"/cancel", l.secret, nil).ok()
+		{"canceled by the page", "canceled", nil, func(w *wired, l attempt) {
+			w.act(l, "cancel", nil).allow(200)
 		}},
-		{"a newer login", "superseded", nil, func(w *liveWorld, _ liveLogin) {
-			w.login(map[string]any{"channel": "sms", "phone_number": liveNumber})
+		{"a newer login", "superseded", nil, func(w *wired, _ attempt) {
+			w.login(object{"channel": "sms", "phone_number": number})
 		}},
-		{"its life", "expired", nil, func(w *liveWorld, _ liveLogin) { w.pass(2 * time.Minute) }},
-		{"its life, while a code is out", "expired", map[string]any{"phone_number": liveNumber, "channel": "both"}, func(w *liveWorld, l liveLogin) {
+		{"its life", "expired", nil, func(w *wired, _ attempt) { w.pass(2 * time.Minute) }},
+		{"its life, while a code is out", "expired", object{"phone_number": number, "channel": "both"}, func(w *wired, l attempt) {
 			w.pass(2 * time.Minute)
-			if got := w.status(l).text("stage"); got != "code_entry" {
-				w.t.Fatal("stage", got)
+			if got := w.status(l).str("stage"); got != "code_entry" {
+				w.Fatal("stage", got)
 			}
 			w.pass(time.Minute) // nothing more is told
 		}},
-		{"a code", "code_used", sms, func(w *liveWorld, l liveLogin) {
-			w.call("POST", "/api/v1/verifications/"+l.id+"/next", l.secret, nil).ok()
-			w.call("POST", "/api/v1/verifications/"+l.id+"/check", l.secret, map[string]any{"code": w.code()}).ok()
+		{"a code", "code_used", sms, func(w *wired, l attempt) {
+			w.act(l, "next", nil).allow(202)
+			w.act(l, "check", object{"code": w.code(number)}).allow(200)
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			inBubble(t, func(t *testing.T, w *liveWorld) {
-				phone := w.enroll().online()
+			wire(t, func(t *testing.T, w *wired) {
+				phone := w.online(w.phone("u1"))
 				l := w.login(c.create)
 				phone.receive()
 				c.end(w, l)
@@ -157,14 +156,14 @@ func TestPromptClosed(t *testing.T) {
 // TestNewNumber asks again over the app: a new prompt with a new number, and the
 // old one is closed first.
 func TestNewNumber(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *liveWorld) {
-		d := w.enroll()
-		phone := d.online()
+	wire(t, func(t *testing.T, w *wired) {
+		d := w.phone("u1")
+		phone := w.online(d)
 		l := w.login()
 		page, _ := w.watch(l)
 		old := phone.receive()
 		w.pass(time.Minute)
-		w.call("POST", "/api/v1/verifications/"+l.id+"/resend", l.secret, map[string]any{"channel": "push"}).ok()
+		w.act(l, "resend", object{"channel": "push"}).allow(202)
 		phone.promptClosed(l.id, "superseded")
 		prompt := phone.receive()
 		if prompt["delivery_id"] == old["delivery_id"] || prompt["signed"] == old["signed"] {
@@ -178,35 +177,35 @@ func TestNewNumber(t *testing.T) {
 				t.Fatal(page.err)
 			}
 		}
-		if want := w.status(l).text("match_number"); number != want {
+		if want := w.status(l).str("match_number"); number != want {
 			t.Fatalf("number %s, want %s", number, want)
 		}
-		phone.send("respond", d.answer(old, "approve", l.number))
+		phone.send("respond", d.signed(old, "approve", l.number))
 		phone.fails("conflict")
-		phone.send("respond", d.answer(prompt, "approve", number))
+		phone.send("respond", d.signed(prompt, "approve", number))
 		phone.result(true, "")
 	})
 }
 
 // TestPhoneReconnects is asked while it is away, and finds the prompt.
 func TestPhoneReconnects(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *liveWorld) {
-		d := w.enroll()
+	wire(t, func(t *testing.T, w *wired) {
+		d := w.phone("u1")
 		l := w.login()
 		w.pass(time.Second)
-		phone, prompts := d.connect()
+		phone, prompts := w.connect(d)
 		if len(prompts) != 1 {
 			t.Fatalf("prompts %v", prompts)
 		}
-		prompt, _ := prompts[0].(map[string]any)
-		phone.send("ack", map[string]any{"delivery_id": prompt["delivery_id"]})
+		prompt, _ := prompts[0].(object)
+		phone.send("ack", object{"delivery_id": prompt["delivery_id"]})
 		phone.send("sync", nil)
 		if again, _ := phone.expect("prompts").Data["prompts"].([]any); len(again) != 1 {
 			t.Fatalf("prompts %v", again)
 		}
-		newer, _ := d.connect()
+		newer, _ := w.connect(d)
 		phone.closed("replaced", 4409)
-		newer.send("respond", d.answer(prompt, "approve", l.number))
+		newer.send("respond", d.signed(prompt, "approve", l.number))
 		newer.result(true, "")
 		newer.promptClosed(l.id, "approved")
 		newer.send("sync", nil)
@@ -218,34 +217,34 @@ func TestPhoneReconnects(t *testing.T) {
 
 // TestForeign names what belongs to others, or to nobody.
 func TestForeign(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *liveWorld) {
-		mine, other := w.enroll(), w.enroll()
-		phone, second := mine.online(), other.online()
+	wire(t, func(t *testing.T, w *wired) {
+		mine, other := w.phone("u1"), w.phone("u1")
+		phone, second := w.online(mine), w.online(other)
 		l := w.login()
 		prompt, theirs := phone.receive(), second.receive()
 		for _, id := range []any{theirs["delivery_id"], "dlv_0", l.id} {
-			phone.send("ack", map[string]any{"delivery_id": id})
+			phone.send("ack", object{"delivery_id": id})
 			phone.fails("not_found")
 		}
-		for _, data := range []any{nil, map[string]any{}, map[string]any{"delivery_id": 5}, map[string]any{"token": []int{1}}} {
+		for _, data := range []any{nil, object{}, object{"delivery_id": 5}, object{"token": []int{1}}} {
 			phone.send("displayed", data)
 			phone.fails("invalid_request")
 			phone.send("respond", data)
 			phone.fails("invalid_request")
 		}
-		phone.send("respond", other.answer(theirs, "approve", l.number)) // signed by another
+		phone.send("respond", other.signed(theirs, "approve", l.number)) // signed by another
 		phone.fails("unauthenticated")
-		phone.send("respond", mine.answer(theirs, "approve", l.number)) // about what another was shown
+		phone.send("respond", mine.signed(theirs, "approve", l.number)) // about what another was shown
 		phone.fails("conflict")
-		elsewhere := map[string]any{"verification_id": "ver_0", "signed": prompt["signed"]}
-		phone.send("respond", mine.answer(elsewhere, "approve", l.number))
+		elsewhere := object{"verification_id": "ver_0", "signed": prompt["signed"]}
+		phone.send("respond", mine.signed(elsewhere, "approve", l.number))
 		phone.fails("not_found")
-		phone.send("respond", mine.answer(prompt, "shrug", ""))
+		phone.send("respond", mine.signed(prompt, "shrug", ""))
 		phone.fails("invalid_request")
 		phone.send("dance", nil) // not a type of ours
-		phone.send("respond", mine.answer(prompt, "approve", l.number))
+		phone.send("respond", mine.signed(prompt, "approve", l.number))
 		phone.result(true, "")
-		w.byKey("POST", "/api/v1/verifications", map[string]any{"user_id": "u1"})
+		w.login()
 		phone.promptClosed(l.id, "approved")
 		phone.expect("prompt")
 	})
@@ -253,16 +252,16 @@ func TestForeign(t *testing.T) {
 
 // TestAway has what is open pushed at once.
 func TestAway(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *liveWorld) {
-		phone := w.enroll("sim-1").online()
+	wire(t, func(t *testing.T, w *wired) {
+		phone := w.online(w.phone("u1"))
 		l := w.login()
 		phone.receive()
 		phone.send("away", nil)
 		w.pass(time.Millisecond)
 		found := false
-		deliveries, _ := w.status(l).body["deliveries"].([]any)
+		deliveries, _ := w.status(l).object["deliveries"].([]any)
 		for _, d := range deliveries {
-			found = found || d.(map[string]any)["channel"] == "push" //nolint:errcheck // it is an object
+			found = found || d.(object)["channel"] == "push"
 		}
 		if !found {
 			t.Fatalf("deliveries %v", deliveries)
@@ -272,13 +271,13 @@ func TestAway(t *testing.T) {
 
 // TestRevoked ends the connection of a device that was removed.
 func TestRevoked(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *liveWorld) {
-		d := w.enroll()
-		phone := d.online()
-		w.byKey("DELETE", "/api/v1/devices/"+d.id, nil)
+	wire(t, func(t *testing.T, w *wired) {
+		d := w.phone("u1")
+		phone := w.online(d)
+		w.ask(byKey, "DELETE", "/api/v1/devices/"+d.id, nil).allow(204)
 		phone.closed("revoked", 4401)
 		again := w.dial()
-		again.send("auth", map[string]any{"token": d.token(map[string]any{"nonce": again.nonce})})
+		again.send("auth", d.token(object{"nonce": again.nonce}))
 		again.expect("error")
 		again.closed("revoked", 4401)
 	})
@@ -286,39 +285,37 @@ func TestRevoked(t *testing.T) {
 
 // TestTurnedAway presents credentials that open nothing.
 func TestTurnedAway(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *liveWorld) {
-		d, l := w.enroll(), liveLogin{}
-		nobody := &livePhone{w: w, id: "dev_0", key: d.key}
-		l = w.login()
+	wire(t, func(t *testing.T, w *wired) {
+		d := w.phone("u1")
+		stranger := &phone{door: w.door, id: "dev_0", key: d.key}
+		l := w.login()
 		now := time.Now().Unix()
-		for name, auth := range map[string]func(nonce string) map[string]any{
-			"nothing": func(string) map[string]any { return nil },
-			"two": func(n string) map[string]any {
-				return map[string]any{"token": d.token(map[string]any{"nonce": n}), "client_secret": l.secret}
+		for name, auth := range map[string]func(nonce string) object{
+			"nothing": func(string) object { return nil },
+			"two": func(n string) object {
+				return object{"token": d.token(object{"nonce": n})["token"], "client_secret": l.secret}
 			},
-			"no token": func(string) map[string]any { return map[string]any{"token": "x"} },
-			"no nonce": func(string) map[string]any { return map[string]any{"token": d.token(nil)} },
-			"another nonce": func(n string) map[string]any {
-				return map[string]any{"token": d.token(map[string]any{"nonce": n + "x"})}
+			"no token": func(string) object { return object{"token": "x"} },
+			"no nonce": func(string) object { return d.token(nil) },
+			"another nonce": func(n string) object {
+				return d.token(object{"nonce": n + "x"})
 			},
-			"unknown device": func(n string) map[string]any {
-				return map[string]any{"token": nobody.token(map[string]any{"nonce": n})}
+			"unknown device": func(n string) object {
+				return stranger.token(object{"nonce": n})
 			},
-			"expired": func(n string) map[string]any {
-				return map[string]any{"token": d.token(map[string]any{"nonce": n, "iat": now - 90, "exp": now - 30})}
+			"expired": func(n string) object {
+				return d.token(object{"nonce": n, "iat": now - 90, "exp": now - 30})
 			},
-			"too long": func(n string) map[string]any {
-				return map[string]any{"token": d.token(map[string]any{"nonce": n, "exp": now + 120})}
+			"too long": func(n string) object {
+				return d.token(object{"nonce": n, "exp": now + 120})
 			},
-			"another server": func(n string) map[string]any {
-				return map[string]any{"token": d.token(map[string]any{"nonce": n, "aud": "https://evil.example"})}
+			"another server": func(n string) object {
+				return d.token(object{"nonce": n, "aud": "https://evil.example"})
 			},
-			"no secret":         func(string) map[string]any { return map[string]any{"client_secret": "nod_cs_x"} },
-			"a secret's sister": func(string) map[string]any { return map[string]any{"client_secret": l.secret[:len(l.secret)-1] + "!"} },
-			"a user token": func(string) map[string]any {
-				return map[string]any{"token": w.byKey("POST", "/api/v1/user-tokens", map[string]any{"user_id": "u1"}).text("token")}
-			},
-			"an API key": func(string) map[string]any { return map[string]any{"token": liveKey} },
+			"no secret":         func(string) object { return object{"client_secret": "nod_cs_x"} },
+			"a secret's sister": func(string) object { return object{"client_secret": l.secret[:len(l.secret)-1] + "!"} },
+			"a user token":      func(string) object { return object{"token": w.authority.UserToken("u1", time.Hour, time.Now())} },
+			"an API key":        func(string) object { return object{"token": apiKey} },
 		} {
 			t.Log(name)
 			p := w.dial()
@@ -331,11 +328,10 @@ func TestTurnedAway(t *testing.T) {
 // TestSecretReplaced gives an open verification back to its user: whoever holds
 // the old secret is sent away.
 func TestSecretReplaced(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *liveWorld) {
-		user := "Bearer " + w.byKey("POST", "/api/v1/user-tokens", map[string]any{"user_id": "u1"}).text("token")
-		start := func() liveLogin {
-			a := w.call("POST", "/api/onboarding/send-verification", user, map[string]any{"phone_number": liveNumber}).ok()
-			return liveLogin{id: a.text("verification_id"), secret: a.text("client_secret")}
+	wire(t, func(t *testing.T, w *wired) {
+		start := func() attempt {
+			a := w.ask(w.user("u1"), "POST", "/api/onboarding/send-verification", object{"phone_number": number})
+			return attempt{id: a.str("verification_id"), secret: a.str("client_secret")}
 		}
 		old := start()
 		page, _ := w.watch(old)
@@ -358,12 +354,12 @@ func TestSecretReplaced(t *testing.T) {
 
 // TestAfterTheEnd keeps a page for ten minutes more, without ticks.
 func TestAfterTheEnd(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *liveWorld) {
-		w.enroll()
+	wire(t, func(t *testing.T, w *wired) {
+		w.phone("u1")
 		l := w.login()
 		page, _ := w.watch(l)
 		w.pass(3 * time.Second)
-		w.call("POST", "/api/v1/verifications/"+l.id+"/cancel", l.secret, nil).ok()
+		w.act(l, "cancel", nil).allow(200)
 		ended := time.Now()
 		for {
 			if f, _ := page.next(); f.Type == "result" {
@@ -382,23 +378,23 @@ func TestAfterTheEnd(t *testing.T) {
 			t.Fatal("ticks after the end:", page.ticks, late.ticks)
 		}
 		p := w.dial()
-		p.send("auth", map[string]any{"client_secret": l.secret})
+		p.send("auth", object{"client_secret": l.secret})
 		p.refused()
 	})
 }
 
 // TestTicks reads the countdowns of a page and a phone.
 func TestTicks(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *liveWorld) {
-		phone := w.enroll().online()
-		l := w.login(map[string]any{"phone_number": liveNumber, "channel": "both"})
+	wire(t, func(t *testing.T, w *wired) {
+		phone := w.online(w.phone("u1"))
+		l := w.login(object{"phone_number": number, "channel": "both"})
 		page, _ := w.watch(l)
 		stream := w.stream(l, "")
 		phone.receive()
 		w.pass(61*time.Second + 500*time.Millisecond)
 		phone.drain()
 		page.drain()
-		for name, ticks := range map[string][]liveFrame{"page": page.ticks, "stream": stream.soFar("tick")} {
+		for name, ticks := range map[string][]frame{"page": page.ticks, "stream": stream.soFar("tick")} {
 			if len(ticks) < 61 || len(ticks) > 63 {
 				t.Fatalf("%s: %d ticks", name, len(ticks))
 			}
@@ -424,17 +420,17 @@ func TestTicks(t *testing.T) {
 		if n := len(phone.ticks); n != 61 || len(phone.ticks[0].Data) != 3 || phone.ticks[60].Data["prompt_in"] != 59.0 {
 			t.Errorf("phone: %d ticks, %v", n, phone.ticks)
 		}
-	}, func(w *liveWorld) { w.policy.SocketTimeout = time.Minute })
+	}, func(c *server.Config) { c.Policy.SocketTimeout = time.Minute })
 }
 
 // TestSeen records who is connected: on connecting, while connected, and last.
 func TestSeen(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *liveWorld) {
-		d := w.enroll()
+	wire(t, func(t *testing.T, w *wired) {
+		d := w.phone("u1")
 		seen := func() time.Duration {
 			t.Helper()
 			device, now, err := w.store.Device(t.Context(), d.id)
-			liveMust(t, err)
+			w.must(err)
 			if device.SeenAt.IsZero() {
 				return -1
 			}
@@ -443,7 +439,7 @@ func TestSeen(t *testing.T) {
 		if got := seen(); got != -1 {
 			t.Fatal("seen before it came:", got)
 		}
-		phone := d.online()
+		phone := w.online(d)
 		if got := seen(); got > time.Millisecond {
 			t.Fatal("seen", got, "ago at the start")
 		}
