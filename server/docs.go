@@ -89,11 +89,11 @@ func (m *manualWriter) credentials(doc *huma.OpenAPI) {
 }
 
 func (m *manualWriter) operation(o *huma.Operation) {
-	m.put(`<article id="`, o.OperationID, `"><h3><code><b>`, o.Method, `</b> `, o.Path, `</code></h3><p>`, o.Summary, `. `, o.Description, `</p>`)
+	m.put(`<article id="`, o.OperationID, `"><h3><code><b>`, o.Method, `</b> `, o.Path, `</code></h3><p>`, o.Summary, `<br><small>`, o.Description, `</small></p>`)
 	if len(o.Parameters) > 0 {
 		m.put(`<table><caption>Parameters</caption>`)
 		for _, p := range o.Parameters {
-			m.row(p.Name, p.In+", "+m.kind(p.Schema), p.Schema.Description)
+			m.row(p.Name, p.In+": ", p.Schema)
 		}
 		m.put(`</table>`)
 	}
@@ -104,7 +104,9 @@ func (m *manualWriter) operation(o *huma.Operation) {
 	}
 	for _, code := range slices.Sorted(maps.Keys(o.Responses)) {
 		if c := o.Responses[code].Content["application/json"]; c != nil {
-			m.put(`<p>Answer `, code, `: `, m.kind(c.Schema), `.</p>`)
+			m.put(`<p>Answer `, code, `: `)
+			m.kind(c.Schema)
+			m.put(`.</p>`)
 		} else if code != "default" {
 			m.put(`<p>Answer `, code, `.</p>`)
 		}
@@ -133,48 +135,55 @@ func (m *manualWriter) fields(title string, s *huma.Schema) {
 	}
 	m.put(`<table><caption>`, title, `</caption>`)
 	for _, name := range slices.Sorted(maps.Keys(s.Properties)) {
-		f, label := s.Properties[name], name
+		label := name
 		if !slices.Contains(s.Required, name) {
 			label += "?"
 		}
-		m.row(label, m.kind(f), f.Description)
+		m.row(label, "", s.Properties[name])
 	}
 	m.put(`</table>`)
 }
 
-func (m *manualWriter) row(name, kind, text string) {
-	m.put(`<tr><th scope="row"><code>`, name, `</code></th><td>`, kind, `</td><td>`, text, `</td></tr>`)
+func (m *manualWriter) row(name, where string, s *huma.Schema) {
+	m.put(`<tr><th scope="row"><code>`, name, `</code></th><td>`, where)
+	m.kind(s)
+	m.put(`</td><td>`, s.Description, `</td></tr>`)
 }
 
-// kind says in a few words what a value is.
-func (m *manualWriter) kind(s *huma.Schema) string {
+// kind says in a few words what a value is, and leads to its type.
+func (m *manualWriter) kind(s *huma.Schema) {
 	var words []string
 	switch {
 	case s.Ref != "":
-		words = append(words, s.Ref[strings.LastIndex(s.Ref, "/")+1:])
+		name := s.Ref[strings.LastIndex(s.Ref, "/")+1:]
+		m.put(`<a href="#type-`, name, `">`, name, `</a>`)
 	case len(s.OneOf) > 0:
-		for _, one := range s.OneOf {
-			words = append(words, m.kind(one))
+		for i, one := range s.OneOf {
+			if i > 0 {
+				m.put(` or `)
+			}
+			m.kind(one)
 		}
-		return strings.Join(words, " or ")
 	case s.Type == huma.TypeArray:
-		words = append(words, "list of "+m.kind(s.Items))
+		m.put(`list of `)
+		m.kind(s.Items)
+	case len(s.Enum) > 0:
+		for _, e := range s.Enum {
+			words = append(words, fmt.Sprint(e))
+		}
+		m.put(``, strings.Join(words, " | "))
 	case s.Type != "":
-		words = append(words, s.Type)
-	}
-	if len(s.Enum) > 0 {
-		words = append(words, strings.Trim(fmt.Sprint(s.Enum), "[]"))
+		m.put(``, s.Type)
 	}
 	if s.MaxLength != nil {
-		words = append(words, fmt.Sprintf("up to %d characters", *s.MaxLength))
+		m.put(``, fmt.Sprintf(", up to %d characters", *s.MaxLength))
 	}
 	if s.Maximum != nil {
-		words = append(words, fmt.Sprintf("up to %v", *s.Maximum))
+		m.put(``, fmt.Sprintf(", up to %v", *s.Maximum))
 	}
 	if s.Nullable {
-		words = append(words, "or null")
+		m.put(` or null`)
 	}
-	return strings.Join(words, ", ")
 }
 
 // errors lists the codes: a problem's type leads here.
