@@ -1,9 +1,8 @@
 // @vitest-environment jsdom
 import { act, cleanup, render, screen } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
-import axe from "axe-core";
 import { useState } from "react";
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import { Announcer } from "./Announcer";
 import { Button } from "./Button";
 import { CodeField } from "./CodeField";
@@ -14,25 +13,13 @@ import { Rail } from "./Rail";
 import { Skeleton } from "./Skeleton";
 import { Switch } from "./Switch";
 import { Timeline } from "./Timeline";
+import { expectAccessible } from "./testkit";
 import { timelineLines } from "./timeline";
-
-beforeEach(() => {
-  document.documentElement.lang = "en";
-  HTMLCanvasElement.prototype.getContext = () => null; // axe asks, jsdom has none
-});
 
 afterEach(() => {
   cleanup();
   vi.useRealTimers();
 });
-
-async function expectAccessible() {
-  // Colours are looked at in a real browser; jsdom draws nothing.
-  const { violations } = await axe.run(document.body, {
-    rules: { "color-contrast": { enabled: false }, region: { enabled: false } },
-  });
-  expect(violations.map((v) => `${v.id}: ${v.nodes[0]?.html}`)).toEqual([]);
-}
 
 function Code({ onComplete }: { onComplete: (digits: string) => void }) {
   const [value, setValue] = useState("");

@@ -8,6 +8,7 @@ const body = (more: Partial<StatusBody> = {}): StatusBody => ({
   purpose: "login",
   status: "pending",
   phone_number: "+1 ••• 0123",
+  prompt_expires_at: "2026-05-04T10:02:00.000Z",
   seq: 1,
   server_time: "2026-05-04T10:00:00.000Z",
   ...more,
@@ -97,4 +98,13 @@ test("after the end the way that worked is done and the others rest", () => {
 test("a refusal is not drawn as a success", () => {
   const [app] = read([track("websocket", "responded")], { status: "denied" });
   expect(app).toBe("app failed: Your phone has answered");
+});
+
+test("a request that ran out and a code that is used up say so", () => {
+  const over = { stage: "awaiting_resend", prompt_expires_at: null } as const;
+  expect(read([track("websocket", "displayed"), track("sms", "accepted")], over)).toEqual([
+    "app failed: No answer in time",
+    "push quiet: Only if the app cannot be reached",
+    "sms failed: That code can no longer be used",
+  ]);
 });

@@ -97,6 +97,9 @@ function smsStep(body: StatusBody, track: Track | undefined, fallback: Fallback 
   const call = track.channel === "voice";
   const to = body.phone_number ? ` to ${body.phone_number}` : "";
   if (track.state === "unknown") return failed("We cannot tell if it left, you may send it again");
+  if (body.stage === "awaiting_resend" && ["accepted", "delivered"].includes(track.state)) {
+    return failed("That code can no longer be used");
+  }
   return byState(track, {
     waiting: active(call ? `Calling you${to}` : `Sending an SMS${to}`),
     accepted: active(call ? "We are calling you with a code" : "Your code is on its way"),
@@ -107,6 +110,10 @@ function smsStep(body: StatusBody, track: Track | undefined, fallback: Fallback 
 
 // What a phone did with a request reads the same, whichever way it came.
 function onPhone(body: StatusBody, track: Track): Said | null {
+  const over = body.status === "pending" && !body.prompt_expires_at;
+  if (over && ["accepted", "delivered", "displayed"].includes(track.state)) {
+    return failed("No answer in time");
+  }
   if (track.state === "displayed") {
     return body.status === "pending"
       ? active("Your phone has shown it")

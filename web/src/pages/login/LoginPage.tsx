@@ -1,6 +1,7 @@
 import { useEffect, useRef } from "react";
 import { Announcer } from "../../component/Announcer";
 import { Notice } from "../../component/Notice";
+import { reveal } from "../../component/reveal";
 import { Mark } from "../../theme/Mark";
 import { framed } from "../bridge";
 import { AskedView } from "./AskedView";
@@ -21,7 +22,7 @@ export function LoginPage() {
   const spoken = useSpokenLadder(signIn);
   const problem = useRef<HTMLDivElement>(null);
   useEffect(() => {
-    if (signIn.problem) problem.current?.scrollIntoView?.({ block: "nearest" });
+    if (signIn.problem) reveal(problem.current);
   }, [signIn.problem]);
   return (
     <main className="login" aria-label="Sign in">

@@ -1,6 +1,7 @@
 import { useEffect, useId, useRef, useState } from "react";
 import { Button } from "../../component/Button";
 import { Notice } from "../../component/Notice";
+import { reveal } from "../../component/reveal";
 import type { StatusBody } from "../../sdk";
 import { waysOf } from "./model";
 import type { SignIn } from "./useSignIn";
@@ -20,7 +21,7 @@ export function WaysOut({
   const panel = useId();
   const advice = useRef<HTMLDivElement>(null);
   useEffect(() => {
-    if (noPhone) advice.current?.scrollIntoView?.({ block: "nearest" });
+    if (noPhone) reveal(advice.current);
   }, [noPhone]);
   const ways = signIn.countdowns ? waysOf(signIn.tracks, signIn.countdowns) : [];
   return (

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { NO_COUNTDOWNS, type StatusBody } from "../../sdk";
-import { endingOf, lockedWords, resultSpoken, triesLeft, viewOf, waysOf } from "./model";
+import { endingOf, resultSpoken, triesLeft, viewOf, waitingWords, waysOf } from "./model";
 
 const body = (more: Partial<StatusBody>): StatusBody => ({
   verification_id: "ver_1",
@@ -84,7 +84,14 @@ test("the result is spoken once there is one", () => {
   expect(resultSpoken(body({ status: "approved" }))).toBe("Approved. You are being signed in.");
 });
 
+test("while nothing is under way the page says why", () => {
+  const title = (more: Partial<StatusBody>) => waitingWords(body(more), 0).title;
+  expect(title({ stage: "awaiting_resend" })).toBe("Shall we ask again?");
+  expect(title({ stage: "awaiting_resend", attempts_remaining: 0 })).toBe("That code is used up");
+});
+
 test("a lock says how long", () => {
-  expect(lockedWords(600_000, 0)).toBe("You can type a code again in 10 minutes.");
-  expect(lockedWords(null, 0)).toBe("Codes are paused for now.");
+  const locked_until = new Date(600_000).toISOString();
+  expect(waitingWords(body({ stage: "locked", locked_until }), 0).text).toContain("in 10 minutes.");
+  expect(waitingWords(body({ stage: "locked" }), 0).text).toContain("paused for now");
 });

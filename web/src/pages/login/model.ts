@@ -53,6 +53,27 @@ export function triesLeft(status: StatusBody): string | undefined {
   return left === 1 ? "One try left" : `${left} tries left`;
 }
 
+/** The words while nothing is under way: what happened, and what can be done. */
+export function waitingWords(status: StatusBody, now: number): { title: string; text: string } {
+  if (status.stage === "locked") {
+    const until = status.locked_until ? Date.parse(status.locked_until) : null;
+    return {
+      title: "Codes are paused",
+      text: `Too many wrong codes were typed, so your account is being kept safe. ${lockedWords(until, now)}`,
+    };
+  }
+  if (status.attempts_remaining === 0) {
+    return {
+      title: "That code is used up",
+      text: "It was wrong too often, or it is too old. Nobody was signed in. Choose how we should reach you.",
+    };
+  }
+  return {
+    title: "Shall we ask again?",
+    text: "There was no answer in time and nobody was signed in. Choose how we should reach you.",
+  };
+}
+
 /** How a sign-in ended without success: what happened, what is safe, what to do. */
 export interface Ending {
   title: string;
@@ -178,8 +199,8 @@ export function resultSpoken(status: StatusBody | null): string {
   return `${ending.title}. ${ending.text}`;
 }
 
-/** When codes can be typed again. */
-export function lockedWords(lockedUntil: number | null, now: number): string {
+// When codes can be typed again.
+function lockedWords(lockedUntil: number | null, now: number): string {
   if (lockedUntil === null) return "Codes are paused for now.";
   return `You can type a code again in ${inWords(Math.max(1, Math.ceil((lockedUntil - now) / 1000)))}.`;
 }

@@ -1,0 +1,118 @@
+// @vitest-environment jsdom
+import { cleanup, render, screen } from "@testing-library/react";
+import userEvent from "@testing-library/user-event";
+import { afterEach, expect, test, vi } from "vitest";
+import { expectAccessible } from "../../component/testkit";
+import { NO_COUNTDOWNS, type StatusBody } from "../../sdk";
+import { AskedView } from "./AskedView";
+import { CodeView } from "./CodeView";
+import { EndedView } from "./EndedView";
+import { SignedInView } from "./SignedInView";
+import { StartView } from "./StartView";
+import type { SignIn } from "./useSignIn";
+import { WaitingView } from "./WaitingView";
+
+afterEach(cleanup);
+
+const serverNow = Date.UTC(2026, 4, 4, 10);
+
+const body = (more: Partial<StatusBody> = {}): StatusBody => ({
+  verification_id: "ver_1",
+  purpose: "login",
+  status: "pending",
+  stage: "prompted",
+  phone_number: "+1 ••• 0123",
+  match_number: "042",
+  prompt_expires_at: new Date(serverNow + 90_000).toISOString(),
+  seq: 1,
+  server_time: new Date(serverNow).toISOString(),
+  ...more,
+});
+
+const signIn = (more: Partial<SignIn> = {}): SignIn => ({
+  phase: "open",
+  person: { demo_token: "t", user: "u", name: "Ada Moreno", phone_number: "+14155550123" },
+  status: null,
+  countdowns: { ...NO_COUNTDOWNS, push: 12, sms: 0 },
+  tracks: [],
+  done: null,
+  problem: null,
+  busy: false,
+  now: () => serverNow,
+  promptSpan: 120,
+  start: vi.fn(),
+  ask: vi.fn(),
+  check: vi.fn(async () => false),
+  cancel: vi.fn(),
+  finish: vi.fn(),
+  leave: vi.fn(),
+  ...more,
+});
+
+test("the start knows who signs in, and waits visibly until it does", async () => {
+  const { rerender } = render(<StartView signIn={signIn({ person: null })} />);
+  expect(screen.getByRole("status", { name: "Loading your demo account" })).toBeTruthy();
+  rerender(<StartView signIn={signIn()} />);
+  expect(screen.getByRole("button", { name: "Continue as Ada" })).toBeTruthy();
+  await expectAccessible();
+});
+
+test("while the phone is asked the number, the time and all ways out are there", async () => {
+  const page = signIn();
+  render(<AskedView signIn={page} status={body()} />);
+  const number = screen.getByRole("status", { name: "Number to type on your phone: 0 4 2" });
+  expect(number.textContent).toBe("042");
+  expect(screen.getByRole("timer").textContent).toBe("1:30 left");
+  const waiting = screen.getByRole("button", { name: "Ask again in 12 s" });
+  expect(waiting).toHaveProperty("disabled", true);
+  await userEvent.click(screen.getByRole("button", { name: "Text me a code" }));
+  expect(page.ask).toHaveBeenCalledWith(expect.objectContaining({ channel: "sms", first: true }));
+  await userEvent.click(screen.getByRole("button", { name: "I don't have my phone" }));
+  expect(screen.getByText("That is all right, nothing is lost")).toBeTruthy();
+  await userEvent.click(screen.getByRole("button", { name: "Cancel" }));
+  expect(page.cancel).toHaveBeenCalled();
+  await expectAccessible();
+});
+
+test("before anything is known the same view stands there as a skeleton", () => {
+  render(<AskedView signIn={signIn()} status={null} />);
+  expect(screen.getByRole("heading", { name: "Check your phone" })).toBeTruthy();
+  expect(screen.getByRole("status", { name: "Starting" })).toBeTruthy();
+});
+
+test("a wrong code is said, the field is empty again and has the focus", async () => {
+  const page = signIn();
+  const status = body({ stage: "code_entry", code_length: 6, attempts_remaining: 2 });
+  render(<CodeView signIn={page} status={status} />);
+  const field = screen.getByRole("textbox", { name: "6-digit code" });
+  await userEvent.type(field, "123456");
+  expect(page.check).toHaveBeenCalledExactlyOnceWith("123456");
+  expect(await screen.findByText("That code is not right. Try again.")).toBeTruthy();
+  expect(field).toHaveProperty("value", "");
+  expect(document.activeElement).toBe(field);
+  expect(screen.getByText("2 tries left")).toBeTruthy();
+  await expectAccessible();
+});
+
+test("when nothing is under way, asking again comes first", async () => {
+  const page = signIn({ countdowns: { ...NO_COUNTDOWNS, push: 0, sms: 0 } });
+  render(<WaitingView signIn={page} status={body({ stage: "awaiting_resend" })} />);
+  expect(screen.getByRole("heading", { name: "Shall we ask again?" })).toBeTruthy();
+  expect(screen.getByRole("button", { name: "Ask my phone" }).className).toContain("accent");
+  await expectAccessible();
+});
+
+test("an end without success offers the next step", async () => {
+  const page = signIn();
+  render(<EndedView signIn={page} status={body({ status: "expired" })} />);
+  await userEvent.click(screen.getByRole("button", { name: "Start again" }));
+  expect(page.start).toHaveBeenCalled();
+  await expectAccessible();
+});
+
+test("the end is a welcome", async () => {
+  const done = { user: "u", name: "Ada", method: "app", at: "2026-05-04T10:00:00Z" };
+  render(<SignedInView signIn={signIn()} done={done} />);
+  expect(screen.getByRole("heading", { name: "Welcome, Ada" })).toBeTruthy();
+  await expectAccessible();
+});
