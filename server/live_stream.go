@@ -91,7 +91,7 @@ func (st *stream) run(r *http.Request, resumed bool, news <-chan struct{}) error
 			}
 			tick.Reset(st.count.set(n.Timers, s.Now()))
 		case <-tick.C:
-			data, next := st.count.tick(st.watch.seed.ID, s.Now())
+			data, next := st.count.tick(st.watch.id, s.Now())
 			if err := st.say([]frame{{typ: "tick", data: data}}); err != nil {
 				return err
 			}

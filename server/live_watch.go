@@ -49,11 +49,12 @@ func (s *Server) notice(v *verify.Verification, es []verify.Event, now time.Time
 // whatever is published twice, late or never.
 type watch struct {
 	keys   *verify.Keys
-	seed   verify.Verification // id and key only: what result tokens are derived from
-	next   int64               // the first event that was not told
-	prompt int                 // generation of the prompt whose number was told
-	secret int                 // generation of the client secret that the reader holds
-	ended  bool                // the result was told
+	id     string // of the verification
+	keyID  string // its key: result tokens are derived from both
+	next   int64  // the first event that was not told
+	prompt int    // generation of the prompt whose number was told
+	secret int    // generation of the client secret that the reader holds
+	ended  bool   // the result was told
 }
 
 // frame is one message to a waiting page.
@@ -85,8 +86,7 @@ type outcome struct {
 // newWatch starts after the last event of v.
 func (s *Server) newWatch(v *verify.Verification) watch {
 	return watch{
-		keys: s.keys, seed: verify.Verification{ID: v.ID, KeyID: v.KeyID},
-		next: v.Seq + 1, prompt: v.Prompt.Generation, secret: v.SecretGeneration,
+		keys: s.keys, id: v.ID, keyID: v.KeyID, next: v.Seq + 1, prompt: v.Prompt.Generation, secret: v.SecretGeneration,
 	}
 }
 
@@ -115,9 +115,9 @@ func (w *watch) take(n *notice) (frames []frame, whole bool) {
 // result makes the frame that tells the end.
 func (w *watch) result(n *notice, seq int64) frame {
 	w.ended = true
-	o := outcome{VerificationID: w.seed.ID, Status: n.State.Status, Method: n.State.Method, Reason: n.State.Reason}
+	o := outcome{VerificationID: w.id, Status: n.State.Status, Method: n.State.Method, Reason: n.State.Reason}
 	if n.Redeemable {
-		o.ResultToken = w.keys.ResultToken(&w.seed, n.At)
+		o.ResultToken = w.keys.ResultToken(&verify.Verification{ID: w.id, KeyID: w.keyID}, n.At)
 	}
 	return frame{"result", seq, o}
 }
@@ -141,11 +141,11 @@ const eventPage = 32
 // [errSecretVoid].
 func (s *Server) catchUp(ctx context.Context, w *watch, say func([]frame) error) (*notice, error) {
 	for empty := 0; ; {
-		es, err := s.store.EventsAfter(ctx, w.seed.ID, w.next-1, eventPage)
+		es, err := s.store.EventsAfter(ctx, w.id, w.next-1, eventPage)
 		if err != nil {
 			return nil, err
 		}
-		v, now, err := s.store.Verification(ctx, w.seed.ID) // after the events: it knows how they ended
+		v, now, err := s.store.Verification(ctx, w.id) // after the events: it knows how they ended
 		if err != nil {
 			return nil, err
 		}
@@ -175,7 +175,7 @@ func (s *Server) catchUp(ctx context.Context, w *watch, say func([]frame) error)
 // begin says the present state to a reader that just came: a snapshot, then to
 // one that resumes the events it missed, and the result of what has ended.
 func (s *Server) begin(ctx context.Context, w *watch, resumed bool, say func([]frame) error) (*notice, error) {
-	v, now, err := s.store.Verification(ctx, w.seed.ID)
+	v, now, err := s.store.Verification(ctx, w.id)
 	if err != nil {
 		return nil, err
 	}
@@ -198,7 +198,7 @@ func (s *Server) begin(ctx context.Context, w *watch, resumed bool, say func([]f
 	if w.ended || n.State.Status == verify.Pending {
 		return n, nil
 	}
-	seq, err := s.endedBy(ctx, w.seed.ID) // told before this reader came, or to it before it came again
+	seq, err := s.endedBy(ctx, w.id) // told before this reader came, or to it before it came again
 	if err != nil {
 		return nil, err
 	}
@@ -248,13 +248,7 @@ func timersOf(v *verify.Verification, p *verify.Policy) []hub.Timer {
 		add("expires_in", v.Codes[n-1].ExpiresAt)
 	}
 	if v.ResendCount < p.Resends {
-		at := v.NotBefore
-		if !v.LastAcceptedAt.IsZero() {
-			if due := v.LastAcceptedAt.Add(v.ResendDelay(p)); due.After(at) {
-				at = due
-			}
-		}
-		add("resend_in", at)
+		add("resend_in", v.CooldownEndsAt(p))
 	}
 	add("session_in", v.SessionEndsAt)
 	return ts

@@ -100,14 +100,14 @@ func (c *watcherClient) abandon(ctx context.Context, s *hub.Session, err error) 
 		return
 	}
 	if !errors.Is(err, hub.ErrClosed) && ctx.Err() == nil {
-		c.server.log.ErrorContext(ctx, "a waiting page was not repaired", "verification", c.watch.seed.ID, "error", err)
+		c.server.log.ErrorContext(ctx, "a waiting page was not repaired", "verification", c.watch.id, "error", err)
 	}
 	s.Close(hub.CloseTryLater, "")
 }
 
 // settleLocked sets the countdowns, and the clock of who may stay after the end.
 func (c *watcherClient) settleLocked(s *hub.Session, n *notice) {
-	s.Timers(c.watch.seed.ID, n.Timers...)
+	s.Timers(c.watch.id, n.Timers...)
 	if n.State.Status == verify.Pending || c.leave != nil {
 		return
 	}

@@ -191,11 +191,16 @@ func (v *Verification) ResendDelay(p *Policy) time.Duration { return p.Delay(v.s
 
 // CooldownRest is how long a resend must still wait; 0 when it need not.
 func (v *Verification) CooldownRest(p *Policy, now time.Time) time.Duration {
-	due := v.NotBefore
-	if !v.LastAcceptedAt.IsZero() {
-		due = later(due, v.LastAcceptedAt.Add(v.ResendDelay(p)))
+	return max(0, v.CooldownEndsAt(p).Sub(now))
+}
+
+// CooldownEndsAt is when a resend need not wait any more, or when that was; zero
+// when nothing was sent yet.
+func (v *Verification) CooldownEndsAt(p *Policy) time.Time {
+	if v.LastAcceptedAt.IsZero() {
+		return v.NotBefore
 	}
-	return max(0, due.Sub(now))
+	return later(v.NotBefore, v.LastAcceptedAt.Add(v.ResendDelay(p)))
 }
 
 // AttemptsLeft is how many wrong guesses the newest live code still takes.
