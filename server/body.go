@@ -188,6 +188,8 @@ func sentKey(v *verify.Verification, p *verify.Policy) string {
 	return "resend.another"
 }
 
+// attempts tells what was tried as a person remembers it: sends and typed codes,
+// oldest first.
 func attempts(v *verify.Verification) []Attempt {
 	as := make([]Attempt, 0, len(v.Deliveries)+len(v.Guesses))
 	for i := range v.Deliveries {
@@ -212,6 +214,7 @@ func attempts(v *verify.Verification) []Attempt {
 	return as
 }
 
+// deliveries tells how each try stands.
 func deliveries(v *verify.Verification) []Delivery {
 	ds := make([]Delivery, len(v.Deliveries))
 	for i := range v.Deliveries {

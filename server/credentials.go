@@ -167,6 +167,7 @@ func (s *Server) ownPage(r *http.Request) bool {
 	return r.Method == http.MethodGet || r.Header.Get("Origin") == s.origins[0]
 }
 
+// byAPIKey knows keys by their keyed hash: the server never holds one.
 func (s *Server) byAPIKey(key string) (caller, error) {
 	hash := s.keys.Hash("api_key", key)
 	if !s.hasKey(hash) {
@@ -184,6 +185,7 @@ func (s *Server) hasKey(hash string) bool {
 	return found == 1
 }
 
+// byUserToken tries nod's own key first, then the integrator's.
 func (s *Server) byUserToken(ctx context.Context, token string) (caller, error) {
 	now, err := s.store.Now(ctx)
 	if err != nil {
@@ -219,6 +221,8 @@ func (s *Server) consoleSession(ctx context.Context, token string) (verify.Claim
 	return c, err
 }
 
+// byClientSecret finds the one verification that a secret opens. A wrong secret
+// and an unknown verification look the same.
 func (s *Server) byClientSecret(ctx context.Context, secret string) (caller, error) {
 	id := verify.ClientSecretID(secret)
 	if id == "" {
@@ -267,7 +271,8 @@ func (s *Server) byDeviceToken(ctx context.Context, token string, allowed who) (
 	return caller{role: byDevice, id: d.ID, userID: d.UserID, device: d}, nil
 }
 
-// typeOf reads, without trusting it, the type that a token claims.
+// typeOf decides only which check a token gets; that check trusts nothing of it.
+// It reads, without trusting it, the type that the token claims.
 func typeOf(token string) string {
 	jws, err := jose.ParseSignedCompact(token, append(slices.Clone(publicAlgorithms), jose.HS256))
 	if err != nil || len(jws.Signatures) != 1 {

@@ -34,6 +34,8 @@ type Token struct {
 	ServerTime string `json:"server_time" format:"date-time"`
 }
 
+// userToken makes a token for the integrator's app. It is signed, not kept: a
+// repeat needs no Idempotency-Key.
 func (s *Server) userToken(ctx context.Context, in *UserTokenInput) (*TokenAnswer, error) {
 	if !validUserID(in.Body.UserID) {
 		return nil, invalid("user_id", "A user_id has 1 to 128 characters and no control characters.")
@@ -136,6 +138,7 @@ type PushProvider struct {
 	Provider string `json:"provider"`
 }
 
+// deviceBody shows which provider reaches a device, never its token.
 func deviceBody(d *verify.Device) DeviceBody {
 	b := DeviceBody{
 		ID: d.ID, UserID: d.UserID, Name: d.Name, Platform: d.Platform,
@@ -154,6 +157,7 @@ func (s *Server) join(ctx context.Context, in *JoinInput) (*DeviceAnswer, error)
 	if id == "" {
 		return nil, &verify.Refusal{Code: verify.CodeUnauthenticated, Field: "enrollment_token", Detail: "This enrollment token is not one of ours. Ask for a new one."}
 	}
+	// Keys are read before the transaction: a writer is not held by curve checks.
 	made, err := newDevice(b.Name, b.Platform, b.SignJWK, b.EncryptJWK, b.Push)
 	if err != nil {
 		return nil, err
@@ -166,6 +170,8 @@ func (s *Server) join(ctx context.Context, in *JoinInput) (*DeviceAnswer, error)
 		if err := s.authority.Enroll(b.Proof, b.EnrollmentToken, made.SignKey, now); err != nil {
 			return nil, &verify.Refusal{Code: verify.CodeUnauthenticated, Field: "proof", Detail: "The proof does not hold: sign aud, iat and enrollment_sha256 with the key of sign_jwk; compare your clock with server_time."}
 		}
+		// The proof comes first: who does not hold the key is not told what became
+		// of the enrollment.
 		switch {
 		case !e.UsedAt.IsZero():
 			return nil, &verify.Refusal{Code: verify.CodeConflict, Field: "enrollment_token", Detail: "This enrollment token was used already. Ask for a new one."}
@@ -194,6 +200,8 @@ func (s *Server) join(ctx context.Context, in *JoinInput) (*DeviceAnswer, error)
 
 var errEnrollmentOver = &verify.Refusal{Code: verify.CodeExpired, Field: "enrollment_token", Detail: "This enrollment token has expired. Ask for a new one."}
 
+// newDevice reads what a device says about itself; who it belongs to comes from
+// its enrollment.
 func newDevice(name, platform string, sign, encrypt json.RawMessage, push *PushInput) (*verify.Device, error) {
 	d := &verify.Device{Name: strings.TrimSpace(name), Platform: platform, Push: push.target()}
 	if d.Name == "" {

@@ -80,6 +80,7 @@ func (m *manualWriter) put(parts ...string) {
 	}
 }
 
+// credentials explains the words that stand behind "Who".
 func (m *manualWriter) credentials(doc *huma.OpenAPI) {
 	m.put(`<section><h2>Credentials</h2><dl>`)
 	for _, r := range roleNames {
@@ -88,6 +89,7 @@ func (m *manualWriter) credentials(doc *huma.OpenAPI) {
 	m.put(`</dl></section>`)
 }
 
+// operation explains one call: what it takes and what it answers.
 func (m *manualWriter) operation(o *huma.Operation) {
 	m.put(`<article id="`, o.OperationID, `"><h3><code><b>`, o.Method, `</b> `, o.Path, `</code></h3><p>`, o.Summary, `<br><small>`, o.Description, `</small></p>`)
 	if len(o.Parameters) > 0 {
@@ -126,6 +128,8 @@ func (m *manualWriter) types() {
 	m.put(`</section>`)
 }
 
+// fields lists the members of an object; what may be left out has a question
+// mark.
 func (m *manualWriter) fields(title string, s *huma.Schema) {
 	if s.Ref != "" {
 		s = m.schemas.SchemaFromRef(s.Ref)
@@ -144,6 +148,7 @@ func (m *manualWriter) fields(title string, s *huma.Schema) {
 	m.put(`</table>`)
 }
 
+// row is one field or parameter.
 func (m *manualWriter) row(name, where string, s *huma.Schema) {
 	m.put(`<tr><th scope="row"><code>`, name, `</code></th><td>`, where)
 	m.kind(s)

@@ -38,6 +38,8 @@ func (s *Server) sendVerification(ctx context.Context, in *SendInput) (*StatusAn
 	return s.start(ctx, creation{Request: q, once: in.Once, body: &in.Body, view: viewSent, status: http.StatusAccepted, reuse: true})
 }
 
+// shorten cuts what a browser sent without being asked: too long a name of a
+// browser is no reason to refuse a person.
 func shorten(s string, limit int) string {
 	if len(s) <= limit {
 		return s
@@ -88,6 +90,7 @@ type ResendSeedInput struct {
 	}
 }
 
+// resendVerification is resend by number as well as by id.
 func (s *Server) resendVerification(ctx context.Context, in *ResendSeedInput) (*StatusAnswer, error) {
 	v, _, err := s.pick(ctx, in.Body.Which)
 	if err != nil {
@@ -104,6 +107,8 @@ type VerifyCodeInput struct {
 	}
 }
 
+// verifyCode is check by number as well as by id. The newest verification of the
+// number is meant: its user sees no other.
 func (s *Server) verifyCode(ctx context.Context, in *VerifyCodeInput) (*StatusAnswer, error) {
 	v, _, err := s.pick(ctx, in.Body.Which)
 	if err != nil {
@@ -150,6 +155,8 @@ func (MaybeStatus) Schema(r huma.Registry) *huma.Schema {
 	}}
 }
 
+// verificationStatus tells how it stands, at once or when something happens. That
+// a number was never asked for is no error: a page that loads does not know.
 func (s *Server) verificationStatus(ctx context.Context, in *StatusInput) (*MaybeStatusAnswer, error) {
 	w := Which{in.VerificationID, plusOf(in.PhoneNumber)}
 	v, now, err := s.pick(ctx, w)

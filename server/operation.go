@@ -88,6 +88,7 @@ func (s *Server) gate(w who) func(huma.Context, func(huma.Context)) {
 	}
 }
 
+// admitRequest is admit with what a connection says beside its credential.
 func (s *Server) admitRequest(c echo.Context, w who) (caller, error) {
 	r := c.Request()
 	got, err := s.admit(r, w)
@@ -95,6 +96,8 @@ func (s *Server) admitRequest(c echo.Context, w who) (caller, error) {
 	return got, err
 }
 
+// describeRoute is what the OpenAPI document says of every route. x-who names the
+// roles: the tests ask as all of them and compare.
 func describeRoute(r route, tag, summary string) huma.Operation {
 	o := huma.Operation{
 		OperationID: operationID(r), Method: r.method, Path: r.path, Summary: summary, Tags: []string{tag},

@@ -39,10 +39,12 @@ type ReceiptInput struct {
 	}
 }
 
+// ack takes the device's push back: the request has arrived.
 func (s *Server) ack(ctx context.Context, in *ReceiptInput) (*struct{}, error) {
 	return nil, s.receipt(ctx, callerFrom(ctx).id, in.VerificationID, in.Body.DeliveryID, false)
 }
 
+// displayed stops the automatic SMS: a person looks at the request.
 func (s *Server) displayed(ctx context.Context, in *ReceiptInput) (*struct{}, error) {
 	return nil, s.receipt(ctx, callerFrom(ctx).id, in.VerificationID, in.Body.DeliveryID, true)
 }

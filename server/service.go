@@ -19,6 +19,7 @@ func (s *Server) socket(c echo.Context) error {
 	return nil
 }
 
+// healthz asks nothing of anybody: a store in trouble is no reason to restart.
 func (s *Server) healthz(c echo.Context) error {
 	return c.JSON(http.StatusOK, map[string]string{"status": "ok", "version": s.config.Version})
 }
@@ -36,6 +37,8 @@ func (s *Server) readyz(c echo.Context) error {
 	return c.JSON(http.StatusOK, map[string]string{"status": "ready"})
 }
 
+// metrics is open to all, so it holds no id, number or address; an operator who
+// wants it closed serves it elsewhere.
 func (s *Server) metrics(c echo.Context) error {
 	if s.config.MetricsApart {
 		return echo.NewHTTPError(http.StatusNotFound)
@@ -44,6 +47,8 @@ func (s *Server) metrics(c echo.Context) error {
 	return nil
 }
 
+// openapi serves the document as it was when the server was made: no route comes
+// later.
 func (s *Server) openapi(c echo.Context) error {
 	return c.Blob(http.StatusOK, "application/vnd.oai.openapi+json;version=3.1", s.document)
 }
@@ -61,6 +66,8 @@ type traffic struct {
 	seconds  *prometheus.HistogramVec
 }
 
+// newTraffic registers what the server tells about itself. Labels are patterns
+// and codes: what a caller sends never makes a new series.
 func newTraffic(r prometheus.Registerer, h *hub.Hub) (*traffic, error) {
 	f := &traffic{
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{

@@ -155,3 +155,82 @@ func TestNothingSecretIsLogged(t *testing.T) {
 		}
 	})
 }
+
+func TestDescriptionIsWhole(t *testing.T) {
+	within(t, func(d *door) {
+		r := d.ask(nobody, "GET", "/openapi.json", nil).allow(200).has("openapi", "3.1.0")
+		schemas := r.object["components"].(object)["schemas"].(object)
+		for _, part := range strings.Split(r.text, `"$ref": "#/components/schemas/`)[1:] {
+			name, _, _ := strings.Cut(part, `"`)
+			if schemas[name] == nil {
+				t.Errorf("%s is referred to and not described", name)
+			}
+		}
+		for name, s := range schemas {
+			if props, ok := s.(object)["properties"].(object); ok && props["$schema"] != nil {
+				t.Errorf("%s asks for a $schema", name)
+			}
+		}
+		ids := map[any]string{}
+		for path, item := range r.object["paths"].(object) {
+			for method, op := range item.(object) {
+				o := op.(object)
+				if other, twice := ids[o["operationId"]]; twice {
+					t.Errorf("%s %s has the id of %s", method, path, other)
+				}
+				ids[o["operationId"]] = method + " " + path
+				if o["responses"].(object)["default"] == nil || o["summary"] == "" {
+					t.Errorf("%s %s is not described", method, path)
+				}
+			}
+		}
+	})
+}
+
+// TestAnswersAreAsDescribed compares what is answered with the document's
+// schemas: no field more, none that is required less.
+func TestAnswersAreAsDescribed(t *testing.T) {
+	within(t, func(d *door) {
+		schemas := d.ask(nobody, "GET", "/openapi.json", nil).object["components"].(object)["schemas"].(object)
+		described := func(name string, r reply) {
+			t.Helper()
+			s := schemas[name].(object)
+			for field := range r.object {
+				if s["properties"].(object)[field] == nil {
+					t.Errorf("%s: %s is answered and not described", name, field)
+				}
+			}
+			for _, field := range s["required"].([]any) {
+				if _, ok := r.object[field.(string)]; !ok {
+					t.Errorf("%s: %s is described and not answered", name, field)
+				}
+			}
+		}
+		p := d.phone("ana")
+		v := d.ask(byKey, "POST", verifications, object{"user_id": "ana", "phone_number": number}).allow(201)
+		path := verifications + "/" + v.str("verification_id")
+		described("Status", v)
+		described("Status", d.ask(page(v.str("client_secret")), "GET", path, nil).allow(200))
+		described("PromptsAnswer", d.ask(p.me(), "GET", "/api/v1/prompts", nil).allow(200))
+		described("RespondAnswer", p.answer(p.prompt(), "approve", v.str("match_number")).allow(200))
+		described("Status", d.ask(byKey, "GET", path, nil).allow(200))
+		described("Timeline", d.ask(byKey, "GET", path+"/timeline", nil).allow(200))
+		token := d.ask(page(v.str("client_secret")), "GET", path, nil).str("result_token")
+		described("Exchanged", d.ask(byKey, "POST", path+"/exchange", object{"result_token": token}).allow(200))
+		described("EnrollAnswer", d.ask(byKey, "POST", "/api/v1/users/ana/enrollments", nil).allow(201))
+		described("Device", d.ask(p.me(), "PATCH", "/api/v1/devices/"+p.id, object{"name": "x"}).allow(200))
+		described("DevicesAnswer", d.ask(byKey, "GET", "/api/v1/users/ana/devices", nil).allow(200))
+		described("OutboxAnswer", d.ask(byKey, "GET", "/api/v1/outbox", nil).allow(200))
+		described("Token", d.ask(byKey, "POST", "/api/v1/console-sessions", nil).allow(201))
+		described("Token", d.ask(byKey, "POST", "/api/v1/user-tokens", object{"user_id": "ana"}).allow(201))
+		described("Problem", d.ask(byKey, "GET", verifications+"/none", nil).deny(404, "not_found"))
+	})
+}
+
+func TestJSONUnderAnyName(t *testing.T) {
+	within(t, func(d *door) {
+		for _, name := range []string{"", "application/json", "application/x-www-form-urlencoded", "text/plain;charset=UTF-8"} {
+			d.ask(byKey.with("Content-Type", name), "POST", "/api/v1/user-tokens", object{"user_id": "ana"}).allow(201)
+		}
+	})
+}

@@ -52,6 +52,8 @@ type foreignUsers struct {
 	triedAt   time.Time
 }
 
+// newForeignUsers refuses settings that would let anybody in: a secret that can be
+// guessed, or no name of who may issue.
 func newForeignUsers(c UserTokens, audience string) (*foreignUsers, error) {
 	f := &foreignUsers{config: c, audience: audience}
 	if c.JWKSURL != "" {
@@ -157,6 +159,7 @@ func (f *foreignUsers) published(ctx context.Context, kid string, now time.Time)
 	return f.find(kid), nil
 }
 
+// find returns the keys of a kid; a token without one may be signed with any.
 func (f *foreignUsers) find(kid string) []jose.JSONWebKey {
 	if kid == "" {
 		return f.keys.Keys
@@ -164,6 +167,8 @@ func (f *foreignUsers) find(kid string) []jose.JSONWebKey {
 	return f.keys.Key(kid)
 }
 
+// fetch reads the published keys. The address is the operator's, so it is asked
+// for nothing but them, and for no more than a megabyte.
 func (f *foreignUsers) fetch(ctx context.Context) (set jose.JSONWebKeySet, err error) {
 	// Others wait for this answer too: it does not end with one caller.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), keysTimeout)

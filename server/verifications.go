@@ -197,6 +197,8 @@ func (s *Server) check(ctx context.Context, in *CheckInput) (*StatusAnswer, erro
 	return s.checkCode(ctx, in.ID, in.Body.Code)
 }
 
+// checkCode runs the check of both doors. It takes no Idempotency-Key: a guess is
+// counted each time it is made.
 func (s *Server) checkCode(ctx context.Context, id, code string) (*StatusAnswer, error) {
 	var ok bool
 	out, err := s.act(ctx, id, Once{}, nil, http.StatusOK, func(v *verify.Verification, now time.Time) (err error) {
@@ -294,6 +296,8 @@ type TimelineEvent struct {
 // timelinePage is how many events are read at once.
 const timelinePage = 500
 
+// timeline reads the whole trail, in pages: a verification that is resent and
+// checked for an hour has a few hundred events.
 func (s *Server) timeline(ctx context.Context, in *ByID) (*TimelineAnswer, error) {
 	v, now, err := s.read(ctx, in.ID)
 	if err != nil {
@@ -339,6 +343,7 @@ type Exchanged struct {
 // exchange spends an approved verification for its signed result.
 func (s *Server) exchange(ctx context.Context, in *ExchangeInput) (*ExchangeAnswer, error) {
 	out := &ExchangeAnswer{}
+	// No Advance: an approval is final, nothing can come due.
 	err := s.store.UpdateVerification(ctx, in.ID, nil, func(v *verify.Verification, now time.Time) error {
 		switch {
 		case !s.keys.CheckResultToken(v, in.Body.ResultToken, time.Time{}):
