@@ -1,7 +1,6 @@
 // Package analytics turns events into figures: what a user may see of their own
-// verifications, and how well each resend delay works. It counts what it is
-// given and knows neither rows nor people; a figure that is not in the events
-// is not there.
+// verifications. It counts what it is given and knows neither rows nor people; a
+// figure that is not in the events is not there.
 //
 // The seed's five event types are names for nod's own events:
 //
@@ -25,7 +24,6 @@ type Event struct {
 	Name           string
 	At             time.Time
 	Channel        string // how it was sent or answered; may be empty
-	DelaySeconds   int    // of a resend: the delay step it waited for
 }
 
 // The seed's event types.
@@ -125,42 +123,6 @@ func Own(events []Event, days int) Figures {
 		}
 	}
 	return f
-}
-
-// Step is how well one delay works: of the resends that waited for it, how many
-// of their verifications were approved before the next resend.
-type Step struct {
-	DelaySeconds int     `json:"delay_seconds"`
-	Resends      int     `json:"resends"`
-	Successes    int     `json:"successes"`
-	SuccessRate  float64 `json:"success_rate"`
-}
-
-// Delays counts the effectiveness of each delay step, shortest first.
-func Delays(events []Event) []Step {
-	waiting := map[string]int{} // verification → delay of its newest resend
-	steps := map[int]*Step{}
-	for _, e := range events {
-		switch types[e.Name] {
-		case ResendRequest:
-			waiting[e.VerificationID] = e.DelaySeconds
-			if steps[e.DelaySeconds] == nil {
-				steps[e.DelaySeconds] = &Step{DelaySeconds: e.DelaySeconds}
-			}
-			steps[e.DelaySeconds].Resends++
-		case VerifySuccess:
-			if d, ok := waiting[e.VerificationID]; ok {
-				steps[d].Successes++
-			}
-		}
-	}
-	out := make([]Step, 0, len(steps))
-	for _, s := range steps {
-		s.SuccessRate = rate(s.Successes, s.Resends)
-		out = append(out, *s)
-	}
-	slices.SortFunc(out, func(a, b Step) int { return a.DelaySeconds - b.DelaySeconds })
-	return out
 }
 
 func rate(n, of int) float64 {

@@ -19,11 +19,11 @@ var events = []analytics.Event{
 	{VerificationID: "b", Name: "verification.created", At: at(2), Channel: "auto"},
 	{VerificationID: "b", Name: "delivery.accepted", At: at(2), Channel: "websocket"},
 	{VerificationID: "a", Name: "code.check_failed", At: at(5), Channel: "sms"},
-	{VerificationID: "a", Name: "resend.requested", At: at(61), Channel: "sms", DelaySeconds: 60},
+	{VerificationID: "a", Name: "resend.requested", At: at(61), Channel: "sms"},
 	{VerificationID: "a", Name: "delivery.accepted", At: at(61), Channel: "sms"},
 	{VerificationID: "a", Name: "verification.approved", At: at(70), Channel: "sms"},
-	{VerificationID: "b", Name: "resend.requested", At: at(80), Channel: "push", DelaySeconds: 60},
-	{VerificationID: "b", Name: "resend.requested", At: at(202), Channel: "push", DelaySeconds: 120},
+	{VerificationID: "b", Name: "resend.requested", At: at(80), Channel: "push"},
+	{VerificationID: "b", Name: "resend.requested", At: at(202), Channel: "push"},
 	{VerificationID: "b", Name: "verification.denied", At: at(210), Channel: "websocket"},
 }
 
@@ -45,15 +45,5 @@ func TestOwn(t *testing.T) {
 	}
 	if f := analytics.Own(nil, 7); f.SuccessRate != 0 || f.Recent == nil || f.ByChannel == nil {
 		t.Errorf("nothing gives %+v", f)
-	}
-}
-
-func TestDelays(t *testing.T) {
-	want := []analytics.Step{
-		{DelaySeconds: 60, Resends: 2, Successes: 1, SuccessRate: 0.5},
-		{DelaySeconds: 120, Resends: 1},
-	}
-	if d := cmp.Diff(want, analytics.Delays(events)); d != "" {
-		t.Error(d)
 	}
 }

@@ -22,6 +22,7 @@ var table = []section{
 		op(post, "/api/onboarding/resend-verification", byUser|byPage, 202, "Send once more", (*Server).resendVerification),
 		op(post, "/api/onboarding/verify-code", byUser|byPage, 200, "Check a typed code", (*Server).verifyCode),
 		op(get, "/api/onboarding/verification-status", byUser|byPage, 200, "How it stands; waits for news", (*Server).verificationStatus),
+		op(get, "/api/onboarding/verification-analytics", byUser, 200, "One's own figures", (*Server).figures),
 	}},
 	{"Verifications", []route{
 		op(post, "/api/v1/verifications", byKey, 201, "Ask a person: is it you?", (*Server).create),

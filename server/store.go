@@ -35,9 +35,10 @@ type Verifications interface {
 	NewestVerification(ctx context.Context, userID string, purpose verify.Purpose, n verify.Number) (*verify.Verification, time.Time, error)
 }
 
-// Trail keeps what happened to a verification.
+// Trail keeps what happened, to a verification and to a user.
 type Trail interface {
 	EventsAfter(ctx context.Context, verificationID string, seq int64, limit int) ([]verify.Event, error)
+	UserEvents(ctx context.Context, userID string, since time.Time) ([]verify.Event, error)
 }
 
 // Enrollments lets devices join.

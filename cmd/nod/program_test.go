@@ -111,3 +111,23 @@ func TestStop(t *testing.T) {
 		t.Errorf("stopping took %s", took)
 	}
 }
+
+// TestOwnFigures: a user sees their own, in the seed's words.
+func TestOwnFigures(t *testing.T) {
+	p := start(t)
+	user := "Authorization: Bearer " + p.do(201, "POST", "/api/v1/user-tokens", object{"user_id": "u1", "ttl": 60}).str("token")
+	_, v := p.call("POST", "/api/onboarding/send-verification", user, object{"phone_number": number})
+	code := p.outbox(number, 1).str("code")
+	if _, out := p.call("POST", "/api/onboarding/verify-code", user, object{"verification_id": v.str("verification_id"), "code": code}); out["ok"] != true {
+		t.Fatal(out)
+	}
+	p.do(201, "POST", "/api/v1/verifications", object{"user_id": "u2", "phone_number": "+14155550124"})
+	_, out := p.call("GET", "/api/onboarding/verification-analytics?days=7", user, nil)
+	totals := out.obj("totals")
+	if totals.num("send_code") != 1 || totals.num("verify_success") != 1 || out.num("success_rate") != 1 || out.num("days") != 7 {
+		t.Errorf("%v", out)
+	}
+	if out.obj("by_channel")["sms"] == nil || len(out["recent"].([]any)) != 2 { //nolint:errcheck,forcetypeassert // a panic fails the test
+		t.Errorf("%v", out)
+	}
+}
