@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"io/fs"
 	"net/http"
+	"net/netip"
+	"net/url"
 	"path"
 	"strings"
 	"time"
@@ -32,6 +34,9 @@ func (s *Server) consolePage(c echo.Context) error { return s.page(c, "console.h
 // page serves a built page. It is looked at anew each time: what it loads has
 // its content's hash in its name.
 func (s *Server) page(c echo.Context, name string) error {
+	if s.namesakes(c.Request().Host) {
+		return c.Redirect(http.StatusTemporaryRedirect, s.authority.URL()+c.Request().URL.RequestURI())
+	}
 	if s.config.Pages == nil {
 		return newProblem(codeUnavailable, "This program was built without its pages. Build it with make build.")
 	}
@@ -40,6 +45,21 @@ func (s *Server) page(c echo.Context, name string) error {
 		return newProblem(codeUnavailable, "The pages were not built. Run make build.")
 	}
 	return serve(c, name, "no-cache", content)
+}
+
+// namesakes reports whether a page was asked for by another name of this very
+// machine than the public URL's, localhost for 127.0.0.1 say. A page's origin is
+// the audience of what its phone signs, so it must be the public one.
+func (s *Server) namesakes(host string) bool {
+	public, err := url.Parse(s.authority.URL())
+	asked, err2 := url.Parse("//" + host)
+	return err == nil && err2 == nil && host != public.Host && asked.Port() == public.Port() &&
+		loopback(public.Hostname()) && loopback(asked.Hostname())
+}
+
+func loopback(host string) bool {
+	a, err := netip.ParseAddr(host)
+	return host == "localhost" || (err == nil && a.IsLoopback())
 }
 
 // file serves what pages load; a name never gets another content.

@@ -98,3 +98,27 @@ func (p *program) follow(credential string) func() object {
 		return nil
 	}
 }
+
+// TestPagesStandAtThePublicURL: localhost leads to 127.0.0.1 when that is the
+// public name; a foreign Host leads nowhere.
+func TestPagesStandAtThePublicURL(t *testing.T) {
+	p := start(t)
+	for host, want := range map[string]string{
+		strings.Replace(p.url, "http://127.0.0.1", "localhost", 1): p.url + "/phone?slot=2",
+		"evil.example": "",
+	} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.url+"/phone?slot=2", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Host = host
+		res, err := http.DefaultTransport.RoundTrip(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = res.Body.Close()
+		if got := res.Header.Get("Location"); got != want {
+			t.Errorf("asked by %s: led to %q, want %q", host, got, want)
+		}
+	}
+}
