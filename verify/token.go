@@ -204,10 +204,11 @@ func (a *Authority) byDevice(typ, token string, d *Device) (Claims, error) {
 	return c, nil
 }
 
-// fresh checks aud, iat and exp; maxLife bounds exp - iat.
+// fresh checks aud, iat and exp; maxLife bounds exp - iat. The oldest iat that
+// can still be good is looked at first, so that no difference overflows.
 func (a *Authority) fresh(c Claims, now time.Time, maxLife time.Duration) error {
-	life := time.Duration(c.Expires-c.IssuedAt) * time.Second
-	if !c.Audience.Has(a.url) || c.Expires == 0 || now.Unix() >= c.Expires || life > maxLife || now.Add(clockLeeway).Unix() < c.IssuedAt {
+	at, life := now.Unix(), int64(maxLife/time.Second)
+	if !c.Audience.Has(a.url) || c.IssuedAt <= at-life || c.IssuedAt > now.Add(clockLeeway).Unix() || at >= c.Expires || c.Expires-c.IssuedAt > life {
 		return errToken
 	}
 	return nil

@@ -9,6 +9,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -78,6 +79,8 @@ func TestDeviceTokens(t *testing.T) {
 		"expired":                    sign(t, jose.ES256, key, verify.TypDevice, good("exp", start.Unix())),
 		"no exp":                     sign(t, jose.ES256, key, verify.TypDevice, good("exp", 0)),
 		"longer than a minute":       sign(t, jose.ES256, key, verify.TypDevice, good("exp", start.Add(61*time.Second).Unix())),
+		"longer than can be counted": sign(t, jose.ES256, key, verify.TypDevice, good("exp", start.Unix()+1<<55)),
+		"older than can be counted":  sign(t, jose.ES256, key, verify.TypDevice, good("iat", -10, "exp", int64(math.MaxInt64))),
 		"from more than a minute on": sign(t, jose.ES256, key, verify.TypDevice, good("iat", start.Add(62*time.Second).Unix(), "exp", start.Add(100*time.Second).Unix())),
 	} {
 		if _, err := w.auth.Device(token, &d, start); err == nil {
