@@ -102,19 +102,20 @@ func (v *Verification) Resend(ch Channel, p *Policy, now time.Time) error {
 	if v.inFlight() {
 		return &Refusal{Code: CodeInProgress, RetryAfter: time.Second, Detail: "The last message is still on its way. Wait a moment."}
 	}
-	free := v.free()
+	free := v.free(ch)
 	if !free && v.ResendCount >= p.Resends {
 		return refuse(CodeMaxResends, "The maximum number of resends is reached. Use another way or start again.")
 	}
-	if wait := v.CooldownRest(p, now); !free && wait > 0 {
+	if wait := v.wait(ch, p, now); wait > 0 {
 		return cooldown(wait)
 	}
-	nth := 0
+	nth, waited := 0, time.Duration(0)
 	if !free {
+		waited = v.ResendDelay(p)
 		v.ResendCount++
 		nth = v.ResendCount
 	}
-	v.emit(EventResendRequested, now, EventData{Channel: ch, Step: int(p.Delay(v.BaseStep+v.ResendCount-1) / time.Second)})
+	v.emit(EventResendRequested, now, EventData{Channel: ch, Step: int(waited / time.Second)})
 	if ch == Push {
 		v.openPrompt(p, now, nth)
 	} else {
@@ -129,8 +130,10 @@ func (v *Verification) RejectResend(r *Refusal, now time.Time) {
 	v.emit(EventResendRejected, now, EventData{Refusal: r.Code})
 }
 
-// Next starts the next channel now, without waiting for the ladder: the SMS
-// after the app, the call after the SMS. It is no resend: it costs no count.
+// Next leaves the app for the number now, without waiting for the ladder. It is
+// no resend: it costs no count and waits for no cooldown but that of an earlier
+// session. It refuses with already_decided, expired, in_progress, cooldown or,
+// when there is no further channel, conflict.
 func (v *Verification) Next(p *Policy, now time.Time) error {
 	if v.Terminal() {
 		return v.decided()
@@ -168,15 +171,29 @@ func (v *Verification) takes(ch Channel, p *Policy) error {
 
 func (v *Verification) reachable() bool { return !v.Number.IsZero() && !v.NumberDead }
 
-// free reports whether the last code may be repeated without cooldown or count:
-// nobody knows that it left, or it is known that it did not.
-func (v *Verification) free() bool {
+// free reports whether a send over ch costs neither cooldown nor count. A code
+// does when nobody knows whether the last one left, or it is known that it did
+// not (contract, section 4, Unknown and Cooldown), and the first one, which is no
+// resend. A prompt never does: it would let a page ring a phone without end.
+func (v *Verification) free(ch Channel) bool {
+	if ch == Push {
+		return false
+	}
 	for i := len(v.Deliveries) - 1; i >= 0; i-- {
 		if d := &v.Deliveries[i]; !d.Channel.App() {
 			return d.State == StateUnknown || (d.State == StateFailed && d.Class == ClassTransient)
 		}
 	}
-	return false
+	return ch == v.codeChannel()
+}
+
+// wait is how long a send over ch is held back. A free one waits at most for the
+// cooldown that an earlier session left.
+func (v *Verification) wait(ch Channel, p *Policy, now time.Time) time.Duration {
+	if v.free(ch) {
+		return max(0, v.NotBefore.Sub(now))
+	}
+	return v.CooldownRest(p, now)
 }
 
 func cooldown(wait time.Duration) *Refusal {
@@ -240,27 +257,26 @@ func (v *Verification) Actions(p *Policy, now time.Time) Actions {
 	if v.liveCode(now) != nil {
 		a.CheckIn = &zero
 	}
-	wait := v.CooldownRest(p, now)
-	if v.free() {
-		wait = 0
-	}
-	resend := func(ch Channel) *int {
-		if v.takes(ch, p) != nil || (v.ResendCount >= p.Resends && !v.free()) {
-			return nil
-		}
-		rest := Rest(wait)
-		return &rest
-	}
-	a.PushIn, a.VoiceIn, a.SMSIn = resend(Push), resend(Voice), resend(SMS)
-	if !v.hasCode() && v.canCode(p) { // the first code is no resend
-		wait = max(0, v.NotBefore.Sub(now))
-		if v.Prompt.Open(now) && !v.Prompt.DisplayedAt.IsZero() {
-			wait = max(wait, v.Prompt.DisplayedAt.Add(p.OfferAfter).Sub(now))
-		}
-		rest := Rest(wait)
-		a.SMSIn = &rest
-	}
+	a.PushIn, a.VoiceIn, a.SMSIn = v.sendIn(Push, p, now), v.sendIn(Voice, p, now), v.sendIn(SMS, p, now)
 	return a
+}
+
+// sendIn says when a send over ch can be asked for, in seconds; nil: never.
+func (v *Verification) sendIn(ch Channel, p *Policy, now time.Time) *int {
+	if v.takes(ch, p) != nil || (v.ResendCount >= p.Resends && !v.free(ch)) {
+		return nil
+	}
+	wait := v.wait(ch, p, now)
+	switch first := !v.hasCode() && ch == v.codeChannel(); {
+	case first && v.Prompt.Open(now) && !v.Prompt.DisplayedAt.IsZero():
+		wait = max(wait, v.Prompt.DisplayedAt.Add(p.OfferAfter).Sub(now))
+	case !first && v.inFlight():
+		// A resend is refused now. Once the last send is accepted this is its wait,
+		// so the page's countdown need not jump.
+		wait = max(wait, v.ResendDelay(p))
+	}
+	rest := Rest(wait)
+	return &rest
 }
 
 func (v *Verification) newestCode() *Code {

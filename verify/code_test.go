@@ -170,6 +170,68 @@ func TestAnUnknownSMSIsNeverRepeatedByItself(t *testing.T) {
 	refused(t, w.resend(""), verify.CodeCooldown)
 }
 
+func TestAnUnknownSMSMakesNoPromptFree(t *testing.T) {
+	w := began(t, verify.Both)
+	w.answer = func(d verify.Delivery) verify.Outcome {
+		if d.Channel == verify.SMS {
+			return verify.Outcome{State: verify.StateUnknown, Class: verify.ClassUnknown}
+		}
+		return verify.Outcome{State: verify.StateAccepted}
+	}
+	w.pump()
+	refused(t, w.resend(verify.Push), verify.CodeCooldown)
+	w.until(time.Minute + 5*time.Second) // after the push
+	if err := w.resend(verify.Push); err != nil {
+		t.Fatal(err)
+	}
+	if w.v.ResendCount != 1 {
+		t.Errorf("%d resends counted", w.v.ResendCount)
+	}
+	if err := w.resend(verify.SMS); err != nil {
+		t.Errorf("the SMS is not free any more: %v", err)
+	}
+}
+
+// The first code is no resend, whether it is asked for as the next channel or by
+// its name.
+func TestTheFirstCodeIsFree(t *testing.T) {
+	w := began(t, verify.Auto)
+	w.pump()
+	if err := w.resend(verify.SMS); err != nil {
+		t.Fatal(err)
+	}
+	w.is(verify.Pending, verify.CodeEntry)
+	if w.v.ResendCount != 0 {
+		t.Error("it cost a count")
+	}
+	refused(t, w.resend(verify.SMS), verify.CodeCooldown)
+}
+
+func TestWhatNeedsNoCountKeepsTheSessionAlive(t *testing.T) {
+	w := began(t, verify.Auto)
+	w.policy.Resends = 0
+	w.pump()
+	if err := w.v.Display(w.delivery(verify.WebSocket, "dev_1").ID, "dev_1", &w.policy, w.now); err != nil {
+		t.Fatal(err)
+	}
+	w.until(w.policy.PromptLife)
+	w.is(verify.Pending, verify.AwaitingResend)
+	w.answer = func(verify.Delivery) verify.Outcome {
+		return verify.Outcome{State: verify.StateRetrying, Class: verify.ClassTransient}
+	}
+	if err := w.v.Next(&w.policy, w.now); err != nil {
+		t.Fatal(err)
+	}
+	w.until(w.policy.PromptLife + time.Minute)
+	w.is(verify.Pending, verify.AwaitingResend) // an outage costs nothing
+	w.answer = nil
+	if err := w.resend(""); err != nil {
+		t.Fatal(err)
+	}
+	w.until(w.policy.PromptLife + time.Minute + w.policy.CodeLife)
+	w.is(verify.Expired, "")
+}
+
 func TestAnOutageCostsNothingARefusalCounts(t *testing.T) {
 	w := sms(t)
 	w.until(60 * time.Second)
@@ -240,7 +302,6 @@ func TestActions(t *testing.T) {
 	if err := w.begin(login(number), verify.Situation{Devices: []verify.Device{w.device("dev_1", true, start)}}); err != nil {
 		t.Fatal(err)
 	}
-	w.pump()
 	at := func(what string, got *int, want int) {
 		t.Helper()
 		switch {
@@ -251,6 +312,10 @@ func TestActions(t *testing.T) {
 		}
 	}
 	a := w.v.Actions(&w.policy, w.now)
+	at("sms while the request leaves", a.SMSIn, 0)
+	at("push while the request leaves", a.PushIn, 60)
+	w.pump()
+	a = w.v.Actions(&w.policy, w.now)
 	at("sms", a.SMSIn, 0)
 	at("push", a.PushIn, 60)
 	at("check", a.CheckIn, -1)
@@ -262,6 +327,7 @@ func TestActions(t *testing.T) {
 	if err := w.v.Next(&w.policy, w.now); err != nil {
 		t.Fatal(err)
 	}
+	at("sms while it leaves", w.v.Actions(&w.policy, w.now).SMSIn, 60)
 	w.pump()
 	w.is(verify.Pending, verify.CodeEntry)
 	a = w.v.Actions(&w.policy, w.now)

@@ -48,13 +48,18 @@ func (v *Verification) reclaim(p *Policy, now time.Time) {
 func (v *Verification) climb(p *Policy, now time.Time) {
 	for _, dev := range v.Devices {
 		if at := v.pushDue(p, &dev); !at.IsZero() && !now.Before(at) {
-			v.addDelivery(Delivery{Channel: Push, DeviceID: dev.ID, PromptGeneration: v.Prompt.Generation, Fallback: true, DueAt: now}, now)
-			v.emit(EventFallbackStarted, now, EventData{Channel: Push, DeviceID: dev.ID})
+			v.push(dev.ID, now)
 		}
 	}
 	if at := v.codeDue(p); !at.IsZero() && !now.Before(at) {
 		v.fallBack(p, now)
 	}
+}
+
+// push asks a device by push, beside its socket.
+func (v *Verification) push(deviceID string, now time.Time) {
+	v.addDelivery(Delivery{Channel: Push, DeviceID: deviceID, PromptGeneration: v.Prompt.Generation, Fallback: true, DueAt: now}, now)
+	v.emit(EventFallbackStarted, now, EventData{Channel: Push, DeviceID: deviceID})
 }
 
 // fallBack leaves the app for the number, by itself.
@@ -196,8 +201,11 @@ func (v *Verification) exhausted(p *Policy, now time.Time) bool {
 	if v.Prompt.Open(now) || v.codeOut(now) || v.codeInFlight() {
 		return false
 	}
-	if v.ResendCount >= p.Resends || v.Number.IsZero() {
+	if v.Number.IsZero() {
 		return true
+	}
+	if v.ResendCount >= p.Resends { // then only a send that needs no count is left
+		return !v.canCode(p) || !v.free(v.codeChannel())
 	}
 	// A dead number can still be changed (purpose phone) or left for the app.
 	return v.NumberDead && v.Purpose == Login && v.takes(Push, p) != nil

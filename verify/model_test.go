@@ -1,6 +1,8 @@
 package verify_test
 
 import (
+	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -87,7 +89,11 @@ func act(r *rapid.T, w *world, m *model) {
 		}
 	case "resend":
 		before := w.v.ResendCount
-		err := w.v.Resend(rapid.SampledFrom([]verify.Channel{"", verify.SMS, verify.Push}).Draw(r, "over"), &w.policy, w.now)
+		over := rapid.SampledFrom([]verify.Channel{"", verify.SMS, verify.Push}).Draw(r, "over")
+		err := w.v.Resend(over, &w.policy, w.now)
+		if err == nil && over == verify.Push && w.v.ResendCount != before+1 {
+			r.Fatal("a prompt was not counted")
+		}
 		if err == nil && m.ended {
 			r.Fatal("a resend after the end")
 		}
@@ -208,9 +214,31 @@ func always(r *rapid.T, w *world, m *model, channel verify.Channel) {
 			r.Fatalf("code %d took %d tries", i, c.Tries)
 		}
 	}
+	told(r, w)
 	seq := w.v.Seq
 	w.v.Advance(&w.policy, w.now)
 	if w.v.Seq != seq {
 		r.Fatal("advancing where nothing is due did something")
+	}
+}
+
+// told holds what the page is told it can do against what it then can.
+func told(r *rapid.T, w *world) {
+	a := w.v.Actions(&w.policy, w.now)
+	for ch, in := range map[verify.Channel]*int{verify.Push: a.PushIn, verify.SMS: a.SMSIn, verify.Voice: a.VoiceIn} {
+		try := *w.v
+		try.Codes, try.Deliveries = slices.Clone(w.v.Codes), slices.Clone(w.v.Deliveries)
+		err := try.Resend(ch, &w.policy, w.now)
+		var refusal *verify.Refusal
+		waits := errors.As(err, &refusal) && (refusal.Code == verify.CodeCooldown || refusal.Code == verify.CodeInProgress)
+		offered := ch == verify.SMS && len(w.v.Codes) == 0 // as the next channel, or a moment after the display
+		switch {
+		case in == nil && (err == nil || waits):
+			r.Fatalf("%s is said to be impossible, and is: %v", ch, err)
+		case in != nil && *in == 0 && err != nil && (!offered || !waits):
+			r.Fatalf("%s is said to be possible now: %v", ch, err)
+		case in != nil && *in > 0 && !waits && !offered:
+			r.Fatalf("%s is said to be possible in %d s, and is: %v", ch, *in, err)
+		}
 	}
 }
