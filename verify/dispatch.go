@@ -281,15 +281,18 @@ func (v *Verification) receipt(deliveryID, deviceID string, to DeliveryState, p 
 }
 
 // Away says that the device's app left the foreground: its open prompt goes to
-// push at once, even if it was acknowledged.
+// push at once, even if it was acknowledged. One push is enough, unless an
+// acknowledgement took it back before it left.
 func (v *Verification) Away(deviceID string, p *Policy, now time.Time) {
-	if v.Terminal() || !v.Prompt.Open(now) || !p.HasPush || v.promptDelivery(Push, deviceID) != nil {
+	if v.Terminal() || !v.Prompt.Open(now) || !p.HasPush {
+		return
+	}
+	if d := v.promptDelivery(Push, deviceID); d != nil && d.State != StateCanceled {
 		return
 	}
 	for i := range v.Devices {
 		if dev := &v.Devices[i]; dev.ID == deviceID && dev.Push != nil {
-			v.addDelivery(Delivery{Channel: Push, DeviceID: dev.ID, PromptGeneration: v.Prompt.Generation, Fallback: true, DueAt: now}, now)
-			v.emit(EventFallbackStarted, now, EventData{Channel: Push, DeviceID: dev.ID})
+			v.push(dev.ID, now)
 			v.settle(p, now)
 		}
 	}

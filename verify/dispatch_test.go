@@ -196,6 +196,27 @@ func TestAnAcknowledgementOvertakesTheOutcome(t *testing.T) {
 	}
 }
 
+// An acknowledgement takes the push back; whoever leaves the app after that is
+// still to be reached.
+func TestAwayAfterThePushWasTakenBack(t *testing.T) {
+	w := began(t, verify.Push)
+	w.pump()
+	w.now = w.now.Add(w.policy.SocketTimeout)
+	w.v.Advance(&w.policy, w.now)
+	if err := w.v.Acknowledge(w.delivery(verify.WebSocket, "dev_1").ID, "dev_1", &w.policy, w.now); err != nil {
+		t.Fatal(err)
+	}
+	w.state(verify.Push, verify.StateCanceled)
+	for range 2 { // the second has one under way
+		w.v.Away("dev_1", &w.policy, w.now)
+		w.pump()
+		w.state(verify.Push, verify.StateAccepted)
+	}
+	if got := w.count(verify.Push); got != 1 {
+		t.Errorf("%d pushes, want 1", got)
+	}
+}
+
 func TestAnUndeliverableNumberEndsWhatHasNoOtherWay(t *testing.T) {
 	w := began(t, verify.SMS)
 	w.answer = func(verify.Delivery) verify.Outcome {
