@@ -47,7 +47,7 @@ func (v *Verification) Reply(a Reply, auth *Authority, p *Policy, now time.Time)
 	if v.Terminal() {
 		return v.late(a), nil
 	}
-	if d.PromptGeneration != v.Prompt.Generation || !v.Prompt.Open(now) {
+	if !v.Prompt.Open(now) {
 		return Verdict{Reason: "expired"}, nil
 	}
 	switch a.Decision {
@@ -101,8 +101,9 @@ func (v *Verification) late(a Reply) Verdict {
 	return Verdict{Reason: string(v.Status)}
 }
 
-// shown finds the delivery whose signed prompt the answer is bound to. Signing
-// is deterministic, so what was shown is made again, not kept.
+// shown finds the delivery of the present prompt that the answer is bound to; nil
+// for an older prompt's. Signing is deterministic, so what was shown is made
+// again, not kept.
 func (v *Verification) shown(a Reply, auth *Authority) *Delivery {
 	for i := range v.Deliveries {
 		d := &v.Deliveries[i]
