@@ -50,6 +50,7 @@ lint: web/node_modules/.package-lock.json ## go.mod, golangci-lint, gitleaks, bi
 
 bench: build ## memory per device, time from REST to frame, allocations per tick, verifications a second
 	go run ./cmd/bench
+	go test -run '^$$' -bench '^BenchmarkTick$$' -benchmem ./hub
 
 fuzz: ## every fuzz target for FUZZTIME each
 	@grep -ro --include='*_test.go' --exclude-dir=node_modules '^func Fuzz[A-Za-z0-9_]*' . | \
