@@ -127,7 +127,7 @@ func TestOwnFigures(t *testing.T) {
 	if totals.num("send_code") != 1 || totals.num("verify_success") != 1 || out.num("success_rate") != 1 || out.num("days") != 7 {
 		t.Errorf("%v", out)
 	}
-	if out.obj("by_channel")["sms"] == nil || len(out["recent"].([]any)) != 2 { //nolint:errcheck,forcetypeassert // a panic fails the test
+	if out.obj("by_channel")["sms"] == nil || len(out["recent"].([]any)) != 2 {
 		t.Errorf("%v", out)
 	}
 }
