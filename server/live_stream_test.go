@@ -20,6 +20,7 @@ type stream struct {
 	header   http.Header
 	cancel   context.CancelFunc
 	frames   chan frame // closed at the end
+	err      error      // why it ended; nil: as HTTP ends
 	mu       sync.Mutex
 	all      []frame
 	comments int
@@ -53,8 +54,9 @@ func (w *wired) stream(l attempt, last string) *stream {
 func (s *stream) read(body io.ReadCloser) {
 	defer close(s.frames)
 	defer func() { _ = body.Close() }()
-	var f frame
-	for lines := bufio.NewScanner(body); lines.Scan(); {
+	lines := bufio.NewScanner(body)
+	defer func() { s.err = lines.Err() }()
+	for f := (frame{}); lines.Scan(); {
 		name, value, _ := strings.Cut(lines.Text(), ": ")
 		switch name {
 		case "event":
@@ -113,13 +115,15 @@ func (s *stream) expect(typ string) frame {
 	}
 }
 
-// ends makes sure that the stream ends; events may come before.
+// ends makes sure that the stream ends, and is not cut off; events may come
+// before.
 func (s *stream) ends() {
 	s.Helper()
 	for {
 		select {
 		case f, ok := <-s.frames:
 			if !ok {
+				s.must(s.err)
 				return
 			}
 			if f.Type != "event" {
@@ -240,12 +244,24 @@ func TestDrain(t *testing.T) {
 	wire(t, func(t *testing.T, w *wired) {
 		w.phone("u1")
 		l := w.login()
+		w.settle() // else the first push is still on its way, and told before the goodbye
 		s := w.stream(l, "")
 		s.expect("snapshot")
-		page, _ := w.watch(l)
+		waiting, _ := w.watch(l)
+		polled := make(chan reply, 1)
+		go func() {
+			seq := strconv.FormatInt(int64(w.status(l).object["seq"].(float64)), 10)
+			polled <- w.ask(page(l.secret), "GET", statusOf+"?wait=25&since_seq="+seq, nil)
+		}()
+		w.pass(10 * time.Second)
+		began := time.Now()
 		w.stop()
 		s.ends()
-		page.closed("draining", 1001)
+		waiting.closed("draining", 1001)
+		(<-polled).allow(200).has("status", "pending")
+		if took := time.Since(began); took > time.Second {
+			t.Fatal("they were home after", took)
+		}
 	})
 }
 
