@@ -52,7 +52,9 @@ func (s *Server) streamEvents(c echo.Context) error {
 	h.Set("Cache-Control", "no-store, no-transform")
 	h.Set("X-Accel-Buffering", "no") // a proxy must not wait for more
 	c.Response().WriteHeader(http.StatusOK)
-	err = st.run(c.Request(), resumed, news)
+	if err = st.run(c.Request(), resumed, news); err == nil {
+		err = st.patience() // for what ends the body, which is written once this returns
+	}
 	if err != nil && ctx.Err() == nil && !errors.Is(err, errSecretVoid) {
 		s.log.InfoContext(ctx, "an event stream broke off", "verification", v.ID, "error", err)
 	}
@@ -136,13 +138,17 @@ func (st *stream) say(frames []frame) error {
 
 // write gives up on a reader that takes nothing: it comes again and resumes.
 func (st *stream) write(p []byte) error {
-	if err := st.to.SetWriteDeadline(time.Now().Add(streamPatience)); err != nil {
+	if err := st.patience(); err != nil {
 		return err
 	}
 	if _, err := st.w.Write(p); err != nil {
 		return err
 	}
 	return st.to.Flush()
+}
+
+func (st *stream) patience() error {
+	return st.to.SetWriteDeadline(time.Now().Add(streamPatience))
 }
 
 // countdown makes the ticks of a stream by the rules of the hub's: one at every
