@@ -39,7 +39,7 @@ type Simulated struct {
 // Send takes the message.
 func (o *Outbox) Send(_ context.Context, m Message) verify.Outcome {
 	s := Simulated{
-		ID: verify.NewID("msg"), Channel: m.Channel, Title: m.Title, Text: m.Text, Code: m.Code,
+		Channel: m.Channel, Title: m.Title, Text: m.Text, Code: m.Code,
 		VerificationID: m.VerificationID, DeliveryID: m.DeliveryID, At: time.Now().UTC().Truncate(time.Millisecond),
 	}
 	if m.Push != nil {
@@ -50,6 +50,7 @@ func (o *Outbox) Send(_ context.Context, m Message) verify.Outcome {
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	s.ID = verify.NewID("msg") // under the lock: whoever reads on after an id misses none before it
 	if len(o.messages) == outboxSize {
 		o.messages = slices.Delete(o.messages, 0, 1)
 	}

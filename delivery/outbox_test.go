@@ -3,6 +3,7 @@ package delivery_test
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -46,6 +47,32 @@ func TestOutboxShowsWhatAPhoneWouldGet(t *testing.T) {
 		if len(tc.got) != tc.want || tc.got == nil {
 			t.Errorf("%s: %d messages, want %d", name, len(tc.got), tc.want)
 		}
+	}
+}
+
+// TestOutboxIsReadOn reads on after the last message that is known, while others
+// send: nothing comes in before it any more.
+func TestOutboxIsReadOn(t *testing.T) {
+	var o delivery.Outbox
+	const senders, each = 8, 100
+	var sending sync.WaitGroup
+	for range senders {
+		sending.Go(func() {
+			for range each {
+				o.Send(context.Background(), sms(number, "123456"))
+			}
+		})
+	}
+	read, after := 0, ""
+	for done := false; !done; {
+		done = len(o.List("", "", 1000)) == senders*each
+		for _, m := range o.List("", after, 1000) {
+			read, after = read+1, m.ID
+		}
+	}
+	sending.Wait()
+	if read != senders*each {
+		t.Errorf("%d of %d messages were read", read, senders*each)
 	}
 }
 
