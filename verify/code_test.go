@@ -1,6 +1,7 @@
 package verify_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -61,7 +62,15 @@ func TestResendDelays(t *testing.T) {
 	}
 	w.until(at + 300*time.Second)
 	refused(t, w.resend(""), verify.CodeMaxResends)
-	w.told(verify.EventCodeIssued, verify.EventResendRequested, verify.EventResendRequested, verify.EventResendRequested)
+	var steps []int
+	for _, e := range w.events {
+		if e.Name == verify.EventResendRequested {
+			steps = append(steps, e.Data.Step)
+		}
+	}
+	if !slices.Equal(steps, []int{60, 120, 300}) {
+		t.Errorf("steps on record: %v", steps)
+	}
 }
 
 func TestAResendRepeatsTheCodeForHalfItsLife(t *testing.T) {
@@ -166,6 +175,11 @@ func TestAnUnknownSMSIsNeverRepeatedByItself(t *testing.T) {
 	}
 	if w.v.ResendCount != 0 {
 		t.Error("it cost a count")
+	}
+	for _, e := range w.events {
+		if e.Name == verify.EventResendRequested && e.Data.Step != 0 {
+			t.Errorf("a resend that waited for nothing is on record with a step of %d s", e.Data.Step)
+		}
 	}
 	refused(t, w.resend(""), verify.CodeCooldown)
 }

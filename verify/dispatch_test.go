@@ -153,6 +153,64 @@ func TestNothingIsSentThatHasEnded(t *testing.T) {
 	})
 }
 
+// What has left is told as it is, also after the end.
+func TestWhatLeftBeforeTheEndIsKnown(t *testing.T) {
+	w := began(t, verify.SMS)
+	d := w.lease("slow")
+	w.v.Send(d.ID, "slow", &w.policy, w.now)
+	if err := w.v.Cancel(w.now); err != nil {
+		t.Fatal(err)
+	}
+	w.state(verify.SMS, verify.StateSending)
+	w.v.Settle(d.ID, "slow", verify.Outcome{State: verify.StateAccepted}, &w.policy, w.now)
+	w.state(verify.SMS, verify.StateAccepted)
+	w.is(verify.Canceled, "")
+}
+
+func TestReceipts(t *testing.T) {
+	w := began(t, verify.Push)
+	w.pump()
+	d := w.delivery(verify.WebSocket, "dev_1")
+	silent := func(what string, err error) {
+		t.Helper()
+		if err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+		if es := w.v.TakeEvents(); len(es) != 0 {
+			t.Errorf("%s told %+v", what, es)
+		}
+	}
+	refused(t, w.v.Acknowledge(d.ID, "dev_2", &w.policy, w.now), verify.CodeNotFound)
+	refused(t, w.v.Acknowledge("dlv_none", "dev_1", &w.policy, w.now), verify.CodeNotFound)
+	if err := w.v.Display(d.ID, "dev_1", &w.policy, w.now); err != nil {
+		t.Fatal(err)
+	}
+	w.take()
+	w.is(verify.Pending, verify.Prompted)
+	silent("a display again", w.v.Display(d.ID, "dev_1", &w.policy, w.now))
+	silent("an acknowledgement after the display", w.v.Acknowledge(d.ID, "dev_1", &w.policy, w.now))
+	w.state(verify.WebSocket, verify.StateDisplayed)
+
+	w.now = w.now.Add(time.Minute)
+	if err := w.resend(verify.Push); err != nil {
+		t.Fatal(err)
+	}
+	silent("a receipt of the prompt before", w.v.Display(d.ID, "dev_1", &w.policy, w.now))
+	if !w.v.Prompt.DisplayedAt.IsZero() {
+		t.Error("the new prompt counts as shown")
+	}
+}
+
+func TestAProvidersRetryAfterIsHonoured(t *testing.T) {
+	w := began(t, verify.SMS)
+	d := w.lease("w")
+	w.v.Send(d.ID, "w", &w.policy, w.now)
+	w.v.Settle(d.ID, "w", verify.Outcome{State: verify.StateRetrying, Class: verify.ClassTransient, RetryAfter: 40 * time.Second}, &w.policy, w.now)
+	if got := w.v.Delivery(d.ID).DueAt.Sub(w.now); got != 40*time.Second {
+		t.Errorf("again in %s, want 40 s", got)
+	}
+}
+
 func TestAPushWithoutAnAnswerIsSentAgain(t *testing.T) {
 	w := began(t, verify.Push)
 	w.answer = func(d verify.Delivery) verify.Outcome {
@@ -227,6 +285,34 @@ func TestAnUndeliverableNumberEndsWhatHasNoOtherWay(t *testing.T) {
 	if w.v.Reason != verify.Undeliverable {
 		t.Errorf("reason %s", w.v.Reason)
 	}
+}
+
+func TestAnUndeliverableNumberLeavesOtherWaysOpen(t *testing.T) {
+	dead := func(d verify.Delivery) verify.Outcome {
+		if d.Channel == verify.SMS {
+			return verify.Outcome{State: verify.StateFailed, Class: verify.ClassPermanentTarget, Detail: "21211"}
+		}
+		return verify.Outcome{State: verify.StateAccepted}
+	}
+	t.Run("the app", func(t *testing.T) {
+		w := began(t, verify.Both)
+		w.answer = dead
+		w.until(w.policy.PromptLife)
+		w.is(verify.Pending, verify.AwaitingResend)
+		if err := w.resend(verify.Push); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Run("another number", func(t *testing.T) {
+		w := newWorld(t)
+		w.answer = dead
+		if err := w.begin(verify.Request{Purpose: verify.Phone, Number: verify.StoredNumber(number)}, verify.Situation{}); err != nil {
+			t.Fatal(err)
+		}
+		w.until(time.Minute)
+		w.is(verify.Pending, verify.AwaitingResend)
+		refused(t, w.resend(""), verify.CodeNoChannel)
+	})
 }
 
 func TestAnEarlierCodeCanBeTypedWhileTheNextIsOnItsWay(t *testing.T) {

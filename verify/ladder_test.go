@@ -44,6 +44,12 @@ func TestLadder(t *testing.T) {
 		"an acknowledgement takes back the push, not the SMS": {push: true, seen: s, number: number, pushAt: -1, smsAt: 35 * s, act: func(w *world) {
 			_ = w.v.Acknowledge(w.delivery(verify.WebSocket, "dev_1").ID, "dev_1", &w.policy, w.now)
 		}},
+		"a push that is acknowledged: SMS at the latest at 35 s": {push: true, seen: s, number: number, answer: nobody, pushAt: 0, smsAt: 35 * s, act: func(w *world) {
+			_ = w.v.Acknowledge(w.delivery(verify.Push, "dev_1").ID, "dev_1", &w.policy, w.now)
+		}},
+		"no push token, but the request is there: SMS at the latest at 35 s": {seen: 50 * s, number: number, answer: nobody, pushAt: -1, smsAt: 35 * s, act: func(w *world) {
+			_ = w.v.Acknowledge(w.delivery(verify.WebSocket, "dev_1").ID, "dev_1", &w.policy, w.now)
+		}},
 		"away sends the push at once": {push: true, seen: s, number: number, pushAt: 0, smsAt: 25 * s, act: func(w *world) {
 			w.v.Away("dev_1", &w.policy, w.now)
 		}},
@@ -86,6 +92,61 @@ func TestLadder(t *testing.T) {
 			check(verify.Push, "dev_1", tc.pushAt)
 			check(verify.SMS, "", tc.smsAt)
 		})
+	}
+}
+
+// The SMS is counted from the first push that was accepted, not from the last.
+func TestTheFirstPushCounts(t *testing.T) {
+	w := newWorld(t)
+	w.answer = func(d verify.Delivery) verify.Outcome {
+		if d.DeviceID == "dev_1" {
+			return nobody(d)
+		}
+		return verify.Outcome{State: verify.StateAccepted}
+	}
+	s := verify.Situation{Devices: []verify.Device{w.device("dev_1", true, start), w.device("dev_2", true, start)}}
+	if err := w.begin(login(number), s); err != nil {
+		t.Fatal(err)
+	}
+	w.until(time.Minute)
+	for c, want := range map[*verify.Delivery]time.Duration{
+		w.delivery(verify.Push, "dev_1"): 0, w.delivery(verify.Push, "dev_2"): 5 * time.Second, w.delivery(verify.SMS, ""): 25 * time.Second,
+	} {
+		if c == nil || c.CreatedAt.Sub(start) != want {
+			t.Errorf("%+v left, want something at %s", c, want)
+		}
+	}
+}
+
+func TestTheLadderWaitsForAnEarlierSessionsCooldown(t *testing.T) {
+	w := newWorld(t)
+	w.answer = nobody
+	s := verify.Situation{
+		Devices: []verify.Device{w.device("dev_1", true, start)},
+		Earlier: &verify.Verification{CodeAcceptedAt: start.Add(-20 * time.Second)},
+	}
+	if err := w.begin(login(number), s); err != nil {
+		t.Fatal(err)
+	}
+	w.pump()
+	if r := refused(t, w.v.Next(&w.policy, w.now), verify.CodeCooldown); r.RetryAfter != 40*time.Second {
+		t.Errorf("the next channel in %s, want 40 s", r.RetryAfter)
+	}
+	refused(t, w.v.Resend(verify.SMS, &w.policy, w.now), verify.CodeCooldown)
+	w.until(time.Minute)
+	if d := w.delivery(verify.SMS, ""); d == nil || d.CreatedAt.Sub(start) != 40*time.Second {
+		t.Errorf("the SMS: %+v, want one at 40 s", d)
+	}
+}
+
+func TestAPromptEndsWithItsSession(t *testing.T) {
+	w := newWorld(t)
+	w.policy.SessionLife = time.Minute
+	if err := w.begin(login(""), verify.Situation{Devices: []verify.Device{w.device("dev_1", true, start)}}); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.v.Prompt.ExpiresAt.Sub(start); got != time.Minute {
+		t.Errorf("the prompt lives %s", got)
 	}
 }
 
@@ -170,6 +231,17 @@ func TestWhatAPromptsEndLeads(t *testing.T) {
 		}
 		w.until(120 * time.Second)
 		w.is(verify.Pending, verify.CodeEntry)
+	})
+	t.Run("to expiry when nothing can be sent: the app alone was asked for, and often enough", func(t *testing.T) {
+		w := newWorld(t)
+		w.policy.Resends = 0
+		q := login(number)
+		q.Channel = verify.Push
+		if err := w.begin(q, verify.Situation{Devices: []verify.Device{w.device("dev_1", true, start)}}); err != nil {
+			t.Fatal(err)
+		}
+		w.until(120 * time.Second)
+		w.is(verify.Expired, "")
 	})
 	t.Run("to a resend when only a number is known", func(t *testing.T) {
 		w := newWorld(t)

@@ -230,10 +230,10 @@ func told(r *rapid.T, w *world) {
 		try.Codes, try.Deliveries = slices.Clone(w.v.Codes), slices.Clone(w.v.Deliveries)
 		err := try.Resend(ch, &w.policy, w.now)
 		var refusal *verify.Refusal
-		waits := errors.As(err, &refusal) && (refusal.Code == verify.CodeCooldown || refusal.Code == verify.CodeInProgress)
+		waits := errors.As(err, &refusal) && refusal.RetryAfter > 0
 		offered := ch == verify.SMS && len(w.v.Codes) == 0 // as the next channel, or a moment after the display
 		switch {
-		case in == nil && (err == nil || waits):
+		case in == nil && (err == nil || refusal.Code == verify.CodeCooldown):
 			r.Fatalf("%s is said to be impossible, and is: %v", ch, err)
 		case in != nil && *in == 0 && err != nil && (!offered || !waits):
 			r.Fatalf("%s is said to be possible now: %v", ch, err)
