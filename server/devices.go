@@ -166,6 +166,9 @@ func (s *Server) join(ctx context.Context, in *JoinInput) (*DeviceAnswer, error)
 	once := in.claim(ctx, b, func() verify.Answer {
 		return verify.Answer{Status: http.StatusCreated, Body: encode(joined), Subject: joined.ID}
 	})
+	if once != nil { // anybody may join, so two devices may think of one key
+		once.Scope += " " + id
+	}
 	_, err = s.store.CreateDevice(ctx, once, id, func(e verify.Enrollment, live int, now time.Time) (*verify.Device, error) {
 		if err := s.authority.Enroll(b.Proof, b.EnrollmentToken, made.SignKey, now); err != nil {
 			return nil, &verify.Refusal{Code: verify.CodeUnauthenticated, Field: "proof", Detail: "The proof does not hold: sign aud, iat and enrollment_sha256 with the key of sign_jwk; compare your clock with server_time."}
@@ -187,7 +190,8 @@ func (s *Server) join(ctx context.Context, in *JoinInput) (*DeviceAnswer, error)
 		return &d, nil
 	})
 	if replay := (*verify.Replay)(nil); errors.As(err, &replay) {
-		return &DeviceAnswer{replay.Answer.Status, joined}, json.Unmarshal(replay.Answer.Body, &joined)
+		err = json.Unmarshal(replay.Answer.Body, &joined)
+		return &DeviceAnswer{replay.Answer.Status, joined}, err
 	}
 	if errors.Is(err, verify.ErrNotFound) { // it was ours, and so long ago that it is forgotten
 		err = errEnrollmentOver
@@ -205,7 +209,7 @@ var errEnrollmentOver = &verify.Refusal{Code: verify.CodeExpired, Field: "enroll
 func newDevice(name, platform string, sign, encrypt json.RawMessage, push *PushInput) (*verify.Device, error) {
 	d := &verify.Device{Name: strings.TrimSpace(name), Platform: platform, Push: push.target()}
 	if d.Name == "" {
-		return nil, invalid("name", "Give the device a name that its owner will know.")
+		return nil, errNoName
 	}
 	var err error
 	if d.SignKey, err = verify.ParseKey(sign); err != nil {
@@ -221,6 +225,8 @@ func newDevice(name, platform string, sign, encrypt json.RawMessage, push *PushI
 	d.EncryptKey = &k
 	return d, nil
 }
+
+var errNoName = invalid("name", "Give the device a name that its owner will know.")
 
 func keyProblem(field string, err error) *Problem {
 	p := problemOf(err)
@@ -294,9 +300,12 @@ func (PushChange) Schema(r huma.Registry) *huma.Schema {
 // change renames a device or changes its push target.
 func (s *Server) change(ctx context.Context, in *PatchInput) (*DeviceAnswer, error) {
 	b := &in.Body
+	if b.Name != "" && strings.TrimSpace(b.Name) == "" {
+		return nil, errNoName
+	}
 	d, err := s.alter(ctx, in.ID, func(d *verify.Device, now time.Time) []verify.Event {
-		if name := strings.TrimSpace(b.Name); name != "" {
-			d.Name = name
+		if b.Name != "" {
+			d.Name = strings.TrimSpace(b.Name)
 		}
 		if !b.Push.Given {
 			return nil

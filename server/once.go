@@ -23,7 +23,7 @@ func (o Once) claim(ctx context.Context, body any, answer func() verify.Answer) 
 	}
 	c := callerFrom(ctx)
 	return &verify.Once{
-		Scope: fmt.Sprintf("%s %s %s", c.role.names()[0], c.id, c.call), Key: o.IdempotencyKey,
+		Scope: fmt.Sprintf("%s %q %s", c.role.names()[0], c.id, c.call), Key: o.IdempotencyKey,
 		BodyHash: sha256.Sum256(encode(body)), Answer: answer,
 	}
 }

@@ -195,6 +195,7 @@ func TestDevicesAreGuarded(t *testing.T) {
 
 		own := "/api/v1/devices/" + p.id
 		d.ask(p.me(), "PATCH", own, object{"name": "Ana's"}).allow(200).has("name", "Ana's")
+		d.ask(p.me(), "PATCH", own, object{"name": " "}).deny(422, "invalid_request").at("name")
 		if push := d.ask(p.me(), "PATCH", own, object{"push": nil}).allow(200).object["push"]; push != nil {
 			t.Errorf("push is still on: %v", push)
 		}
@@ -283,6 +284,8 @@ func TestOnce(t *testing.T) {
 		application := p.application(token.str("enrollment_token"))
 		id := d.ask(join, "POST", "/api/v1/devices", application).allow(201).str("id")
 		d.ask(join, "POST", "/api/v1/devices", application).allow(201).has("id", id)
+		other := d.ask(byKey, "POST", "/api/v1/users/bob/enrollments", object{}).allow(201).str("enrollment_token")
+		d.ask(join, "POST", "/api/v1/devices", d.blank().application(other)).allow(201).has("user_id", "bob")
 
 		ana := d.user("ana").with("Idempotency-Key", "k4")
 		sent := d.ask(ana, "POST", sendCode, object{"phone_number": "+14155550177"}).allow(202)
