@@ -111,11 +111,11 @@ func statusOf(v *verify.Verification, keys *verify.Keys, p *verify.Policy, now t
 		Stage: optional(v.Stage), Reason: optional(v.Reason), Method: optional(v.Method),
 		PhoneNumber: optional(v.Number.Mask()), Channel: optional(cmp.Or(v.LastChannel, v.Channel)),
 		NextResendDelay: verify.Rest(v.ResendDelay(p)), ResendCount: v.ResendCount, MaxResends: p.Resends,
-		CodeLength: p.CodeLength, ExpiresAt: optionalTime(v.CodeExpiresAt()), SessionExpiresAt: verify.FormatTime(v.SessionEndsAt),
+		CodeLength: v.CodeLength(p), ExpiresAt: optionalTime(v.CodeExpiresAt()), SessionExpiresAt: verify.FormatTime(v.SessionEndsAt),
 		NextActions: v.Actions(p, now), Fallback: v.Fallback(p, now), Alternatives: []Alternative{}, Seq: v.Seq, ServerTime: verify.FormatTime(now),
 	}
-	if n := len(v.Codes); n > 0 {
-		s.CodeLength, s.AttemptsRemaining = v.Codes[n-1].Length, new(v.AttemptsLeft(now))
+	if len(v.Codes) > 0 {
+		s.AttemptsRemaining = new(v.AttemptsLeft(now))
 	}
 	if v.Prompt.Open(now) {
 		s.PromptExpiresAt = optionalTime(v.Prompt.ExpiresAt)

@@ -178,3 +178,13 @@ func TestRedeemOnce(t *testing.T) {
 	}
 	refused(t, w.v.Redeem(w.now), verify.CodeAlreadyDecided)
 }
+
+func TestAStrictMatchHasLongerCodes(t *testing.T) {
+	w := asked(t, verify.Strict)
+	if len(w.match()) != 6 || w.v.CodeLength(&w.policy) != 8 {
+		t.Errorf("number %s, a code of %d digits to come", w.match(), w.v.CodeLength(&w.policy))
+	}
+	if err := w.v.Next(&w.policy, w.now); err != nil || len(w.code()) != 8 {
+		t.Errorf("code %s, %v", w.code(), err)
+	}
+}

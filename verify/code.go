@@ -17,7 +17,7 @@ func (v *Verification) sendCode(p *Policy, ch Channel, now time.Time, resend int
 			generation = c.Generation + 1
 		}
 		v.Codes = append(v.Codes, Code{
-			Generation: generation, KeyID: v.KeyID, Channel: ch, Length: p.CodeLength,
+			Generation: generation, KeyID: v.KeyID, Channel: ch, Length: p.codeLength(v.Match),
 			IssuedAt: now, ExpiresAt: now.Add(p.CodeLife), MaxTries: p.TriesPerCode,
 		})
 		c = v.newestCode()
@@ -218,6 +218,15 @@ func (v *Verification) CooldownEndsAt(p *Policy) time.Time {
 		return v.NotBefore
 	}
 	return later(v.NotBefore, v.LastAcceptedAt.Add(v.ResendDelay(p)))
+}
+
+// CodeLength is how many digits the newest code has or, before there is one, the
+// first will have.
+func (v *Verification) CodeLength(p *Policy) int {
+	if c := v.newestCode(); c != nil {
+		return c.Length
+	}
+	return p.codeLength(v.Match)
 }
 
 // AttemptsLeft is how many wrong guesses the newest live code still takes.

@@ -6,6 +6,7 @@ import "time"
 // zero value is not usable; start from [DefaultPolicy].
 type Policy struct {
 	CodeLength     int
+	StrictLength   int // of a code beside a strict match; never shorter than CodeLength
 	CodeLife       time.Duration
 	TriesPerCode   int
 	ResendDelays   []time.Duration // the last one is repeated
@@ -29,7 +30,7 @@ type Policy struct {
 // DefaultPolicy returns the contract's defaults with no channel but the socket.
 func DefaultPolicy() Policy {
 	return Policy{
-		CodeLength: 6, CodeLife: 10 * time.Minute, TriesPerCode: 3,
+		CodeLength: 6, StrictLength: 8, CodeLife: 10 * time.Minute, TriesPerCode: 3,
 		ResendDelays: []time.Duration{60 * time.Second, 120 * time.Second, 300 * time.Second},
 		Resends:      3, SessionLife: time.Hour, PromptLife: 2 * time.Minute,
 		MatchDigits: 3, StrictDigits: 6,
@@ -44,6 +45,13 @@ func (p *Policy) Delay(step int) time.Duration {
 		return 0
 	}
 	return p.ResendDelays[min(max(step, 0), len(p.ResendDelays)-1)]
+}
+
+func (p *Policy) codeLength(m Match) int {
+	if m == Strict {
+		return max(p.CodeLength, p.StrictLength)
+	}
+	return p.CodeLength
 }
 
 func (p *Policy) digits(m Match) int {

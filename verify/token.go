@@ -158,14 +158,14 @@ func (a *Authority) Device(token string, d *Device, now time.Time) (Claims, erro
 	return c, a.fresh(c, now, deviceMaxLife)
 }
 
-// Reply checks a device's signed answer and reads it. An answer carries no exp:
-// it is bound to one prompt, which ends.
+// Reply checks a device's signed answer and reads it. An answer needs no exp, for
+// it is bound to one prompt, which ends; one that it carries is kept to.
 func (a *Authority) Reply(token string, d *Device, now time.Time) (Reply, error) {
 	c, err := a.byDevice(TypAnswer, token, d)
 	if err != nil {
 		return Reply{}, err
 	}
-	if !a.recent(c, now) {
+	if !a.recent(c, now) || (c.Expires != 0 && now.Unix() >= c.Expires) {
 		return Reply{}, errToken
 	}
 	return Reply{VerificationID: c.VerificationID, DeviceID: d.ID, PromptSHA256: c.PromptSHA256, Decision: c.Decision, Number: c.Number, UserVerification: c.UserVerification}, nil

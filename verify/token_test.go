@@ -9,6 +9,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
 	"strings"
 	"testing"
@@ -87,6 +88,31 @@ func TestDeviceTokens(t *testing.T) {
 			t.Errorf("%s: was taken", name)
 		} else {
 			refused(t, err, verify.CodeUnauthenticated)
+		}
+	}
+}
+
+func TestAnswersKeepToTheirEnd(t *testing.T) {
+	w := newWorld(t)
+	d := w.device("dev_1", false, start)
+	answer := func(claims map[string]any) error {
+		c := map[string]any{"iss": "dev_1", "aud": w.auth.URL(), "iat": start.Unix(), "verification_id": "ver_1", "decision": "deny"}
+		maps.Copy(c, claims)
+		_, err := w.auth.Reply(sign(t, jose.ES256, w.phones["dev_1"], verify.TypAnswer, c), &d, start)
+		return err
+	}
+	if err := answer(nil); err != nil {
+		t.Errorf("an answer without exp: %v", err)
+	}
+	for name, claims := range map[string]map[string]any{
+		"an exp that has come": {"exp": start.Unix()},
+		"an iat of long ago":   {"iat": start.Add(-2 * time.Minute).Unix()},
+		"an iat to come":       {"iat": start.Add(2 * time.Minute).Unix()},
+		"for another server":   {"aud": "https://evil.example"},
+		"by another device":    {"iss": "dev_2"},
+	} {
+		if answer(claims) == nil {
+			t.Errorf("%s was taken", name)
 		}
 	}
 }
