@@ -77,6 +77,8 @@ create index verifications_due on verifications (next_at)
 create index verifications_newest on verifications (user_id, number_hash, created_at);
 create index verifications_accepted on verifications (user_id, number_hash, code_accepted_at)
     where code_accepted_at is not null;
+-- The last ones of everybody, for an operator.
+create index verifications_created on verifications (created_at, id);
 
 -- Generations of codes: what is needed to derive and to limit, never a code.
 create table codes (

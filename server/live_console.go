@@ -36,6 +36,45 @@ func consoleLines(c verify.Change) []consoleLine {
 	return lines
 }
 
+// consoleRecent is how many verifications a console is told when it opens.
+const consoleRecent = 50
+
+// consoleRow is a verification as operators see it: nobody's name or number.
+// With seq a client tells which is newer, a row or an event that it has heard.
+type consoleRow struct {
+	VerificationID string         `json:"verification_id"`
+	Seq            int64          `json:"seq"`
+	Purpose        verify.Purpose `json:"purpose"`
+	Status         verify.Status  `json:"status"`
+	Stage          verify.Stage   `json:"stage,omitempty"`
+	Reason         verify.Reason  `json:"reason,omitempty"`
+	Method         verify.Method  `json:"method,omitempty"`
+	PhoneNumber    string         `json:"phone_number,omitempty"` // masked
+	CodeSent       bool           `json:"code_sent"`
+	CreatedAt      string         `json:"created_at"`
+	EndedAt        string         `json:"ended_at,omitempty"`
+}
+
+// consoleRows is the data of a recent frame: newest first.
+type consoleRows struct {
+	Verifications []consoleRow `json:"verifications"`
+}
+
+func (s *Server) consoleRows(ctx context.Context) (consoleRows, error) {
+	recent, err := s.store.Recent(ctx, consoleRecent)
+	rows := consoleRows{make([]consoleRow, len(recent))}
+	for i, v := range recent {
+		rows.Verifications[i] = consoleRow{
+			VerificationID: v.ID, Seq: v.Seq, Purpose: v.Purpose, Status: v.Status, Stage: v.Stage, Reason: v.Reason, Method: v.Method,
+			PhoneNumber: v.Number.Mask(), CodeSent: !v.CodeAcceptedAt.IsZero(), CreatedAt: verify.FormatTime(v.CreatedAt),
+		}
+		if !v.EndedAt.IsZero() {
+			rows.Verifications[i].EndedAt = verify.FormatTime(v.EndedAt)
+		}
+	}
+	return rows, err
+}
+
 // nodeFigures is the data of a figures frame: this node, now.
 type nodeFigures struct {
 	ServerTime   string         `json:"server_time"`
@@ -70,7 +109,14 @@ type consoleClient struct {
 }
 
 // Open implements [hub.Client].
-func (c *consoleClient) Open(_ context.Context, s *hub.Session) error {
+func (c *consoleClient) Open(ctx context.Context, s *hub.Session) error {
+	rows, err := c.server.consoleRows(ctx)
+	if err != nil {
+		return err
+	}
+	if err := s.Send("recent", 0, rows); err != nil {
+		return err
+	}
 	l := c.server.live
 	l.mu.Lock()
 	l.consoles[s] = c

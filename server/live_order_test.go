@@ -296,6 +296,9 @@ func TestConsole(t *testing.T) {
 		if f := p.expect("welcome"); f.text("role") != "console" {
 			t.Fatalf("welcome %v", f.Data)
 		}
+		if f := p.expect("recent"); len(f.Data["verifications"].([]any)) != 0 {
+			t.Fatalf("recent %v", f.Data)
+		}
 		p.expect("figures")
 		w.phone("u1")
 		if f := p.expect("event"); f.text("name") != "device.registered" {
@@ -336,5 +339,38 @@ func TestConsole(t *testing.T) {
 		if events > 60 {
 			t.Fatal(events, "events at once")
 		}
+	})
+}
+
+// TestConsoleKnowsTheLastOnes opens a console after things have happened.
+func TestConsoleKnowsTheLastOnes(t *testing.T) {
+	wire(t, func(t *testing.T, w *wired) {
+		w.phone("u1")
+		older := w.login(object{"phone_number": "+14155550123"})
+		newer := w.login(object{"phone_number": "+14155550123"})
+		w.pass(time.Second)
+		p := w.dial()
+		session := w.ask(byKey, "POST", "/api/v1/console-sessions", object{}).allow(201)
+		p.send("auth", object{"token": session.str("token")})
+		p.expect("welcome")
+		rows, _ := p.expect("recent").Data["verifications"].([]any)
+		if len(rows) != 2 {
+			t.Fatalf("recent %v", rows)
+		}
+		for i, want := range []object{
+			{"verification_id": newer.id, "purpose": "login", "status": "pending", "stage": "contacting_app", "phone_number": "+1 ••• 23", "ended_at": nil},
+			{"verification_id": older.id, "status": "superseded", "created_at": "2000-01-01T00:00:00.000Z", "ended_at": "2000-01-01T00:00:00.000Z"},
+		} {
+			row, _ := rows[i].(object)
+			for name, value := range want {
+				if row[name] != value {
+					t.Errorf("row %d has %s %v, want %v", i, name, row[name], value)
+				}
+			}
+			if row["user_id"] != nil {
+				t.Errorf("row %d is %v", i, row)
+			}
+		}
+		p.expect("figures")
 	})
 }

@@ -35,8 +35,9 @@ type Verifications interface {
 	NewestVerification(ctx context.Context, userID string, purpose verify.Purpose, n verify.Number) (*verify.Verification, time.Time, error)
 }
 
-// Trail keeps what happened, to a verification and to a user.
+// Trail keeps what happened, to a verification, to a user and lately.
 type Trail interface {
+	Recent(ctx context.Context, limit int) ([]*verify.Verification, error)
 	EventsAfter(ctx context.Context, verificationID string, seq int64, limit int) ([]verify.Event, error)
 	UserEvents(ctx context.Context, userID string, since time.Time) ([]verify.Event, error)
 }

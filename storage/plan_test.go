@@ -62,11 +62,12 @@ func useAll(t *testing.T, s *storage.Store) {
 	update(t, s, v.ID, func(v *verify.Verification, now time.Time) { _ = v.Cancel(now) })
 	load(t, s, v.ID)
 	_, _, open := s.OpenPrompts(ctx, d.ID)
+	_, recent := s.Recent(ctx, 10)
 	_, after := s.EventsAfter(ctx, v.ID, 0, 10)
 	_, events := s.UserEvents(ctx, "u1", time.Time{})
 	_, updated := s.UpdateDevice(ctx, d.ID, func(*verify.Device, time.Time) ([]verify.Event, error) { return nil, nil })
 	for _, err := range []error{
-		claimed, open, after, events, updated, s.TouchDevices(ctx, []string{d.ID}),
+		claimed, open, recent, after, events, updated, s.TouchDevices(ctx, []string{d.ID}),
 		s.SpendTokenID(ctx, d.ID, "jti", time.Now()), s.Sweep(ctx), s.Ping(ctx),
 	} {
 		if err != nil {

@@ -173,6 +173,19 @@ func (s *Store) OpenPrompts(ctx context.Context, deviceID string) (open []*verif
 	return open, now, err
 }
 
+// Recent reads the verifications that were created last, newest first, without
+// what belongs to them: no codes, no deliveries, no devices.
+func (s *Store) Recent(ctx context.Context, limit int) (recent []*verify.Verification, err error) {
+	err = s.read(ctx, func(ctx context.Context, t *tx) error {
+		rows, err := t.rows(ctx, "where created_at > 0 order by created_at desc, id desc limit $1", limit)
+		for _, a := range rows {
+			recent = append(recent, a.Verification)
+		}
+		return err
+	})
+	return recent, err
+}
+
 // EventsAfter reads events of one verification after seq, in order, at most limit.
 func (s *Store) EventsAfter(ctx context.Context, verificationID string, seq int64, limit int) ([]verify.Event, error) {
 	return s.events(ctx, "where verification_id = $1 and seq > $2 order by seq limit $3", verificationID, seq, limit)

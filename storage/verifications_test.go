@@ -268,6 +268,38 @@ func TestOpenPrompts(t *testing.T) {
 	})
 }
 
+func TestRecent(t *testing.T) {
+	onBoth(t, func(t *testing.T, db database) {
+		ctx, s := context.Background(), db.open(t)
+		recent := func(limit int, want ...string) []*verify.Verification {
+			t.Helper()
+			vs, err := s.Recent(ctx, limit)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, v := range vs {
+				got = append(got, v.ID)
+			}
+			if !reflect.DeepEqual(got, want) {
+				t.Errorf("the recent ones are %v, want %v", got, want)
+			}
+			return vs
+		}
+		recent(10)
+		var ids []string // newest first
+		for _, user := range []string{"u1", "u2", "u3"} {
+			ids = append([]string{mustAdmit(t, s, request(s, user)).ID}, ids...)
+		}
+		update(t, s, ids[2], func(v *verify.Verification, now time.Time) { _ = v.Cancel(now) })
+		vs := recent(10, ids...)
+		if v := vs[2]; v.Status != verify.Canceled || v.Number != number || v.EndedAt.IsZero() {
+			t.Errorf("the oldest came as %+v", v)
+		}
+		recent(2, ids[:2]...)
+	})
+}
+
 func TestEvents(t *testing.T) {
 	onBoth(t, func(t *testing.T, db database) {
 		ctx, d := context.Background(), &diary{}
