@@ -107,7 +107,7 @@ func (s *Store) CreateDevice(ctx context.Context, once *verify.Once, enrollmentI
 // UpdateDevice runs rule on the device inside the transaction that writes what
 // it changed and the events it returns (their id, user and time are filled in).
 // It returns [verify.ErrNotFound] or the rule's error as it is. Revoked devices
-// are found too: the rule sees it.
+// are found too: the rule sees it. The open login of its user is due at once.
 func (s *Store) UpdateDevice(ctx context.Context, id string, rule func(*verify.Device, time.Time) ([]verify.Event, error)) (d *verify.Device, err error) {
 	err = s.write(ctx, func(ctx context.Context, t *tx) error {
 		rows, err := t.deviceRows(ctx, "where id = $1"+t.forUpdate, id)
@@ -135,6 +135,10 @@ func (s *Store) UpdateDevice(ctx context.Context, id string, rule func(*verify.D
 			return err
 		}
 		if _, err := devices.update(ctx, t, values, devices.keyed, d.ID); err != nil {
+			return err
+		}
+		// Whoever waits for this device may have to look elsewhere now.
+		if _, err := exec(ctx, t, "update verifications set next_at = $1 where user_id = $2 and purpose = 'login' and status = 'pending' and next_at > $1", now.UnixMilli(), d.UserID); err != nil {
 			return err
 		}
 		return t.tellDevice(ctx, d, now, es)

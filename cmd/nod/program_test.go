@@ -131,3 +131,22 @@ func TestOwnFigures(t *testing.T) {
 		t.Errorf("%v", out)
 	}
 }
+
+// TestRevokedPhone: when the last phone goes, the ladder does not wait for it.
+func TestRevokedPhone(t *testing.T) {
+	p := start(t)
+	ph := p.enroll("u1", &client.Push{Provider: "fcm", Token: "sim-1"})
+	device := ph.connect()
+	device.next("prompts")
+	p.do(201, "POST", "/api/v1/verifications", object{"user_id": "u1", "phone_number": number})
+	device.next("prompt")
+	begun := time.Now()
+	p.do(204, "DELETE", "/api/v1/devices/"+ph.ID, nil)
+	p.outbox(number, 1)
+	if took := time.Since(begun); took > 3*time.Second {
+		t.Errorf("the SMS came after %s", took)
+	}
+	if bye := device.next("bye"); bye.str("reason") != "revoked" {
+		t.Errorf("%v", bye)
+	}
+}
