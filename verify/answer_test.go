@@ -1,6 +1,10 @@
 package verify_test
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -66,6 +70,9 @@ func TestAnswers(t *testing.T) {
 			if terminal != 1 {
 				t.Errorf("%d terminal events in %v", terminal, w.names())
 			}
+			if reported := slices.Contains(w.names(), verify.EventReported); reported != (tc.decision == verify.Report) {
+				t.Errorf("told of a report: %t", reported)
+			}
 		})
 	}
 }
@@ -80,7 +87,30 @@ func TestAnAnswerIsBoundToWhatWasShown(t *testing.T) {
 	refused(t, err, verify.CodeConflict)
 	_, err = w.v.Reply(verify.Reply{VerificationID: w.v.ID, DeviceID: "dev_9", Decision: verify.Approve, Number: w.match()}, w.auth, &w.policy, w.now)
 	refused(t, err, verify.CodeNotFound)
+	shown := sha256.Sum256([]byte(frame.Signed))
+	_, err = w.v.Reply(verify.Reply{VerificationID: w.v.ID, DeviceID: "dev_2", Decision: verify.Approve, Number: w.match(),
+		PromptSHA256: base64.RawURLEncoding.EncodeToString(shown[:])}, w.auth, &w.policy, w.now)
+	refused(t, err, verify.CodeConflict) // what another device was shown
 	w.is(verify.Pending, verify.ContactingApp)
+}
+
+func TestAClosedPromptIsNotHandedOut(t *testing.T) {
+	w := asked(t, verify.Typed)
+	if f, ok := w.auth.PromptFor(w.v, "dev_1", w.now); !ok || f != w.auth.Prompt(w.v, w.delivery(verify.WebSocket, "dev_1")) {
+		t.Errorf("open: %t %+v", ok, f)
+	}
+	if _, ok := w.auth.PromptFor(w.v, "dev_9", w.now); ok {
+		t.Error("a device that was not asked was given the prompt")
+	}
+	if _, ok := w.auth.PromptFor(w.v, "dev_1", w.now.Add(w.policy.PromptLife)); ok {
+		t.Error("an expired prompt was handed out")
+	}
+	if err := w.v.Cancel(w.now); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := w.auth.PromptFor(w.v, "dev_1", w.now); ok {
+		t.Error("a canceled prompt was handed out")
+	}
 }
 
 func TestAResentPromptHasANewNumber(t *testing.T) {
@@ -93,6 +123,10 @@ func TestAResentPromptHasANewNumber(t *testing.T) {
 	if w.v.Prompt.Generation != 2 || w.match() == old {
 		t.Errorf("generation %d, number %s after %s", w.v.Prompt.Generation, w.match(), old)
 	}
+	shown := sha256.Sum256([]byte(frame.Signed))
+	_, err := w.v.Reply(verify.Reply{VerificationID: w.v.ID, DeviceID: "dev_1", Decision: verify.Approve, Number: old,
+		PromptSHA256: base64.RawURLEncoding.EncodeToString(shown[:])}, w.auth, &w.policy, w.now)
+	refused(t, err, verify.CodeConflict)
 	if frame.Signed == w.auth.Prompt(w.v, w.delivery(verify.WebSocket, "dev_1")).Signed {
 		t.Error("the prompt is the same")
 	}
@@ -177,6 +211,52 @@ func TestRedeemOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	refused(t, w.v.Redeem(w.now), verify.CodeAlreadyDecided)
+}
+
+func TestAForgedResultTokenIsRefused(t *testing.T) {
+	w := asked(t, verify.None)
+	keys, other := w.auth.Keys(), *w.v
+	other.ID = verify.NewID("ver")
+	tok := keys.ResultToken(w.v, w.now)
+	raw, err := base64.RawURLEncoding.DecodeString(strings.TrimPrefix(tok, "nod_rt_"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw[6]++ // its end, a quarter of a minute later
+	for name, forged := range map[string]string{
+		"another's": keys.ResultToken(&other, w.now), "prolonged": "nod_rt_" + base64.RawURLEncoding.EncodeToString(raw),
+		"empty": "", "cut": tok[:len(tok)-1], "another kind": "nod_cs_" + strings.TrimPrefix(tok, "nod_rt_"),
+	} {
+		if keys.CheckResultToken(w.v, forged, w.now) {
+			t.Errorf("%s: was taken", name)
+		}
+	}
+}
+
+func TestResultsSayWhatWasProved(t *testing.T) {
+	for name, approve := range map[string]func(t *testing.T) *world{
+		"": func(t *testing.T) *world {
+			w := asked(t, verify.None)
+			if _, err := w.reply("dev_1", verify.Approve, ""); err != nil {
+				t.Fatal(err)
+			}
+			return w
+		},
+		number: func(t *testing.T) *world {
+			w := sms(t)
+			w.check(w.code())
+			return w
+		},
+	} {
+		w := approve(t)
+		c, err := w.auth.Own(verify.TypResult, w.auth.Result(w.v, w.now), w.now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.Subject != "u1" || c.VerificationID != w.v.ID || c.Purpose != w.v.Purpose || c.Status != verify.Approved || c.Method != w.v.Method || c.PhoneNumber != name {
+			t.Errorf("number %q: %+v", name, c)
+		}
+	}
 }
 
 func TestAStrictMatchHasLongerCodes(t *testing.T) {

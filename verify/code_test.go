@@ -296,6 +296,66 @@ func TestTheNextSessionKeepsTheStep(t *testing.T) {
 	}
 }
 
+func TestAnHourLaterTheStepIsForgotten(t *testing.T) {
+	w := newWorld(t)
+	w.policy.ResendDelays = []time.Duration{time.Minute, 2 * time.Hour}
+	again := verify.Request{Purpose: verify.Phone, Number: verify.StoredNumber(number)}
+	earlier := func(ago time.Duration) verify.Situation {
+		return verify.Situation{Earlier: &verify.Verification{ResendCount: 1, CodeAcceptedAt: start.Add(-ago)}}
+	}
+	refused(t, w.begin(again, earlier(time.Hour-time.Second)), verify.CodeCooldown)
+	if err := w.begin(again, earlier(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if w.v.ResendDelay(&w.policy) != time.Minute {
+		t.Errorf("delay %s", w.v.ResendDelay(&w.policy))
+	}
+}
+
+func TestANumberIsProvedByACodeOverIt(t *testing.T) {
+	w := newWorld(t)
+	s := verify.Situation{Devices: []verify.Device{w.device("dev_1", true, start)}}
+	for ch, code := range map[verify.Channel]string{
+		verify.Auto: "", verify.SMS: "", verify.Voice: "", verify.Push: verify.CodeInvalidRequest, verify.Both: verify.CodeInvalidRequest, verify.Email: verify.CodeInvalidRequest,
+	} {
+		err := w.begin(verify.Request{Purpose: verify.Phone, Number: verify.StoredNumber(number), Channel: ch}, s)
+		if code != "" {
+			refused(t, err, code)
+			continue
+		}
+		if err != nil {
+			t.Errorf("%s: %v", ch, err)
+			continue
+		}
+		w.pump()
+		w.is(verify.Pending, verify.CodeEntry)
+		refused(t, w.resend(verify.Push), verify.CodeNoChannel)
+		w.check(w.code())
+		if voice := w.v.Method == verify.ByVoiceCode; voice != (ch == verify.Voice) {
+			t.Errorf("%s: method %s", ch, w.v.Method)
+		}
+	}
+	if w.count(verify.WebSocket)+w.count(verify.Push) != 0 {
+		t.Error("the app was asked")
+	}
+	refused(t, w.begin(verify.Request{Purpose: verify.Phone}, s), verify.CodeInvalidPhone)
+}
+
+func TestReuseVoidsTheSecretAndSendsNothing(t *testing.T) {
+	w := sms(t)
+	before := w.auth.Keys().ClientSecret(w.v)
+	w.v.Reuse(w.now)
+	w.take()
+	w.pump()
+	if w.auth.Keys().CheckClientSecret(w.v, before) || !w.auth.Keys().CheckClientSecret(w.v, w.auth.Keys().ClientSecret(w.v)) {
+		t.Error("the old secret still opens it, or the new one does not")
+	}
+	if w.count(verify.SMS) != 1 {
+		t.Errorf("%d SMS", w.count(verify.SMS))
+	}
+	w.told(verify.EventReused)
+}
+
 func TestADeadNumberOffersNoResendToIt(t *testing.T) {
 	w := newWorld(t)
 	w.answer = func(verify.Delivery) verify.Outcome {

@@ -209,6 +209,10 @@ func TestAProvidersRetryAfterIsHonoured(t *testing.T) {
 	if got := w.v.Delivery(d.ID).DueAt.Sub(w.now); got != 40*time.Second {
 		t.Errorf("again in %s, want 40 s", got)
 	}
+	w.now = w.now.Add(40 * time.Second)
+	w.v.Send(w.lease("w").ID, "w", &w.policy, w.now)
+	w.v.Settle(d.ID, "w", verify.Outcome{State: verify.StateRetrying, Class: verify.ClassTransient, RetryAfter: w.policy.CodeLife}, &w.policy, w.now)
+	w.state(verify.SMS, verify.StateFailed) // the code would be dead by then
 }
 
 func TestAPushWithoutAnAnswerIsSentAgain(t *testing.T) {

@@ -37,4 +37,12 @@ func TestFallbackIsTold(t *testing.T) {
 		t.Fatal(err)
 	}
 	tell(time.Second, "", 0) // a display stops what would come by itself
+
+	w = newWorld(t)
+	w.policy.PromptLife = 20 * time.Second
+	if err := w.begin(login(number), verify.Situation{Devices: []verify.Device{w.device("dev_1", true, start)}}); err != nil {
+		t.Fatal(err)
+	}
+	tell(0, verify.Push, 5)
+	tell(6*time.Second, "", 0) // the SMS would come after the prompt's end
 }

@@ -1,0 +1,68 @@
+package verify_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"nod/verify"
+)
+
+func TestParseNumber(t *testing.T) {
+	for _, s := range []string{number, "+491711234567", "+447400123456"} {
+		if n, err := verify.ParseNumber(s); err != nil || n.E164() != s {
+			t.Errorf("%s: %v", s, err)
+		}
+	}
+	for name, s := range map[string]string{
+		"nothing": "", "a national form": "4155550123", "spaces": "+1 415 555 0123", "too short": "+1415555", "too long": "+141555501234567",
+		"no such area": "+11115550123", "no such country": "+9991234567", "other digits": "+٤١٥٥٥٥٠١٢٣",
+	} {
+		_, err := verify.ParseNumber(s)
+		if refused(t, err, verify.CodeInvalidPhone).Field != "phone_number" {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestANumberIsNotShown(t *testing.T) {
+	n := verify.StoredNumber(number)
+	text, err := json.Marshal(map[string]any{"number": n})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, shown := range []string{fmt.Sprintf("%v %+v %#v %s %q", n, n, n, n, n), n.LogValue().String(), string(text)} {
+		if strings.Contains(shown, "4155") || !strings.Contains(shown, "+1 ••• 23") {
+			t.Errorf("shown as %s", shown)
+		}
+	}
+}
+
+func TestRefusalsAreComparedByCode(t *testing.T) {
+	if _, err := verify.ParseNumber(""); errors.Is(err, verify.ErrNotFound) || !errors.Is(fmt.Errorf("reading: %w", verify.ErrNotFound), &verify.Refusal{Code: verify.CodeNotFound}) {
+		t.Errorf("%v", err)
+	}
+}
+
+func FuzzParseNumber(f *testing.F) {
+	for _, s := range []string{number, "+491711234567", "+", "+1", "0123", "+1 415 555 0123", "++14155550123", "+٤١٥٥٥٥٠١٢٣", ""} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		n, err := verify.ParseNumber(s)
+		if err != nil {
+			if strings.Contains(err.Error(), s) && len(s) > 12 {
+				t.Errorf("the refusal repeats the number")
+			}
+			return
+		}
+		if n.E164() != s {
+			t.Errorf("%q became %q", s, n.E164())
+		}
+		if strings.Contains(fmt.Sprintf("%v %+v %#v %s", n, n, n, n), s[5:]) {
+			t.Errorf("printing shows the number")
+		}
+	})
+}
