@@ -17,6 +17,16 @@ test("believes the reading that was under way for the shortest time", () => {
   expect(clock.offset).toBe(-30);
 });
 
+test("forgets no good reading for a time that was told long ago", () => {
+  const local = 1_000_000;
+  const clock = new ServerClock(() => local);
+  clock.observe(at(local - 20));
+  for (let age = 1; age < 20; age++) clock.notBefore(at(local - age * 1000));
+  expect(clock.offset).toBe(-20);
+  clock.notBefore(at(local + 5));
+  expect(clock.offset).toBe(5);
+});
+
 test("finds out within eight readings that the local clock was set forward", () => {
   let local = 1_000_000;
   const clock = new ServerClock(() => local);

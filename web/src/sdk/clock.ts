@@ -24,6 +24,11 @@ export class ServerClock {
     if (this.#readings.length > READINGS) this.#readings.shift();
   }
 
+  /** Learns from a time that may have been told long ago: it is at least that late. */
+  notBefore(serverTime: string | null | undefined): void {
+    if (Date.parse(serverTime ?? "") > this.now()) this.observe(serverTime);
+  }
+
   /** Milliseconds to add to the local clock; 0 before the first reading. */
   get offset(): number {
     return this.#readings.length === 0 ? 0 : Math.max(...this.#readings);

@@ -41,6 +41,12 @@ describe("countdowns", () => {
     expect(countdowns(status, tick, start + 40_000).prompt).toBe(80);
   });
 
+  test("are never more than the server told, although the clock here is behind", () => {
+    const behind = countdowns(status, null, start - 700);
+    expect([behind.prompt, behind.resend, behind.session]).toEqual([120, 60, 3600]);
+    expect([behind.sms, behind.push]).toEqual([25, 0]);
+  });
+
   test("end with the verification", () => {
     expect(countdowns({ ...status, status: "approved" }, null, start)).toBe(NO_COUNTDOWNS);
   });

@@ -43,7 +43,8 @@ export function secondsUntil(deadline: number, now: number): number {
 /**
  * What is left of every timer at `serverNow` (epoch milliseconds on the server's clock). A fresh
  * tick is repeated as it is; without one (hidden tab, sleep, no connection) the absolute times of
- * the status decide, so a countdown never stands still and never counts sleep as waiting.
+ * the status decide, so a countdown never stands still and never counts sleep as waiting. Nothing
+ * is ever more than the status told: a clock that is behind it is wrong.
  */
 export function countdowns(
   status: StatusBody | null,
@@ -53,13 +54,14 @@ export function countdowns(
   if (!status || isTerminal(status.status)) return NO_COUNTDOWNS;
   const age = tick ? serverNow - Date.parse(tick.server_time) : Number.POSITIVE_INFINITY;
   const fresh = tick && age < FRESH_MS ? tick : null;
-  const until = (time: string | null | undefined): number | null =>
-    time ? secondsUntil(Date.parse(time), serverNow) : null;
   const told = Date.parse(status.server_time);
+  const now = Math.max(serverNow, told);
+  const until = (time: string | null | undefined): number | null =>
+    time ? secondsUntil(Date.parse(time), now) : null;
   const after = (seconds: number | null | undefined): number | null =>
     seconds === null || seconds === undefined
       ? null
-      : secondsUntil(told + seconds * 1000, serverNow);
+      : secondsUntil(told + seconds * 1000, now);
   const next = status.next_actions;
   return {
     prompt: fresh?.prompt_in ?? until(status.prompt_expires_at),

@@ -53,6 +53,26 @@ describe("a watcher", () => {
     expect(countdowns.prompt).toBe(120);
   });
 
+  test("counts from what an event tells, although all it heard before was late", async () => {
+    const told = (ms: number) => new Date(ms).toISOString();
+    const start = Date.now();
+    let local = start + 900;
+    watch({ status: pending(1), now: () => local });
+    const peer = await server.welcome("watcher");
+    local += 100;
+    const at = told(start + 1_000);
+    const state = pending(2, {
+      server_time: at,
+      next_resend_at: told(start + 61_000),
+      prompt_expires_at: told(start + 121_000),
+      next_actions: { sms_in: 0, push_in: 60 },
+    });
+    peer.send("event", { name: "delivery.accepted", at, state }, { seq: 2 });
+    await until("the event", () => seen.length === 1);
+    expect(watcher.countdowns()).toMatchObject({ sms: 0, push: 60, resend: 60, prompt: 120 });
+    expect(watcher.now()).toBe(start + 1_000);
+  });
+
   test("follows events to the result, and has nothing left to do then", async () => {
     watch();
     const peer = await server.welcome("watcher");

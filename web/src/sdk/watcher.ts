@@ -241,6 +241,8 @@ export class Watcher {
 
   #apply(ready: [number, VerificationEvent][]): void {
     for (const [seq, event] of ready) {
+      // Missed events come late, so their time only ever moves the clock forward.
+      this.#clock.notBefore(event.state?.server_time);
       const status = advanceStatus(this.#store.getState().status, event, seq);
       this.#store.update({ status });
       if (event.state && isTerminal(event.state.status)) this.#ending();

@@ -1,6 +1,6 @@
-import { useCallback, useEffect, useMemo, useReducer, useState } from "react";
+import { useEffect, useReducer, useState } from "react";
 import { advanceTracks, type Track, tracksOf } from "../../component/tracks";
-import { ServerClock, type StatusBody, Watcher, type WatcherState, wakeWithPage } from "../../sdk";
+import { type StatusBody, Watcher, type WatcherState, wakeWithPage } from "../../sdk";
 import { tell } from "../bridge";
 import { timelineEvent } from "../timelineEvent";
 import type { Open } from "./session";
@@ -39,8 +39,6 @@ export function useFollowed(followed: Followed | null): Following {
   const [tracks, setTracks] = useState<Track[]>([]);
   const [askedAt, setAskedAt] = useState<number | null>(null);
   const [, redraw] = useReducer((n: number) => n + 1, 0);
-  const clock = useMemo(() => new ServerClock(), []);
-  const now = useCallback(() => clock.now(), [clock]);
 
   useEffect(() => {
     setTracks([]);
@@ -48,12 +46,8 @@ export function useFollowed(followed: Followed | null): Following {
     if (!followed) return;
     const { id, watcher } = followed;
     tell(window.parent, { nod: "began", verification_id: id });
-    const learn = () => clock.observe(watcher.getState().status?.server_time);
     const stops = [
-      watcher.subscribe(() => {
-        learn();
-        redraw();
-      }),
+      watcher.subscribe(redraw),
       watcher.on("event", ({ seq, event }) => {
         if (event.name === "delivery.queued" && event.channel === "websocket") {
           setAskedAt(Date.parse(event.at));
@@ -70,19 +64,18 @@ export function useFollowed(followed: Followed | null): Following {
       ),
       wakeWithPage(watcher),
     ];
-    learn();
     watcher.start();
     return () => {
       for (const stop of stops) stop();
       watcher.stop();
     };
-  }, [followed, clock]);
+  }, [followed]);
 
   const state = followed?.watcher.getState() ?? null;
   return {
     state,
     tracks: tracks.length > 0 ? tracks : tracksOf(state?.status?.deliveries),
-    now,
+    now: followed?.watcher.now ?? Date.now,
     promptSpan: promptSpan(state?.status ?? null, askedAt),
   };
 }
