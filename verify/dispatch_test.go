@@ -203,6 +203,7 @@ func TestReceipts(t *testing.T) {
 
 func TestAProvidersRetryAfterIsHonoured(t *testing.T) {
 	w := began(t, verify.SMS)
+	w.policy.SMSTries = 3
 	d := w.lease("w")
 	w.v.Send(d.ID, "w", &w.policy, w.now)
 	w.v.Settle(d.ID, "w", verify.Outcome{State: verify.StateRetrying, Class: verify.ClassTransient, RetryAfter: 40 * time.Second}, &w.policy, w.now)
