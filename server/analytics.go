@@ -7,16 +7,16 @@ import (
 	"nod/analytics"
 )
 
-// FiguresInput asks for one's own figures.
-type FiguresInput struct {
+// figuresInput asks for one's own figures.
+type figuresInput struct {
 	Days int `query:"days" default:"30" minimum:"1" maximum:"365" doc:"How many days back."`
 }
 
-// FiguresAnswer is what a user may know about their own verifications.
-type FiguresAnswer struct{ Body analytics.Figures }
+// figuresAnswer is what a user may know about their own verifications.
+type figuresAnswer struct{ Body analytics.Figures }
 
 // figures counts the caller's own events.
-func (s *Server) figures(ctx context.Context, in *FiguresInput) (*FiguresAnswer, error) {
+func (s *Server) figures(ctx context.Context, in *figuresInput) (*figuresAnswer, error) {
 	now, err := s.store.Now(ctx)
 	if err != nil {
 		return nil, err
@@ -29,5 +29,5 @@ func (s *Server) figures(ctx context.Context, in *FiguresInput) (*FiguresAnswer,
 	for i, e := range events {
 		told[i] = analytics.Event{VerificationID: e.VerificationID, Name: e.Name, At: e.At, Channel: string(e.Data.Channel)}
 	}
-	return &FiguresAnswer{analytics.Own(told, in.Days)}, nil
+	return &figuresAnswer{analytics.Own(told, in.Days)}, nil
 }

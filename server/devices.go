@@ -14,16 +14,16 @@ import (
 	"nod/verify"
 )
 
-// UserTokenInput asks for a token that acts as a user.
-type UserTokenInput struct {
+// userTokenInput asks for a token that acts as a user.
+type userTokenInput struct {
 	Body struct {
 		UserID string `json:"user_id" minLength:"1" maxLength:"128"`
 		TTL    int    `json:"ttl,omitempty" minimum:"1" maximum:"3600" default:"3600" doc:"Seconds."`
 	}
 }
 
-// TokenAnswer is a fresh token.
-type TokenAnswer struct {
+// tokenAnswer is a fresh token.
+type tokenAnswer struct {
 	Body Token
 }
 
@@ -36,7 +36,7 @@ type Token struct {
 
 // userToken makes a token for the integrator's app. It is signed, not kept: a
 // repeat needs no Idempotency-Key.
-func (s *Server) userToken(ctx context.Context, in *UserTokenInput) (*TokenAnswer, error) {
+func (s *Server) userToken(ctx context.Context, in *userTokenInput) (*tokenAnswer, error) {
 	if !validUserID(in.Body.UserID) {
 		return nil, invalid("user_id", "A user_id has 1 to 128 characters and no control characters.")
 	}
@@ -45,7 +45,7 @@ func (s *Server) userToken(ctx context.Context, in *UserTokenInput) (*TokenAnswe
 		return nil, err
 	}
 	ttl := time.Duration(in.Body.TTL) * time.Second
-	return &TokenAnswer{Token{
+	return &tokenAnswer{Token{
 		Token:      s.authority.UserToken(in.Body.UserID, ttl, now),
 		ExpiresAt:  verify.FormatTime(now.Truncate(time.Second).Add(ttl)), // as the token says it
 		ServerTime: verify.FormatTime(now),
@@ -57,15 +57,15 @@ type ByUser struct {
 	UserID string `path:"user_id" maxLength:"128"`
 }
 
-// EnrollInput asks for an enrollment.
-type EnrollInput struct {
+// enrollInput asks for an enrollment.
+type enrollInput struct {
 	Once
 	ByUser
 	Body *struct{}
 }
 
-// EnrollAnswer lets one device join.
-type EnrollAnswer struct {
+// enrollAnswer lets one device join.
+type enrollAnswer struct {
 	Body struct {
 		EnrollmentToken string `json:"enrollment_token"`
 		URI             string `json:"uri" doc:"For a QR code."`
@@ -75,7 +75,7 @@ type EnrollAnswer struct {
 }
 
 // enroll makes the one-use token with which a device joins a user.
-func (s *Server) enroll(ctx context.Context, in *EnrollInput) (*EnrollAnswer, error) {
+func (s *Server) enroll(ctx context.Context, in *enrollInput) (*enrollAnswer, error) {
 	if !validUserID(in.UserID) {
 		return nil, invalid("user_id", "A user_id has 1 to 128 characters and no control characters.")
 	}
@@ -88,20 +88,20 @@ func (s *Server) enroll(ctx context.Context, in *EnrollInput) (*EnrollAnswer, er
 		return nil, err
 	}
 	token := s.keys.EnrollmentToken(e.ID)
-	out := &EnrollAnswer{}
+	out := &enrollAnswer{}
 	out.Body.EnrollmentToken, out.Body.ExpiresAt, out.Body.ServerTime = token, verify.FormatTime(e.ExpiresAt), verify.FormatTime(s.Now())
 	out.Body.URI = "nod:enroll#url=" + url.QueryEscape(s.authority.URL()) + "&token=" + token
 	return out, nil
 }
 
-// PushInput is where a push provider finds a device.
-type PushInput struct {
+// Push is where a push provider finds a device.
+type Push struct {
 	Provider string `json:"provider" enum:"fcm,apns,webpush"`
 	Token    string `json:"token" minLength:"1" maxLength:"4096"`
 }
 
-// JoinInput is a device that joins.
-type JoinInput struct {
+// joinInput is a device that joins.
+type joinInput struct {
 	Once
 	Body struct {
 		EnrollmentToken string          `json:"enrollment_token" minLength:"1" maxLength:"256"`
@@ -109,13 +109,13 @@ type JoinInput struct {
 		Platform        string          `json:"platform" enum:"android,ios,web"`
 		SignJWK         json.RawMessage `json:"sign_jwk" doc:"The public P-256 key that the device signs with."`
 		EncryptJWK      json.RawMessage `json:"encrypt_jwk,omitempty" doc:"The public P-256 key that pushes are encrypted to."`
-		Push            *PushInput      `json:"push,omitempty"`
+		Push            *Push           `json:"push,omitempty"`
 		Proof           string          `json:"proof" minLength:"1" maxLength:"4096" doc:"JWS (ES256 by sign_jwk, typ nod-enroll+jwt) with aud, iat and enrollment_sha256."`
 	}
 }
 
-// DeviceAnswer is a device with its HTTP status.
-type DeviceAnswer struct {
+// deviceAnswer is a device with its HTTP status.
+type deviceAnswer struct {
 	Status int
 	Body   DeviceBody
 }
@@ -151,7 +151,7 @@ func deviceBody(d *verify.Device) DeviceBody {
 }
 
 // join spends an enrollment for a device that proves to hold its key.
-func (s *Server) join(ctx context.Context, in *JoinInput) (*DeviceAnswer, error) {
+func (s *Server) join(ctx context.Context, in *joinInput) (*deviceAnswer, error) {
 	b := &in.Body
 	id := s.keys.EnrollmentTokenID(b.EnrollmentToken)
 	if id == "" {
@@ -191,7 +191,7 @@ func (s *Server) join(ctx context.Context, in *JoinInput) (*DeviceAnswer, error)
 	})
 	if replay := (*verify.Replay)(nil); errors.As(err, &replay) {
 		err = json.Unmarshal(replay.Answer.Body, &joined)
-		return &DeviceAnswer{replay.Answer.Status, joined}, err
+		return &deviceAnswer{replay.Answer.Status, joined}, err
 	}
 	if errors.Is(err, verify.ErrNotFound) { // it was ours, and so long ago that it is forgotten
 		err = errEnrollmentOver
@@ -199,14 +199,14 @@ func (s *Server) join(ctx context.Context, in *JoinInput) (*DeviceAnswer, error)
 	if err != nil {
 		return nil, err
 	}
-	return &DeviceAnswer{http.StatusCreated, joined}, nil
+	return &deviceAnswer{http.StatusCreated, joined}, nil
 }
 
 var errEnrollmentOver = &verify.Refusal{Code: verify.CodeExpired, Field: "enrollment_token", Detail: "This enrollment token has expired. Ask for a new one."}
 
 // newDevice reads what a device says about itself; who it belongs to comes from
 // its enrollment.
-func newDevice(name, platform string, sign, encrypt json.RawMessage, push *PushInput) (*verify.Device, error) {
+func newDevice(name, platform string, sign, encrypt json.RawMessage, push *Push) (*verify.Device, error) {
 	d := &verify.Device{Name: strings.TrimSpace(name), Platform: platform, Push: push.target()}
 	if d.Name == "" {
 		return nil, errNoName
@@ -234,22 +234,22 @@ func keyProblem(field string, err error) *Problem {
 	return p
 }
 
-func (p *PushInput) target() *verify.PushTarget {
+func (p *Push) target() *verify.PushTarget {
 	if p == nil {
 		return nil
 	}
 	return &verify.PushTarget{Provider: p.Provider, Token: p.Token}
 }
 
-// DevicesAnswer lists devices.
-type DevicesAnswer struct {
+// devicesAnswer lists devices.
+type devicesAnswer struct {
 	Body struct {
 		Devices []DeviceBody `json:"devices" nullable:"false"`
 	}
 }
 
 // devices lists the live devices of a user; a device sees its own record only.
-func (s *Server) devices(ctx context.Context, in *ByUser) (*DevicesAnswer, error) {
+func (s *Server) devices(ctx context.Context, in *ByUser) (*devicesAnswer, error) {
 	c := callerFrom(ctx)
 	if !c.ownsUser(in.UserID) {
 		return nil, verify.ErrNotFound
@@ -258,7 +258,7 @@ func (s *Server) devices(ctx context.Context, in *ByUser) (*DevicesAnswer, error
 	if err != nil {
 		return nil, err
 	}
-	out := &DevicesAnswer{}
+	out := &devicesAnswer{}
 	out.Body.Devices = []DeviceBody{}
 	for i := range ds {
 		if c.role != byDevice || ds[i].ID == c.id {
@@ -268,8 +268,8 @@ func (s *Server) devices(ctx context.Context, in *ByUser) (*DevicesAnswer, error
 	return out, nil
 }
 
-// PatchInput changes a device. Push given as null switches push off.
-type PatchInput struct {
+// patchInput changes a device. Push given as null switches push off.
+type patchInput struct {
 	ByID
 	Body struct {
 		Name string     `json:"name,omitempty" minLength:"1" maxLength:"80"`
@@ -280,7 +280,7 @@ type PatchInput struct {
 // PushChange tells null from absent.
 type PushChange struct {
 	Given bool
-	Push  *PushInput
+	Push  *Push
 }
 
 // UnmarshalJSON is called for null too.
@@ -291,14 +291,14 @@ func (p *PushChange) UnmarshalJSON(b []byte) error {
 
 // Schema describes it to huma: what it holds, or null.
 func (PushChange) Schema(r huma.Registry) *huma.Schema {
-	s := *r.SchemaFromRef(r.Schema(pushType, true, "PushInput").Ref)
+	s := *r.SchemaFromRef(r.Schema(pushType, true, "Push").Ref)
 	s.Nullable = true
 	s.Description = "Null switches push off."
 	return &s
 }
 
 // change renames a device or changes its push target.
-func (s *Server) change(ctx context.Context, in *PatchInput) (*DeviceAnswer, error) {
+func (s *Server) change(ctx context.Context, in *patchInput) (*deviceAnswer, error) {
 	b := &in.Body
 	if b.Name != "" && strings.TrimSpace(b.Name) == "" {
 		return nil, errNoName
@@ -319,7 +319,7 @@ func (s *Server) change(ctx context.Context, in *PatchInput) (*DeviceAnswer, err
 	if err != nil {
 		return nil, err
 	}
-	return &DeviceAnswer{http.StatusOK, deviceBody(d)}, nil
+	return &deviceAnswer{http.StatusOK, deviceBody(d)}, nil
 }
 
 // revoke ends a device: it is asked no more, and its sockets close.

@@ -13,8 +13,8 @@ import (
 	"nod/verify"
 )
 
-// SendInput asks to prove a number.
-type SendInput struct {
+// sendInput asks to prove a number.
+type sendInput struct {
 	Once
 	Body struct {
 		PhoneNumber string         `json:"phone_number" maxLength:"32" doc:"E.164, as +14155550123."`
@@ -25,7 +25,7 @@ type SendInput struct {
 
 // sendVerification starts to prove a number, or gives the open one back without
 // another send.
-func (s *Server) sendVerification(ctx context.Context, in *SendInput) (*StatusAnswer, error) {
+func (s *Server) sendVerification(ctx context.Context, in *sendInput) (*statusAnswer, error) {
 	n, err := verify.ParseNumber(in.Body.PhoneNumber)
 	if err != nil {
 		return nil, err
@@ -81,8 +81,8 @@ func (s *Server) pick(ctx context.Context, w Which) (*verify.Verification, time.
 	return s.store.NewestVerification(ctx, c.userID, verify.Phone, n)
 }
 
-// ResendSeedInput asks for another send.
-type ResendSeedInput struct {
+// resendSeedInput asks for another send.
+type resendSeedInput struct {
 	Once
 	Body struct {
 		Which
@@ -91,7 +91,7 @@ type ResendSeedInput struct {
 }
 
 // resendVerification is resend by number as well as by id.
-func (s *Server) resendVerification(ctx context.Context, in *ResendSeedInput) (*StatusAnswer, error) {
+func (s *Server) resendVerification(ctx context.Context, in *resendSeedInput) (*statusAnswer, error) {
 	v, _, err := s.pick(ctx, in.Body.Which)
 	if err != nil {
 		return nil, err
@@ -99,8 +99,8 @@ func (s *Server) resendVerification(ctx context.Context, in *ResendSeedInput) (*
 	return s.sendAgain(ctx, v.ID, in.Body.Channel, in.Once, &in.Body)
 }
 
-// VerifyCodeInput is a typed code.
-type VerifyCodeInput struct {
+// verifyCodeInput is a typed code.
+type verifyCodeInput struct {
 	Body struct {
 		Which
 		Code string `json:"code" pattern:"^[0-9]{4,10}$" doc:"The digits as they were typed."`
@@ -109,7 +109,7 @@ type VerifyCodeInput struct {
 
 // verifyCode is check by number as well as by id. The newest verification of the
 // number is meant: its user sees no other.
-func (s *Server) verifyCode(ctx context.Context, in *VerifyCodeInput) (*StatusAnswer, error) {
+func (s *Server) verifyCode(ctx context.Context, in *verifyCodeInput) (*statusAnswer, error) {
 	v, _, err := s.pick(ctx, in.Body.Which)
 	if err != nil {
 		return nil, err
@@ -117,16 +117,16 @@ func (s *Server) verifyCode(ctx context.Context, in *VerifyCodeInput) (*StatusAn
 	return s.checkCode(ctx, v.ID, in.Body.Code)
 }
 
-// StatusInput asks how a verification stands, and may wait for news.
-type StatusInput struct {
+// statusInput asks how a verification stands, and may wait for news.
+type statusInput struct {
 	VerificationID string `query:"verification_id" maxLength:"64"`
 	PhoneNumber    string `query:"phone_number" maxLength:"32" doc:"E.164; a leading space is read as +."`
 	Wait           int    `query:"wait" minimum:"0" maximum:"25" doc:"Seconds to wait for an event after since_seq."`
 	SinceSeq       int64  `query:"since_seq" minimum:"0"`
 }
 
-// MaybeStatusAnswer is a status body, or says that there is none.
-type MaybeStatusAnswer struct {
+// maybeStatusAnswer is a status body, or says that there is none.
+type maybeStatusAnswer struct {
 	Body MaybeStatus
 }
 
@@ -157,12 +157,12 @@ func (MaybeStatus) Schema(r huma.Registry) *huma.Schema {
 
 // verificationStatus tells how it stands, at once or when something happens. That
 // a number was never asked for is no error: a page that loads does not know.
-func (s *Server) verificationStatus(ctx context.Context, in *StatusInput) (*MaybeStatusAnswer, error) {
+func (s *Server) verificationStatus(ctx context.Context, in *statusInput) (*maybeStatusAnswer, error) {
 	w := Which{in.VerificationID, plusOf(in.PhoneNumber)}
 	v, now, err := s.pick(ctx, w)
 	if errors.Is(err, verify.ErrNotFound) && w.VerificationID == "" && callerFrom(ctx).role == byUser {
 		now, err = s.store.Now(ctx)
-		return &MaybeStatusAnswer{MaybeStatus{At: now}}, err
+		return &maybeStatusAnswer{MaybeStatus{At: now}}, err
 	}
 	if err != nil {
 		return nil, err
@@ -175,7 +175,7 @@ func (s *Server) verificationStatus(ctx context.Context, in *StatusInput) (*Mayb
 			return nil, err
 		}
 	}
-	return &MaybeStatusAnswer{MaybeStatus{Status: &s.tell(ctx, http.StatusOK, v, now).Body}}, nil
+	return &maybeStatusAnswer{MaybeStatus{Status: &s.tell(ctx, http.StatusOK, v, now).Body}}, nil
 }
 
 // plusOf restores the plus of a number that came through a query, where it means

@@ -10,7 +10,8 @@ import (
 )
 
 // Once is the header of calls that create or send: the same key and body get
-// the same answer for 24 hours.
+// the same answer for 24 hours. (It is exported, as all that inputs embed: huma
+// overlooks what is not.)
 type Once struct {
 	IdempotencyKey string `header:"Idempotency-Key" maxLength:"255" doc:"Makes the call happen once: the same key and body get the same answer for 24 hours."`
 }
@@ -44,7 +45,7 @@ func recorded(code int, s Status, v *verify.Verification) verify.Answer {
 }
 
 // replay repeats a recorded answer about a verification, refusals too.
-func (s *Server) replay(ctx context.Context, a verify.Answer) (*StatusAnswer, error) {
+func (s *Server) replay(ctx context.Context, a verify.Answer) (*statusAnswer, error) {
 	if a.Status >= 400 {
 		p := &Problem{}
 		if err := json.Unmarshal(a.Body, p); err != nil {
@@ -52,7 +53,7 @@ func (s *Server) replay(ctx context.Context, a verify.Answer) (*StatusAnswer, er
 		}
 		return nil, p
 	}
-	out := &StatusAnswer{Status: a.Status}
+	out := &statusAnswer{Status: a.Status}
 	if err := json.Unmarshal(a.Body, &out.Body); err != nil {
 		return nil, fmt.Errorf("reading a recorded answer: %w", err)
 	}

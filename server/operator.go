@@ -10,20 +10,20 @@ import (
 	"nod/verify"
 )
 
-// ConsoleInput is empty: the API key says all.
-type ConsoleInput struct {
+// consoleInput is empty: the API key says all.
+type consoleInput struct {
 	Body *struct{}
 }
 
-// ConsoleAnswer is a console session, for a browser as a cookie.
-type ConsoleAnswer struct {
+// consoleAnswer is a console session, for a browser as a cookie.
+type consoleAnswer struct {
 	Cookie string `header:"Set-Cookie"`
 	Body   Token
 }
 
 // openConsole swaps an API key for a console session: the key itself need not
 // stay in a browser.
-func (s *Server) openConsole(ctx context.Context, _ *ConsoleInput) (*ConsoleAnswer, error) {
+func (s *Server) openConsole(ctx context.Context, _ *consoleInput) (*consoleAnswer, error) {
 	now, err := s.store.Now(ctx)
 	if err != nil {
 		return nil, err
@@ -38,18 +38,18 @@ func (s *Server) openConsole(ctx context.Context, _ *ConsoleInput) (*ConsoleAnsw
 		Name: consoleCookie, Value: token, Path: "/", MaxAge: int(ends.Sub(now) / time.Second),
 		HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: strings.HasPrefix(s.authority.URL(), "https:"),
 	}
-	return &ConsoleAnswer{cookie.String(), Token{token, verify.FormatTime(ends), verify.FormatTime(now)}}, nil
+	return &consoleAnswer{cookie.String(), Token{token, verify.FormatTime(ends), verify.FormatTime(now)}}, nil
 }
 
-// OutboxInput asks for simulated messages, and may wait for one.
-type OutboxInput struct {
+// outboxInput asks for simulated messages, and may wait for one.
+type outboxInput struct {
 	To    string `query:"to" maxLength:"4096" doc:"A phone number or push token; a leading space is read as +. Empty: anybody's."`
 	After string `query:"after" maxLength:"64" doc:"The id of the last message that is known."`
 	Wait  int    `query:"wait" minimum:"0" maximum:"25" doc:"Seconds to wait for a message."`
 }
 
-// OutboxAnswer lists simulated messages.
-type OutboxAnswer struct {
+// outboxAnswer lists simulated messages.
+type outboxAnswer struct {
 	Body struct {
 		Messages []OutboxMessage `json:"messages" nullable:"false"`
 		Next     string          `json:"next" doc:"What to pass as after."`
@@ -66,12 +66,12 @@ type OutboxMessage struct {
 const outboxPage = 100
 
 // outbox shows what the simulator's phones got.
-func (s *Server) outbox(ctx context.Context, in *OutboxInput) (*OutboxAnswer, error) {
+func (s *Server) outbox(ctx context.Context, in *outboxInput) (*outboxAnswer, error) {
 	box := s.config.Outbox
 	if box == nil {
 		return nil, &verify.Refusal{Code: verify.CodeNotFound, Detail: "There is no outbox: messages go to real providers here."}
 	}
-	out := &OutboxAnswer{}
+	out := &outboxAnswer{}
 	to := plusOf(in.To)
 	found := box.List(to, in.After, outboxPage)
 	if len(found) == 0 && in.Wait > 0 {

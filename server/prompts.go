@@ -6,8 +6,8 @@ import (
 	"nod/verify"
 )
 
-// PromptsAnswer lists the open prompts of a device.
-type PromptsAnswer struct {
+// promptsAnswer lists the open prompts of a device.
+type promptsAnswer struct {
 	Body struct {
 		Prompts    []Prompt `json:"prompts" nullable:"false"`
 		ServerTime string   `json:"server_time" format:"date-time"`
@@ -15,13 +15,13 @@ type PromptsAnswer struct {
 }
 
 // prompts is the frame prompts for an app without a socket.
-func (s *Server) prompts(ctx context.Context, _ *struct{}) (*PromptsAnswer, error) {
+func (s *Server) prompts(ctx context.Context, _ *struct{}) (*promptsAnswer, error) {
 	c := callerFrom(ctx)
 	vs, now, err := s.store.OpenPrompts(ctx, c.id)
 	if err != nil {
 		return nil, err
 	}
-	out := &PromptsAnswer{}
+	out := &promptsAnswer{}
 	out.Body.Prompts, out.Body.ServerTime = promptsOf(vs, c.id, s.authority, now), verify.FormatTime(now)
 	return out, nil
 }
@@ -31,8 +31,8 @@ type ByVerification struct {
 	VerificationID string `path:"verification_id" maxLength:"64" doc:"ver_…"`
 }
 
-// ReceiptInput says which delivery has arrived.
-type ReceiptInput struct {
+// receiptInput says which delivery has arrived.
+type receiptInput struct {
 	ByVerification
 	Body struct {
 		DeliveryID string `json:"delivery_id" minLength:"1" maxLength:"64"`
@@ -40,25 +40,25 @@ type ReceiptInput struct {
 }
 
 // ack takes the device's push back: the request has arrived.
-func (s *Server) ack(ctx context.Context, in *ReceiptInput) (*struct{}, error) {
+func (s *Server) ack(ctx context.Context, in *receiptInput) (*struct{}, error) {
 	return nil, s.receipt(ctx, callerFrom(ctx).id, in.VerificationID, in.Body.DeliveryID, false)
 }
 
 // displayed stops the automatic SMS: a person looks at the request.
-func (s *Server) displayed(ctx context.Context, in *ReceiptInput) (*struct{}, error) {
+func (s *Server) displayed(ctx context.Context, in *receiptInput) (*struct{}, error) {
 	return nil, s.receipt(ctx, callerFrom(ctx).id, in.VerificationID, in.Body.DeliveryID, true)
 }
 
-// RespondInput is a signed answer.
-type RespondInput struct {
+// respondInput is a signed answer.
+type respondInput struct {
 	ByVerification
 	Body struct {
 		Token string `json:"token" minLength:"1" maxLength:"8192" doc:"JWS (ES256 by the device, typ nod-answer+jwt)."`
 	}
 }
 
-// RespondAnswer is what became of an answer.
-type RespondAnswer struct {
+// respondAnswer is what became of an answer.
+type respondAnswer struct {
 	Body struct {
 		PromptResult
 		ServerTime string `json:"server_time" format:"date-time"`
@@ -66,9 +66,9 @@ type RespondAnswer struct {
 }
 
 // respondTo decides by what the person chose on the phone.
-func (s *Server) respondTo(ctx context.Context, in *RespondInput) (*RespondAnswer, error) {
+func (s *Server) respondTo(ctx context.Context, in *respondInput) (*respondAnswer, error) {
 	result, err := s.respond(ctx, callerFrom(ctx).id, in.VerificationID, in.Body.Token)
-	out := &RespondAnswer{}
+	out := &respondAnswer{}
 	out.Body.PromptResult, out.Body.ServerTime = result, verify.FormatTime(s.Now())
 	return out, err
 }

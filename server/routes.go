@@ -78,7 +78,7 @@ var table = []section{
 var (
 	problemType = reflect.TypeFor[Problem]()
 	statusType  = reflect.TypeFor[Status]()
-	pushType    = reflect.TypeFor[PushInput]()
+	pushType    = reflect.TypeFor[Push]()
 )
 
 // route adds the whole table.

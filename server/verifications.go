@@ -10,8 +10,8 @@ import (
 	"nod/verify"
 )
 
-// StatusAnswer is a status body with its HTTP status.
-type StatusAnswer struct {
+// statusAnswer is a status body with its HTTP status.
+type statusAnswer struct {
 	Status int
 	Body   Status
 }
@@ -21,8 +21,8 @@ type ByID struct {
 	ID string `path:"id" maxLength:"64"`
 }
 
-// CreateInput is what an integrator asks for.
-type CreateInput struct {
+// createInput is what an integrator asks for.
+type createInput struct {
 	Once
 	Body struct {
 		UserID           string         `json:"user_id" minLength:"1" maxLength:"128" doc:"The integrator's own opaque name of the person."`
@@ -40,7 +40,7 @@ type CreateInput struct {
 }
 
 // create starts a verification; it never reuses one.
-func (s *Server) create(ctx context.Context, in *CreateInput) (*StatusAnswer, error) {
+func (s *Server) create(ctx context.Context, in *createInput) (*statusAnswer, error) {
 	b := &in.Body
 	if !validUserID(b.UserID) {
 		return nil, invalid("user_id", "A user_id has 1 to 128 characters and no control characters.")
@@ -75,7 +75,7 @@ type creation struct {
 }
 
 // start runs every call that starts a verification.
-func (s *Server) start(ctx context.Context, c creation) (*StatusAnswer, error) {
+func (s *Server) start(ctx context.Context, c creation) (*statusAnswer, error) {
 	c.ID, c.KeyID, c.SignKeyID = verify.NewID("ver"), s.keys.CodeKey(), s.keys.SignKey()
 	var (
 		v       *verify.Verification
@@ -126,11 +126,11 @@ func (s *Server) start(ctx context.Context, c creation) (*StatusAnswer, error) {
 		return nil, refused
 	}
 	code, status := answer()
-	return &StatusAnswer{Status: code, Body: status}, nil
+	return &statusAnswer{Status: code, Body: status}, nil
 }
 
 // get tells how a verification stands.
-func (s *Server) get(ctx context.Context, in *ByID) (*StatusAnswer, error) {
+func (s *Server) get(ctx context.Context, in *ByID) (*statusAnswer, error) {
 	v, now, err := s.read(ctx, in.ID)
 	if err != nil {
 		return nil, err
@@ -151,14 +151,14 @@ func (s *Server) read(ctx context.Context, id string) (*verify.Verification, tim
 }
 
 // tell is the status body for the caller.
-func (s *Server) tell(ctx context.Context, code int, v *verify.Verification, now time.Time) *StatusAnswer {
-	return &StatusAnswer{code, statusOf(v, s.keys, s.policy, now, callerFrom(ctx).view(v))}
+func (s *Server) tell(ctx context.Context, code int, v *verify.Verification, now time.Time) *statusAnswer {
+	return &statusAnswer{code, statusOf(v, s.keys, s.policy, now, callerFrom(ctx).view(v))}
 }
 
 // act runs a rule on a verification that the caller may touch, after what is due
 // has been done: who comes after the end meets the end. The answer is the status
 // after it.
-func (s *Server) act(ctx context.Context, id string, o Once, body any, code int, rule func(*verify.Verification, time.Time) error) (*StatusAnswer, error) {
+func (s *Server) act(ctx context.Context, id string, o Once, body any, code int, rule func(*verify.Verification, time.Time) error) (*statusAnswer, error) {
 	c := callerFrom(ctx)
 	var (
 		v  *verify.Verification
@@ -184,8 +184,8 @@ func (s *Server) act(ctx context.Context, id string, o Once, body any, code int,
 	return s.tell(ctx, code, v, at), nil
 }
 
-// CheckInput is a typed code.
-type CheckInput struct {
+// checkInput is a typed code.
+type checkInput struct {
 	ByID
 	Body struct {
 		Code string `json:"code" pattern:"^[0-9]{4,10}$" doc:"The digits as they were typed."`
@@ -193,13 +193,13 @@ type CheckInput struct {
 }
 
 // check compares a code. A wrong one is an answer, not a refusal: ok is false.
-func (s *Server) check(ctx context.Context, in *CheckInput) (*StatusAnswer, error) {
+func (s *Server) check(ctx context.Context, in *checkInput) (*statusAnswer, error) {
 	return s.checkCode(ctx, in.ID, in.Body.Code)
 }
 
 // checkCode runs the check of both doors. It takes no Idempotency-Key: a guess is
 // counted each time it is made.
-func (s *Server) checkCode(ctx context.Context, id, code string) (*StatusAnswer, error) {
+func (s *Server) checkCode(ctx context.Context, id, code string) (*statusAnswer, error) {
 	var ok bool
 	out, err := s.act(ctx, id, Once{}, nil, http.StatusOK, func(v *verify.Verification, now time.Time) (err error) {
 		ok, err = v.Check(s.keys, code, s.policy, now)
@@ -212,8 +212,8 @@ func (s *Server) checkCode(ctx context.Context, id, code string) (*StatusAnswer,
 	return out, nil
 }
 
-// ResendInput may name another channel than the last one.
-type ResendInput struct {
+// resendInput may name another channel than the last one.
+type resendInput struct {
 	Once
 	ByID
 	Body *struct {
@@ -222,7 +222,7 @@ type ResendInput struct {
 }
 
 // resend sends once more.
-func (s *Server) resend(ctx context.Context, in *ResendInput) (*StatusAnswer, error) {
+func (s *Server) resend(ctx context.Context, in *resendInput) (*statusAnswer, error) {
 	var channel verify.Channel
 	if in.Body != nil {
 		channel = in.Body.Channel
@@ -232,7 +232,7 @@ func (s *Server) resend(ctx context.Context, in *ResendInput) (*StatusAnswer, er
 
 // sendAgain resends. A refusal changes nothing but is itself a fact of the
 // verification's life, so it is written on its own.
-func (s *Server) sendAgain(ctx context.Context, id string, channel verify.Channel, o Once, body any) (*StatusAnswer, error) {
+func (s *Server) sendAgain(ctx context.Context, id string, channel verify.Channel, o Once, body any) (*statusAnswer, error) {
 	out, err := s.act(ctx, id, o, body, http.StatusAccepted, func(v *verify.Verification, now time.Time) error {
 		return v.Resend(channel, s.policy, now)
 	})
@@ -251,29 +251,29 @@ func (s *Server) sendAgain(ctx context.Context, id string, channel verify.Channe
 	return nil, err
 }
 
-// EmptyInput is a call without a word more.
-type EmptyInput struct {
+// emptyInput is a call without a word more.
+type emptyInput struct {
 	Once
 	ByID
 	Body *struct{}
 }
 
 // next starts the next channel now.
-func (s *Server) next(ctx context.Context, in *EmptyInput) (*StatusAnswer, error) {
+func (s *Server) next(ctx context.Context, in *emptyInput) (*statusAnswer, error) {
 	return s.act(ctx, in.ID, in.Once, in.Body, http.StatusAccepted, func(v *verify.Verification, now time.Time) error {
 		return v.Next(s.policy, now)
 	})
 }
 
 // cancel ends a verification that nobody waits for any more.
-func (s *Server) cancel(ctx context.Context, in *EmptyInput) (*StatusAnswer, error) {
+func (s *Server) cancel(ctx context.Context, in *emptyInput) (*statusAnswer, error) {
 	return s.act(ctx, in.ID, Once{}, nil, http.StatusOK, func(v *verify.Verification, now time.Time) error {
 		return v.Cancel(now)
 	})
 }
 
-// TimelineAnswer is the audit trail of one verification.
-type TimelineAnswer struct {
+// timelineAnswer is the audit trail of one verification.
+type timelineAnswer struct {
 	Body Timeline
 }
 
@@ -298,12 +298,12 @@ const timelinePage = 500
 
 // timeline reads the whole trail, in pages: a verification that is resent and
 // checked for an hour has a few hundred events.
-func (s *Server) timeline(ctx context.Context, in *ByID) (*TimelineAnswer, error) {
+func (s *Server) timeline(ctx context.Context, in *ByID) (*timelineAnswer, error) {
 	v, now, err := s.read(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
-	out := &TimelineAnswer{Timeline{VerificationID: v.ID, Events: []TimelineEvent{}, ServerTime: verify.FormatTime(now)}}
+	out := &timelineAnswer{Timeline{VerificationID: v.ID, Events: []TimelineEvent{}, ServerTime: verify.FormatTime(now)}}
 	for seq := int64(0); ; {
 		events, err := s.store.EventsAfter(ctx, v.ID, seq, timelinePage)
 		if err != nil {
@@ -319,9 +319,9 @@ func (s *Server) timeline(ctx context.Context, in *ByID) (*TimelineAnswer, error
 	}
 }
 
-// ExchangeInput is a result token from a browser, whose word alone is never
+// exchangeInput is a result token from a browser, whose word alone is never
 // trusted.
-type ExchangeInput struct {
+type exchangeInput struct {
 	ByID
 	Body struct {
 		ResultToken    string `json:"result_token" minLength:"1" maxLength:"256"`
@@ -329,8 +329,8 @@ type ExchangeInput struct {
 	}
 }
 
-// ExchangeAnswer is what an integrator may trust.
-type ExchangeAnswer struct {
+// exchangeAnswer is what an integrator may trust.
+type exchangeAnswer struct {
 	Body Exchanged
 }
 
@@ -341,8 +341,8 @@ type Exchanged struct {
 }
 
 // exchange spends an approved verification for its signed result.
-func (s *Server) exchange(ctx context.Context, in *ExchangeInput) (*ExchangeAnswer, error) {
-	out := &ExchangeAnswer{}
+func (s *Server) exchange(ctx context.Context, in *exchangeInput) (*exchangeAnswer, error) {
+	out := &exchangeAnswer{}
 	// No Advance: an approval is final, nothing can come due.
 	err := s.store.UpdateVerification(ctx, in.ID, nil, func(v *verify.Verification, now time.Time) error {
 		switch {
