@@ -7,8 +7,9 @@ import (
 )
 
 // sendCode queues a code over a number. While the current code has half its
-// life and tries left it is repeated; else a new generation is made, and an
-// earlier one stays good until its end.
+// life and tries left it is repeated, so that it does not matter which of two
+// messages arrives; else a new generation is made, and an earlier one stays good
+// until its end, for its message may be the one that arrives late.
 func (v *Verification) sendCode(p *Policy, ch Channel, now time.Time, resend int) {
 	c := v.newestCode()
 	if c == nil || !c.Live(now) || c.ExpiresAt.Sub(now) < p.CodeLife/2 {
@@ -28,7 +29,9 @@ func (v *Verification) sendCode(p *Policy, ch Channel, now time.Time, resend int
 }
 
 // Check compares a typed code with every live one. The guess is counted before
-// it is compared and costs one try of each. A wrong code is no refusal: Check
+// it is compared, so that parallel guesses cannot share a try, and costs one try of
+// each, so that asking for more codes gives no more guesses at one of them. A right
+// one ends the verification: no code is accepted twice. A wrong code is no refusal: Check
 // reports false and the aggregate remembers. It refuses when no code can be
 // checked: already_decided, expired, too_many_attempts or conflict.
 func (v *Verification) Check(keys *Keys, code string, p *Policy, now time.Time) (bool, error) {
@@ -203,7 +206,7 @@ func cooldown(wait time.Duration) *Refusal {
 // step is the present delay step: carried over plus the resends of the session.
 func (v *Verification) step() int { return v.BaseStep + v.ResendCount }
 
-// ResendDelay is the cooldown of the present step.
+// ResendDelay is the cooldown of the present step (contract: next_resend_delay).
 func (v *Verification) ResendDelay(p *Policy) time.Duration { return p.Delay(v.step()) }
 
 // CooldownRest is how long a resend must still wait; 0 when it need not.

@@ -2,8 +2,8 @@ package verify
 
 import "time"
 
-// DeliveryState is where one delivery stands. States are ordered by how much is
-// known; a receipt only moves a delivery forward (see [Delivery.Known]).
+// DeliveryState is where one delivery stands. Receipts only move it forward:
+// accepted, delivered, displayed, responded.
 type DeliveryState string
 
 // The delivery states. Leased (nothing sent yet: run again) and Sending

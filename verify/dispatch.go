@@ -234,7 +234,9 @@ func (d *Delivery) acked() bool {
 	return d.State == StateDelivered || d.State == StateDisplayed || d.State == StateResponded
 }
 
-// rank orders what is known, so that receipts only move a delivery forward.
+// rank orders what is known, so that receipts only move a delivery forward. A
+// sender's own verdict has the lowest: a prompt that it could not hand over may
+// have been fetched by the app, whose word is then better.
 func (s DeliveryState) rank() int {
 	switch s {
 	case StateDelivered:
@@ -247,14 +249,15 @@ func (s DeliveryState) rank() int {
 	return 1
 }
 
-// Acknowledge records that a device has a prompt, Display that it shows it. A
-// device's acknowledgement takes back its own push; a display by any device
-// stops the automatic SMS. A repeated or late receipt changes nothing.
+// Acknowledge records that a device has a prompt and takes back its own push, if
+// that has not left. A receipt that is repeated, or is of a prompt that has ended,
+// changes nothing. It refuses with not_found a delivery that is not the device's.
 func (v *Verification) Acknowledge(deliveryID, deviceID string, p *Policy, now time.Time) error {
 	return v.receipt(deliveryID, deviceID, StateDelivered, p, now)
 }
 
-// Display records that the device shows the prompt; see [Verification.Acknowledge].
+// Display records that the device shows the prompt: on any device this stops the
+// automatic SMS. It is a receipt like [Verification.Acknowledge].
 func (v *Verification) Display(deliveryID, deviceID string, p *Policy, now time.Time) error {
 	return v.receipt(deliveryID, deviceID, StateDisplayed, p, now)
 }

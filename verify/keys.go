@@ -270,6 +270,8 @@ func (k *Keys) derive(keyID string, parts ...string) []byte {
 	return mac.Sum(nil)
 }
 
+// digits is a MAC's first 128 bits modulo 10^length. That favours no code by more
+// than one part in 10^28, for up to ten digits.
 func digits(mac []byte, length int) string {
 	n := new(big.Int).SetBytes(mac[:16])
 	limit := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(length)), nil)

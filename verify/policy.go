@@ -3,7 +3,9 @@ package verify
 import "time"
 
 // Policy holds every figure that the rules follow (contract, section 4). The
-// zero value is not usable; start from [DefaultPolicy].
+// zero value is not usable; start from [DefaultPolicy]. The defaults for codes keep
+// to NIST SP 800-63B-4, section 3.1.3.2: six digits or more, ten minutes or less,
+// accepted once.
 type Policy struct {
 	CodeLength     int
 	StrictLength   int // of a code beside a strict match; never shorter than CodeLength

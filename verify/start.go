@@ -20,9 +20,11 @@ type Request struct {
 
 // Start makes a new verification; the pending one it meets is superseded. It
 // refuses with no_channel when nobody could be asked and with invalid_request
-// for a channel that the purpose does not take. When the number had a code a
-// moment ago the delay step of that earlier session goes on: Start then returns
-// both a blocked verification, to be kept, and the cooldown refusal to answer.
+// for a channel that the purpose does not take, and with invalid_phone where the
+// purpose needs a number. When the number had a code a moment ago the delay step of
+// that earlier session goes on, or starting anew would be a way around it: Start
+// then returns both a blocked verification, to be kept, and the cooldown refusal to
+// answer.
 func Start(q Request, s *Situation, p *Policy, now time.Time) (*Verification, error) {
 	v := &Verification{
 		ID: q.ID, UserID: q.UserID, Purpose: q.Purpose, Status: Pending, Stage: Queued,
@@ -126,7 +128,8 @@ func (v *Verification) supersede(successor string, now time.Time) {
 	}
 }
 
-// Cancel ends a pending verification by the page's or the integrator's wish.
+// Cancel ends a pending verification by the page's or the integrator's wish. It
+// refuses with already_decided or expired.
 func (v *Verification) Cancel(now time.Time) error {
 	if v.Terminal() {
 		return v.decided()
@@ -135,7 +138,8 @@ func (v *Verification) Cancel(now time.Time) error {
 	return nil
 }
 
-// Redeem spends an approved verification: once.
+// Redeem spends an approved verification: once. It refuses with conflict one that
+// is not approved and with already_decided one that was spent.
 func (v *Verification) Redeem(now time.Time) error {
 	switch {
 	case v.Status != Approved:

@@ -10,25 +10,28 @@
 //
 // The life of a verification:
 //
-//	            ┌────────────── pending ───────────────┐
-//	Start ──▶  queued ─▶ contacting_app ─▶ prompted    │
-//	            │  ▲          │               │        │
-//	            │  │          ▼               ▼        │
-//	            └──┴──▶  code_entry ◀─▶ awaiting_resend│      (locked: code entry closed)
-//	            └──────────────────────────────────────┘
-//	                 │        │        │        │
-//	             approved   denied   failed   expired   canceled   superseded
+//	Start ─┬─▶ blocked (refused before any send)
+//	       └─▶ pending ─▶ approved  a device's answer, or a code
+//	                   ─▶ denied    a device's answer
+//	                   ─▶ failed    tries used up, or no way to the number
+//	                   ─▶ expired   the session ended, or nothing is live and nothing can be sent
+//	                   ─▶ canceled, superseded
 //
-//	Start ──▶ blocked (refused before any send)
+// The stage of a pending one is read off the facts, the first that holds:
+//
+//	code_entry       a code that may have arrived can still be typed
+//	prompted         the prompt is open and a device has it
+//	contacting_app   the prompt is open and has left for a device
+//	queued           the prompt, or a code, has yet to leave
+//	awaiting_resend  nothing is live; a resend or the next channel can help
 //
 // The life of a delivery (see [DeliveryState]):
 //
 //	queued ─▶ leased ─▶ sending ─▶ accepted ─▶ delivered ─▶ displayed ─▶ responded
-//	   ▲        │          │ │ │
-//	   └────────┘          │ │ └─▶ unknown      (no answer came; SMS is never repeated)
-//	   ▲                   │ └───▶ failed, undelivered
-//	   └──── retrying ◀────┘
-//	any of the left half ─▶ canceled, expired, suppressed
+//	  ▲        │  ▲        ├─▶ undelivered, failed  (an app's receipt may still follow)
+//	  └────────┘  │        └─▶ unknown              (no answer came; a code is never sent again by itself)
+//	lease ended   └─ retrying ◀─ sending            (not taken; a prompt also when nobody knows)
+//	queued, leased, retrying ─▶ canceled, expired   (what it tells has ended)
 //
 // No code, match number, client secret or result token rests anywhere: each is
 // derived from a key and the row's generation where it is sent and where it is
@@ -124,13 +127,15 @@ const (
 // App reports whether the channel reaches a device rather than a number.
 func (c Channel) App() bool { return c == WebSocket || c == Push }
 
-// Match says how the number on the page reaches the phone.
+// Match says how the number on the page reaches the phone. It is always typed:
+// comparing two numbers and tapping "yes" is no longer acceptable (NIST SP
+// 800-63B-4, section 3.1.3), because people tap without comparing.
 type Match string
 
 // The match modes.
 const (
-	Typed  Match = "typed"  // three digits, typed on the phone
-	Strict Match = "strict" // six digits
+	Typed  Match = "typed"  // three digits and one try
+	Strict Match = "strict" // six digits, what section 3.1.3.2 asks of such a secret
 	None   Match = "none"   // no number; for purposes where the phone is the only screen
 )
 
