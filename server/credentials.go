@@ -52,9 +52,9 @@ func (w who) names() []string {
 // caller is who asks, as the credential proved it.
 type caller struct {
 	role   who
-	id     string         // of the API key (its hash), user, verification, device or console session
-	userID string         // of a user or a device
-	device *verify.Device // of a device
+	id     string // of the API key (its hash), user, verification, device or console session
+	userID string // of a user or a device
+	secret int    // of a page: the generation of its client secret
 
 	ip, agent string // of the connection
 	call      string // method and path: what an Idempotency-Key is good for
@@ -68,17 +68,20 @@ func callerFrom(ctx context.Context) caller {
 	return c
 }
 
-// owns reports whether a verification is the caller's to see and to touch.
-func (c caller) owns(v *verify.Verification) bool {
-	switch c.role {
-	case byKey, byConsole:
-		return true
-	case byUser:
-		return v.UserID == c.id
-	case byPage:
-		return v.ID == c.id
+// may refuses a caller to whom a verification does not belong: to them it is not
+// there. It is asked inside the transaction too, for a client secret may have
+// been replaced since it was checked.
+func (c caller) may(v *verify.Verification) error {
+	switch {
+	case c.role == byKey, c.role == byConsole, c.role == byUser && v.UserID == c.id:
+		return nil
+	case c.role == byPage && v.ID == c.id:
+		if v.SecretGeneration != c.secret {
+			return errCredential
+		}
+		return nil
 	}
-	return false
+	return verify.ErrNotFound
 }
 
 // ownsUser reports whether a user's things are the caller's.
@@ -237,7 +240,7 @@ func (s *Server) byClientSecret(ctx context.Context, secret string) (caller, err
 	case !s.keys.CheckClientSecret(v, secret), v.Terminal() && now.Sub(v.EndedAt) >= watchAfterEnd:
 		return caller{}, errCredential
 	}
-	return caller{role: byPage, id: id}, nil
+	return caller{role: byPage, id: id, secret: v.SecretGeneration}, nil
 }
 
 // byDeviceToken checks a device's token. Its jti is spent only where the device
@@ -268,11 +271,11 @@ func (s *Server) byDeviceToken(ctx context.Context, token string, allowed who) (
 			return caller{}, err
 		}
 	}
-	return caller{role: byDevice, id: d.ID, userID: d.UserID, device: d}, nil
+	return caller{role: byDevice, id: d.ID, userID: d.UserID}, nil
 }
 
-// typeOf decides only which check a token gets; that check trusts nothing of it.
-// It reads, without trusting it, the type that the token claims.
+// typeOf reads the type that a token claims. It decides only which check the
+// token gets; that check trusts nothing of it.
 func typeOf(token string) string {
 	jws, err := jose.ParseSignedCompact(token, append(slices.Clone(publicAlgorithms), jose.HS256))
 	if err != nil || len(jws.Signatures) != 1 {

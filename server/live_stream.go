@@ -33,12 +33,9 @@ func (s *Server) streamEvents(c echo.Context) error {
 		return err
 	}
 	defer done()
-	v, _, err := s.store.Verification(ctx, callerFrom(ctx).id)
+	v, _, err := s.read(ctx, c.Param("id"))
 	if err != nil {
 		return err
-	}
-	if v.ID != c.Param("id") {
-		return verify.ErrNotFound
 	}
 	news, stop := s.listen(v.ID)
 	defer stop()

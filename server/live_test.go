@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -334,19 +335,25 @@ func TestSecretReplaced(t *testing.T) {
 			return attempt{id: a.str("verification_id"), secret: a.str("client_secret")}
 		}
 		old := start()
-		page, _ := w.watch(old)
+		watcher, _ := w.watch(old)
 		stream := w.stream(old, "")
 		stream.expect("snapshot")
+		w.settle()
+		news := fmt.Sprintf("%s?wait=25&since_seq=%v", statusOf, w.status(old).object["seq"])
+		polled := make(chan reply, 1)
+		go func() { polled <- w.ask(page(old.secret), "GET", news, nil) }()
+		w.pass(time.Second)
 		l := start()
+		(<-polled).deny(401, "unauthenticated")
 		if l.id != old.id {
 			t.Fatal("not reused")
 		}
 		for {
-			if f, ok := page.next(); !ok || f.Type == "bye" {
+			if f, ok := watcher.next(); !ok || f.Type == "bye" {
 				break
 			}
 		}
-		page.closed("", 4401)
+		watcher.closed("", 4401)
 		stream.ends()
 		w.watch(l)
 	})

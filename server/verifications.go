@@ -144,10 +144,7 @@ func (s *Server) read(ctx context.Context, id string) (*verify.Verification, tim
 	if err != nil {
 		return nil, now, err
 	}
-	if !callerFrom(ctx).owns(v) {
-		return nil, now, verify.ErrNotFound
-	}
-	return v, now, nil
+	return v, now, callerFrom(ctx).may(v)
 }
 
 // tell is the status body for the caller.
@@ -168,8 +165,8 @@ func (s *Server) act(ctx context.Context, id string, o Once, body any, code int,
 		return recorded(code, s.tell(ctx, code, v, at).Body, v)
 	})
 	err := s.store.UpdateVerification(ctx, id, once, func(got *verify.Verification, now time.Time) error {
-		if !c.owns(got) {
-			return verify.ErrNotFound
+		if err := c.may(got); err != nil {
+			return err
 		}
 		v, at = got, now
 		v.Advance(s.policy, now)
