@@ -38,7 +38,7 @@ type Token struct {
 // repeat needs no Idempotency-Key.
 func (s *Server) userToken(ctx context.Context, in *userTokenInput) (*tokenAnswer, error) {
 	if !validUserID(in.Body.UserID) {
-		return nil, invalid("user_id", "A user_id has 1 to 128 characters and no control characters.")
+		return nil, errUserID
 	}
 	now, err := s.store.Now(ctx)
 	if err != nil {
@@ -77,7 +77,7 @@ type enrollAnswer struct {
 // enroll makes the one-use token with which a device joins a user.
 func (s *Server) enroll(ctx context.Context, in *enrollInput) (*enrollAnswer, error) {
 	if !validUserID(in.UserID) {
-		return nil, invalid("user_id", "A user_id has 1 to 128 characters and no control characters.")
+		return nil, errUserID
 	}
 	once := in.claim(ctx, nil, func() verify.Answer { return verify.Answer{Status: http.StatusCreated} })
 	e, err := s.store.CreateEnrollment(ctx, once, in.UserID)

@@ -189,8 +189,12 @@ func (f *foreignUsers) fetch(ctx context.Context) (set jose.JSONWebKeySet, err e
 }
 
 // validUserID reports whether id may name a user: 1 to 128 characters, none of
-// them a control character.
+// them a control character. It stands in paths, from which clients drop "." and
+// ".." even where they are escaped (WHATWG URL, 4.4).
 func validUserID(id string) bool {
+	if id == "." || id == ".." {
+		return false
+	}
 	n := 0
 	for _, r := range id {
 		if n++; r < ' ' || r == 0x7f || r == '\uFFFD' {
@@ -199,3 +203,5 @@ func validUserID(id string) bool {
 	}
 	return n >= 1 && n <= 128
 }
+
+var errUserID = invalid("user_id", "A user_id has 1 to 128 characters, none of them a control character, and is not one or two dots.")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/mail"
 	"net/netip"
 	"time"
 
@@ -27,14 +28,14 @@ type createInput struct {
 	Body struct {
 		UserID           string         `json:"user_id" minLength:"1" maxLength:"128" doc:"The integrator's own opaque name of the person."`
 		Purpose          verify.Purpose `json:"purpose,omitempty" enum:"login,phone" default:"login"`
-		PhoneNumber      string         `json:"phone_number,omitempty" maxLength:"32" doc:"E.164, as +14155550123."`
-		Email            string         `json:"email,omitempty" maxLength:"254"`
+		PhoneNumber      *string        `json:"phone_number,omitempty" maxLength:"32" nullable:"false" doc:"E.164, as +14155550123."`
+		Email            string         `json:"email,omitempty" maxLength:"254" doc:"Taken for later: nothing is sent by mail yet."`
 		Channel          verify.Channel `json:"channel,omitempty" enum:"auto,push,sms,both,voice" default:"auto"`
 		Context          verify.Context `json:"context,omitempty" doc:"What the person is shown about the request."`
 		BindingMessage   string         `json:"binding_message,omitempty" maxLength:"140"`
 		Match            verify.Match   `json:"match,omitempty" enum:"typed,strict,none" default:"typed"`
 		UserVerification bool           `json:"require_user_verification,omitempty"`
-		TrustedDevice    string         `json:"trusted_device_token,omitempty" maxLength:"1024"`
+		TrustedDevice    string         `json:"trusted_device_token,omitempty" maxLength:"1024" doc:"Taken for later: no device is trusted yet."`
 		Locale           string         `json:"locale,omitempty" maxLength:"35" pattern:"^[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8})*$"`
 	}
 }
@@ -43,19 +44,24 @@ type createInput struct {
 func (s *Server) create(ctx context.Context, in *createInput) (*statusAnswer, error) {
 	b := &in.Body
 	if !validUserID(b.UserID) {
-		return nil, invalid("user_id", "A user_id has 1 to 128 characters and no control characters.")
+		return nil, errUserID
 	}
 	if b.Context.IP != "" {
 		if _, err := netip.ParseAddr(b.Context.IP); err != nil {
 			return nil, invalid("context.ip", "Pass the person's address as plain IPv4 or IPv6, without a port, or leave it out.")
 		}
 	}
+	if b.Email != "" {
+		if a, err := mail.ParseAddress(b.Email); err != nil || a.Address != b.Email {
+			return nil, invalid("email", "Pass a plain address, as ana@example.com, or leave it out.")
+		}
+	}
 	q := verify.Request{
 		UserID: b.UserID, Purpose: b.Purpose, Channel: b.Channel, Locale: b.Locale, Context: b.Context,
 		BindingMessage: b.BindingMessage, Match: b.Match, UserVerification: b.UserVerification,
 	}
-	if b.PhoneNumber != "" {
-		n, err := verify.ParseNumber(b.PhoneNumber)
+	if b.PhoneNumber != nil {
+		n, err := verify.ParseNumber(*b.PhoneNumber)
 		if err != nil {
 			return nil, err
 		}
@@ -322,7 +328,7 @@ type exchangeInput struct {
 	ByID
 	Body struct {
 		ResultToken    string `json:"result_token" minLength:"1" maxLength:"256"`
-		RememberDevice bool   `json:"remember_device,omitempty"`
+		RememberDevice bool   `json:"remember_device,omitempty" doc:"Taken for later: no device is trusted yet."`
 	}
 }
 
