@@ -170,6 +170,9 @@ var settings = []setting{
 // apiKeyForm is what an API key looks like.
 var apiKeyForm = regexp.MustCompile(`^nod_sk_[A-Za-z0-9_-]{32,}$`)
 
+// variableForm is what a name looks like, rightly spelled or not.
+var variableForm = regexp.MustCompile(`^[A-Z][A-Z0-9]*(_[A-Z0-9]+)+$`)
+
 // values looks every setting up: in the environment, then in the file that
 // NOD_CONFIG names (lines of NAME=value), else the default. A name in the file
 // that is no setting is an error, so a slip is not silently ignored.
@@ -205,7 +208,11 @@ func readFile(text []byte, out map[string]string) error {
 		name, v, ok := strings.Cut(line, "=")
 		name = strings.TrimSpace(name)
 		if _, known := out[name]; !ok || !known {
-			return fmt.Errorf("line %d: %q is no setting; `nod config` lists them", n, name)
+			what := "this" // it may be the rest of a secret that was broken over two lines
+			if variableForm.MatchString(name) {
+				what = name
+			}
+			return fmt.Errorf("line %d: %s is no setting; `nod config` lists them", n, what)
 		}
 		out[name] = strings.Trim(strings.TrimSpace(v), `"`)
 	}

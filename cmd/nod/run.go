@@ -159,8 +159,9 @@ func (a *app) greet(out io.Writer) error {
 	return err
 }
 
-// serve runs everything until ctx ends or a part fails, then drains: sockets
-// hear goodbye and requests end before the dispatcher and the store stop.
+// serve runs everything until ctx ends or a part fails, then drains all parts at
+// once: sockets hear goodbye, requests and tries under way end. What a request
+// still writes meanwhile is rows, for the next start or another node to deliver.
 func (a *app) serve(ctx context.Context, listener net.Listener) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()

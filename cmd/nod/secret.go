@@ -25,7 +25,11 @@ func (c *config) secret() ([]byte, error) {
 	path := c.sqlitePath() + ".secret"
 	raw, err := os.ReadFile(path) //nolint:gosec // beside the operator's own database
 	if err == nil {
-		return []byte(strings.TrimSpace(string(raw))), nil
+		secret := strings.TrimSpace(string(raw))
+		if atLeast32(secret) != nil { // a start was cut off between making the file and writing it
+			return nil, fmt.Errorf("the secret in %s is cut short. Put the whole one back or, if %s is not there yet, delete the file and start again", path, c.sqlitePath())
+		}
+		return []byte(secret), nil
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("reading the secret: %w", err)
