@@ -15,7 +15,6 @@ import (
 // phone is a connected device. It is used by one goroutine at a time.
 type phone struct {
 	user   string
-	alone  bool // the one of its user that is timed
 	device *client.Device
 	conn   *websocket.Conn
 }
