@@ -2,7 +2,7 @@ import { AxeBuilder } from "@axe-core/playwright";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { launchBrowser, visit } from "./browser.ts";
-import { phoneReady } from "./people.ts";
+import { phoneReady, stageReady } from "./people.ts";
 import { type RunningServer, readBanner, startServer } from "./server.ts";
 
 let server: RunningServer;
@@ -27,6 +27,7 @@ describe.each([
       const page = await visitor.open(path);
       await page.getByRole("main").waitFor();
       if (path === "/phone") await phoneReady(page);
+      if (path === "/") await stageReady(page);
       const { violations } = await new AxeBuilder({ page }).analyze();
       expect(violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`)).toEqual([]);
       const tooWide = await page.evaluate(

@@ -6,13 +6,29 @@ import type { FrameLocator, Page } from "playwright-core";
 /** A page, or the frame of one on the stage. */
 export type Screen = Page | FrameLocator;
 
+// Whoever acts on a page looks at it. A browser draws a page behind another only once a second.
+async function lookAt(screen: Screen): Promise<void> {
+  if ("bringToFront" in screen) await screen.bringToFront();
+}
+
 /** Waits until the phone is set up, locked and empty or not. */
 export async function phoneReady(phone: Screen): Promise<void> {
   await phone.getByRole("button", { name: "Open the app" }).waitFor();
 }
 
+/** Waits until the stage's phone is set up and can be switched; gives the stage's two frames. */
+export async function stageReady(
+  stage: Page,
+): Promise<{ login: FrameLocator; phone: FrameLocator }> {
+  const phone = stage.frameLocator('iframe[title="Phone"]');
+  await phoneReady(phone);
+  await stage.getByRole("switch", { name: "Online", disabled: false }).waitFor();
+  return { login: stage.frameLocator('iframe[title="Login page"]'), phone };
+}
+
 /** Starts a sign-in on the login page. */
 export async function beginSignIn(login: Screen): Promise<void> {
+  await lookAt(login);
   await login.getByRole("button", { name: /^Continue as / }).click();
 }
 
@@ -23,31 +39,40 @@ export async function matchNumber(login: Screen): Promise<string> {
 
 /** Opens the request on the locked phone. */
 export async function openRequest(phone: Screen): Promise<void> {
+  await lookAt(phone);
   await phone.getByRole("button", { name: /Sign-in request/ }).click();
   await phone.getByRole("dialog", { name: "Is this you signing in?" }).waitFor();
 }
 
-/** Types the number on the phone's keypad and approves. */
-export async function approve(phone: Screen, number: string): Promise<void> {
+/** Types the number on the phone's keypad. */
+export async function typeNumber(phone: Screen, number: string): Promise<void> {
+  await lookAt(phone);
   const keypad = phone.getByRole("group", { name: "Keypad" });
   for (const digit of number) {
     await keypad.getByRole("button", { name: digit, exact: true }).click();
   }
+}
+
+/** Types the number on the phone's keypad and approves. */
+export async function approve(phone: Screen, number: string): Promise<void> {
+  await typeNumber(phone, number);
   await phone.getByRole("button", { name: "Approve" }).click();
 }
 
 /** Waits until the login page has let the person in. */
 export async function signedIn(login: Screen): Promise<void> {
+  await lookAt(login);
   await login.getByRole("heading", { name: /^Welcome, / }).waitFor();
 }
 
 /** Turns one of the phone's switches. */
 export async function turn(
-  settings: Screen | ReturnType<Screen["getByRole"]>,
+  phone: Page,
   name: "Online" | "Push allowed" | "Signal",
   on: boolean,
 ): Promise<void> {
-  const found = settings.getByRole("switch", { name });
+  await lookAt(phone);
+  const found = phone.getByRole("switch", { name });
   if ((await found.getAttribute("aria-checked")) !== String(on)) await found.click();
 }
 
@@ -59,5 +84,6 @@ export async function codeFromText(phone: Screen): Promise<string> {
 
 /** Types a code on the login page; the last digit sends it. */
 export async function typeCode(login: Screen, code: string): Promise<void> {
+  await lookAt(login);
   await login.getByRole("textbox", { name: /-digit code$/ }).fill(code);
 }

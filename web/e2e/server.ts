@@ -87,21 +87,21 @@ function ownEnvironment(): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !others.test(name)));
 }
 
+// The banner is said as soon as it listens.
 async function ready(child: ChildProcess, said: () => string) {
-  const deadline = Date.now() + START_MS;
-  while (Date.now() < deadline && child.exitCode === null) {
-    const banner = readBanner(said());
-    if (banner && (await answers(`${banner.url}/readyz`))) return banner;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
+  const banner = await new Promise<ReturnType<typeof readBanner>>((resolve) => {
+    const late = setTimeout(resolve, START_MS, null);
+    const settle = (found: ReturnType<typeof readBanner>) => {
+      clearTimeout(late);
+      resolve(found);
+    };
+    child.once("exit", () => settle(null));
+    child.stdout?.on("data", () => {
+      const found = readBanner(said());
+      if (found) settle(found);
+    });
+  });
+  if (banner && (await fetch(`${banner.url}/readyz`)).ok) return banner;
   child.kill("SIGKILL");
   throw new Error(`nod did not start. It said:\n${said()}`);
-}
-
-async function answers(url: string): Promise<boolean> {
-  try {
-    return (await fetch(url)).ok;
-  } catch {
-    return false;
-  }
 }

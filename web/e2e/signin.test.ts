@@ -9,6 +9,7 @@ import {
   openRequest,
   phoneReady,
   signedIn,
+  stageReady,
   turn,
   typeCode,
 } from "./people.ts";
@@ -20,7 +21,7 @@ let visitor: Visit;
 
 beforeAll(async () => {
   [server, browser] = await Promise.all([
-    startServer({ NOD_WS_ACK_TIMEOUT: "1s", NOD_PUSH_ACK_TIMEOUT: "3s" }),
+    startServer({ NOD_WS_ACK_TIMEOUT: "1s", NOD_PUSH_ACK_TIMEOUT: "2s" }),
     launchBrowser(),
   ]);
 });
@@ -69,9 +70,7 @@ describe("a person signs in", () => {
   test("on the stage, with the number typed on the phone", async () => {
     visitor = await visit(browser, server.url);
     const stage = await visitor.open("/");
-    const login = stage.frameLocator('iframe[title="Login page"]');
-    const phone = stage.frameLocator('iframe[title="Phone"]');
-    await phoneReady(phone);
+    const { login, phone } = await stageReady(stage);
     await beginSignIn(login);
     const number = await matchNumber(login);
     expect(number).toMatch(/^\d{3}$/);
@@ -180,11 +179,9 @@ describe("without the app", () => {
     await signedIn(login);
   });
 
-  test("a wrong code says so and costs one try", async () => {
+  test("a text can be asked for at once; a wrong code says so and costs one try", async () => {
     const { login, phone } = await loginAndPhone();
-    await turn(phone, "Online", false);
-    await turn(phone, "Push allowed", false);
-    await beginSignIn(login);
+    await login.getByRole("button", { name: "Text me a code instead" }).click();
     const code = await codeFromText(phone);
     await typeCode(login, code === "000000" ? "111111" : "000000");
     await login.getByText("That code is not right. Try again.").waitFor();

@@ -59,9 +59,7 @@ export function countdowns(
   const until = (time: string | null | undefined): number | null =>
     time ? secondsUntil(Date.parse(time), now) : null;
   const after = (seconds: number | null | undefined): number | null =>
-    seconds === null || seconds === undefined
-      ? null
-      : secondsUntil(told + seconds * 1000, now);
+    seconds === null || seconds === undefined ? null : secondsUntil(told + seconds * 1000, now);
   const next = status.next_actions;
   return {
     prompt: fresh?.prompt_in ?? until(status.prompt_expires_at),
