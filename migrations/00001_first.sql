@@ -54,6 +54,7 @@ create table verifications (
     prompt_push_accepted_at bigint,
     prompt_fallback_started boolean not null,
     guesses                 text    not null, -- JSON: when, over which channel, right or wrong; never the digits
+    refused                 text    not null, -- JSON: codes of the resends refused since the last one that was not
     resend_count            bigint  not null,
     base_step               bigint  not null,
     not_before              bigint,

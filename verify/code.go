@@ -3,6 +3,7 @@ package verify
 import (
 	"crypto/subtle"
 	"math"
+	"slices"
 	"time"
 )
 
@@ -118,6 +119,7 @@ func (v *Verification) Resend(ch Channel, p *Policy, now time.Time) error {
 		v.ResendCount++
 		nth = v.ResendCount
 	}
+	v.Refused = nil
 	v.emit(EventResendRequested, now, EventData{Channel: ch, Step: int(waited / time.Second)})
 	if ch == Push {
 		v.openPrompt(p, now, nth)
@@ -128,8 +130,14 @@ func (v *Verification) Resend(ch Channel, p *Policy, now time.Time) error {
 	return nil
 }
 
-// RejectResend records that a resend was refused.
+// RejectResend records that a resend was refused. The same refusal again, before
+// another resend is taken, is no news: so a page that asks without end writes no
+// rows without end.
 func (v *Verification) RejectResend(r *Refusal, now time.Time) {
+	if slices.Contains(v.Refused, r.Code) {
+		return
+	}
+	v.Refused = append(v.Refused, r.Code)
 	v.emit(EventResendRejected, now, EventData{Refusal: r.Code})
 }
 

@@ -1,6 +1,7 @@
 package verify_test
 
 import (
+	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -126,6 +127,35 @@ func TestWrongCodes(t *testing.T) {
 	w.is(verify.Approved, "")
 	_, err = w.v.Check(w.auth.Keys(), w.code(), &w.policy, w.now)
 	refused(t, err, verify.CodeAlreadyDecided)
+}
+
+func TestARefusedResendIsOnRecordOnce(t *testing.T) {
+	w := sms(t)
+	ask := func(c verify.Channel) {
+		var r *verify.Refusal
+		if errors.As(w.resend(c), &r) {
+			w.v.RejectResend(r, w.now)
+		}
+		w.take()
+	}
+	for range 100 { // by turns, so that no refusal follows its like
+		ask("")
+		ask(verify.Push)
+	}
+	w.until(60 * time.Second)
+	ask("") // is taken
+	for range 100 {
+		ask("")
+	}
+	var got []string
+	for _, e := range w.events {
+		if e.Name == verify.EventResendRejected {
+			got = append(got, e.Data.Refusal)
+		}
+	}
+	if want := []string{verify.CodeCooldown, verify.CodeNoChannel, verify.CodeCooldown}; !slices.Equal(got, want) {
+		t.Errorf("on record: %v, want %v", got, want)
+	}
 }
 
 func TestAWrongGuessCostsEveryLiveCode(t *testing.T) {

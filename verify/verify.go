@@ -221,6 +221,7 @@ type Verification struct {
 	Prompt  Prompt
 	Codes   []Code // oldest first
 	Guesses []Guess
+	Refused []string // codes of the resends refused since the last one that was not
 
 	ResendCount    int
 	BaseStep       int       // delay step carried over from an earlier session of the same user and number
