@@ -98,10 +98,10 @@ func TestDoor(t *testing.T) {
 		})
 	}
 	t.Run("no upgrade", func(t *testing.T) {
-		status, header, body := n.upgrade(t)
+		status, header, body := n.upgrade(t, "Connection: canary")
 		wantProblem(t, header, body, 426, "invalid_request")
-		if status != 426 || header.Get("Upgrade") != "websocket" {
-			t.Errorf("status %d, header %v", status, header)
+		if status != 426 || header.Get("Upgrade") != "websocket" || strings.Contains(body, "canary") {
+			t.Errorf("status %d, header %v, body %s", status, header, body)
 		}
 	})
 }

@@ -49,6 +49,9 @@ type socket struct {
 	bytes    int
 }
 
+// noUpgrade is told in place of what the library says, which repeats headers.
+const noUpgrade = "This is no request for a WebSocket: send GET with Connection: Upgrade, Upgrade: websocket, Sec-WebSocket-Version: 13 and a Sec-WebSocket-Key (RFC 6455, section 4.1)."
+
 // accept upgrades the request. If it cannot, it answers through refuse and
 // returns an error.
 func accept(w http.ResponseWriter, r *http.Request, refuse func(status int, detail string)) (*socket, error) {
@@ -66,7 +69,7 @@ func accept(w http.ResponseWriter, r *http.Request, refuse func(status int, deta
 	})
 	if err != nil {
 		if u.status != 0 {
-			refuse(u.status, u.detail.String())
+			refuse(u.status, noUpgrade)
 		}
 		return nil, err
 	}
@@ -82,7 +85,6 @@ type upgrade struct {
 	http.ResponseWriter
 	socket *socket
 	status int // of an error that was held back
-	detail bytes.Buffer
 }
 
 func (u *upgrade) WriteHeader(status int) {
@@ -93,9 +95,7 @@ func (u *upgrade) WriteHeader(status int) {
 	u.ResponseWriter.WriteHeader(status)
 }
 
-func (u *upgrade) Write(p []byte) (int, error) {
-	return u.detail.Write(p)
-}
+func (u *upgrade) Write(p []byte) (int, error) { return len(p), nil }
 
 func (u *upgrade) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	conn, rw, err := http.NewResponseController(u.ResponseWriter).Hijack()
