@@ -88,7 +88,7 @@ func measure(ctx context.Context, program string, n, signIns int, load time.Dura
 		return fmt.Errorf("creating under load: %w", err)
 	}
 	fmt.Printf("verifications        %6.0f a second created (SQLite, 64 callers, each with its SMS)\n", started)
-	done, err := b.signIns(ctx, phones[:min(32, len(phones))], load)
+	done, err := b.signIns(ctx, 32, load)
 	if err != nil {
 		return fmt.Errorf("signing in under load: %w", err)
 	}
@@ -136,20 +136,23 @@ func (b *bench) stop() {
 // perUser is how many devices one user may have.
 const perUser = 10
 
-// enroll makes n devices.
+// enroll makes n devices, ten to a user.
 func (b *bench) enroll(ctx context.Context, n int) ([]*phone, error) {
 	phones := make([]*phone, n)
 	for i := range phones {
-		phones[i] = &phone{user: fmt.Sprintf("user-%d", i/perUser)}
+		phones[i] = &phone{user: fmt.Sprintf("user-%d", i/10)}
 	}
-	return phones, each(phones, 64, func(p *phone) error {
-		e, err := b.nod.Enroll(ctx, p.user)
-		if err != nil {
-			return err
-		}
-		p.device, err = client.NewDevice(ctx, b.url, e.Token, "bench", nil)
+	return phones, each(phones, 64, func(p *phone) error { return b.join(ctx, p) })
+}
+
+// join enrolls the phone's device.
+func (b *bench) join(ctx context.Context, p *phone) error {
+	e, err := b.nod.Enroll(ctx, p.user)
+	if err != nil {
 		return err
-	})
+	}
+	p.device, err = client.NewDevice(ctx, b.url, e.Token, "bench", nil)
+	return err
 }
 
 // times measures from sending the create to reading the frame, on one device of
@@ -184,27 +187,28 @@ func (b *bench) flood(ctx context.Context, d time.Duration) (perSecond float64, 
 	return float64(n.Load()) / d.Seconds(), err
 }
 
-// signIns runs whole sign-ins: create, prompt, signed answer, exchange.
-func (b *bench) signIns(ctx context.Context, phones []*phone, d time.Duration) (perSecond float64, err error) {
-	var n atomic.Int64
-	err = during(d, len(phones), func(worker int) error {
-		p := phones[worker]
-		user := fmt.Sprintf("signin-%d", worker)
-		if p.user != user { // a device of its own for each worker
-			e, err := b.nod.Enroll(ctx, user)
-			if err != nil {
-				return err
-			}
-			fresh := &phone{user: user}
-			if fresh.device, err = client.NewDevice(ctx, b.url, e.Token, "bench", nil); err != nil {
-				return err
-			}
-			if err := fresh.connect(ctx); err != nil {
-				return err
-			}
-			phones[worker], p = fresh, fresh
+// signIns runs whole sign-ins: create, prompt, signed answer, exchange. Each
+// caller has a user with one device.
+func (b *bench) signIns(ctx context.Context, callers int, d time.Duration) (perSecond float64, err error) {
+	phones := make([]*phone, callers)
+	for i := range phones {
+		phones[i] = &phone{user: fmt.Sprintf("signin-%d", i)}
+		if err := b.join(ctx, phones[i]); err != nil {
+			return 0, err
 		}
-		v, err := b.nod.Start(ctx, client.Login{UserID: user})
+		if err := phones[i].connect(ctx); err != nil {
+			return 0, err
+		}
+	}
+	var n atomic.Int64
+	err = during(d, callers, func(caller int) error {
+		p := phones[caller]
+		if p.frames >= frameLimit {
+			if err := p.connect(ctx); err != nil {
+				return err
+			}
+		}
+		v, err := b.nod.Start(ctx, client.Login{UserID: p.user})
 		if err != nil {
 			return err
 		}
@@ -216,9 +220,11 @@ func (b *bench) signIns(ctx context.Context, phones []*phone, d time.Duration) (
 		if err != nil {
 			return err
 		}
+		if _, err := b.nod.Exchange(ctx, v.VerificationID, token); err != nil {
+			return err
+		}
 		n.Add(1)
-		_, err = b.nod.Exchange(ctx, v.VerificationID, token)
-		return err
+		return nil
 	})
 	return float64(n.Load()) / d.Seconds(), err
 }

@@ -17,7 +17,12 @@ type phone struct {
 	user   string
 	device *client.Device
 	conn   *websocket.Conn
+	frames int // sent on this connection
 }
+
+// frameLimit is how many frames a connection sends before it is made anew: the
+// server takes 100 a minute.
+const frameLimit = 90
 
 type frame struct {
 	Type string          `json:"type"`
@@ -36,7 +41,7 @@ func (p *phone) connect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p.conn = c
+	p.conn, p.frames = c, 0
 	challenge, err := p.next(ctx, "challenge")
 	if err != nil {
 		return err
@@ -115,6 +120,7 @@ func (p *phone) read(ctx context.Context) (frame, error) {
 }
 
 func (p *phone) send(ctx context.Context, typ string, data any) error {
+	p.frames++
 	raw, err := json.Marshal(map[string]any{"type": typ, "data": data})
 	if err != nil {
 		return err
