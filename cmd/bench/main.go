@@ -136,11 +136,11 @@ func (b *bench) stop() {
 // perUser is how many devices one user may have.
 const perUser = 10
 
-// enroll makes n devices, ten to a user.
+// enroll makes n devices.
 func (b *bench) enroll(ctx context.Context, n int) ([]*phone, error) {
 	phones := make([]*phone, n)
 	for i := range phones {
-		phones[i] = &phone{user: fmt.Sprintf("user-%d", i/10)}
+		phones[i] = &phone{user: fmt.Sprintf("user-%d", i/perUser)}
 	}
 	return phones, each(phones, 64, func(p *phone) error { return b.join(ctx, p) })
 }
