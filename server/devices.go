@@ -16,6 +16,7 @@ import (
 
 // userTokenInput asks for a token that acts as a user.
 type userTokenInput struct {
+	Once
 	Body struct {
 		UserID string `json:"user_id" minLength:"1" maxLength:"128"`
 		TTL    int    `json:"ttl,omitempty" minimum:"1" maximum:"3600" default:"3600" doc:"Seconds."`
@@ -34,22 +35,22 @@ type Token struct {
 	ServerTime string `json:"server_time" format:"date-time"`
 }
 
-// userToken makes a token for the integrator's app. It is signed, not kept: a
-// repeat needs no Idempotency-Key.
+// tokenOf tells when a token ends as the token itself says it: in whole seconds.
+func tokenOf(token string, now time.Time, life time.Duration) Token {
+	return Token{token, verify.FormatTime(now.Truncate(time.Second).Add(life)), verify.FormatTime(now)}
+}
+
+// userToken makes a token for the integrator's app. It is signed, not kept.
 func (s *Server) userToken(ctx context.Context, in *userTokenInput) (*tokenAnswer, error) {
 	if !validUserID(in.Body.UserID) {
 		return nil, errUserID
 	}
-	now, err := s.store.Now(ctx)
+	made, err := s.stamp(ctx, in.Once, "tok", in.Body)
 	if err != nil {
 		return nil, err
 	}
-	ttl := time.Duration(in.Body.TTL) * time.Second
-	return &tokenAnswer{Token{
-		Token:      s.authority.UserToken(in.Body.UserID, ttl, now),
-		ExpiresAt:  verify.FormatTime(now.Truncate(time.Second).Add(ttl)), // as the token says it
-		ServerTime: verify.FormatTime(now),
-	}}, nil
+	life := time.Duration(in.Body.TTL) * time.Second
+	return &tokenAnswer{tokenOf(s.authority.UserToken(in.Body.UserID, life, made.At), made.At, life)}, nil
 }
 
 // ByUser names a user in the path.

@@ -41,7 +41,10 @@ func TestSignInByApp(t *testing.T) {
 		done := d.ask(me, "GET", verifications+"/"+id, nil).allow(200).has("status", "approved").has("method", "app").lacks("match_number")
 		d.ask(byKey, "GET", verifications+"/"+id, nil).allow(200).lacks("result_token")
 		token := object{"result_token": done.str("result_token")}
-		result := d.ask(byKey, "POST", verifications+"/"+id+"/exchange", token).allow(200).str("result")
+		once := byKey.with("Idempotency-Key", "k")
+		result := d.ask(once, "POST", verifications+"/"+id+"/exchange", token).allow(200).str("result")
+		d.pass(time.Minute)
+		d.ask(once, "POST", verifications+"/"+id+"/exchange", token).allow(200).has("result", result)
 		if strings.Count(result, ".") != 2 {
 			t.Errorf("the result is no JWS: %s", result)
 		}

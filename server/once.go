@@ -4,7 +4,10 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"net/http"
+	"time"
 
 	"nod/verify"
 )
@@ -27,6 +30,32 @@ func (o Once) claim(ctx context.Context, body any, answer func() verify.Answer) 
 		Scope: fmt.Sprintf("%s %q %s", c.role.names()[0], c.id, c.call), Key: o.IdempotencyKey,
 		BodyHash: sha256.Sum256(encode(body)), Answer: answer,
 	}
+}
+
+// stamp is what a token is made of beside the words of the call. Signatures are
+// deterministic (RFC 6979), so a repeat under one Idempotency-Key makes the same
+// token of the first call's stamp, and no token is kept.
+type stamp struct {
+	ID string    `json:"id"`
+	At time.Time `json:"at"`
+}
+
+// stamp makes the stamp of a call, or finds that of the call it repeats.
+func (s *Server) stamp(ctx context.Context, o Once, prefix string, body any) (stamp, error) {
+	now, err := s.store.Now(ctx)
+	if err != nil {
+		return stamp{}, err
+	}
+	made := stamp{verify.NewID(prefix), now}
+	once := o.claim(ctx, body, func() verify.Answer { return verify.Answer{Status: http.StatusCreated, Body: encode(made)} })
+	if once == nil {
+		return made, nil
+	}
+	err = s.store.Record(ctx, once)
+	if replay := (*verify.Replay)(nil); errors.As(err, &replay) {
+		err = json.Unmarshal(replay.Answer.Body, &made)
+	}
+	return made, err
 }
 
 // recorded is the answer to keep of a status body: without its secrets, but with

@@ -12,6 +12,7 @@ import (
 
 // consoleInput is empty: the API key says all.
 type consoleInput struct {
+	Once
 	Body *struct{}
 }
 
@@ -23,22 +24,17 @@ type consoleAnswer struct {
 
 // openConsole swaps an API key for a console session: the key itself need not
 // stay in a browser.
-func (s *Server) openConsole(ctx context.Context, _ *consoleInput) (*consoleAnswer, error) {
-	now, err := s.store.Now(ctx)
+func (s *Server) openConsole(ctx context.Context, in *consoleInput) (*consoleAnswer, error) {
+	made, err := s.stamp(ctx, in.Once, "con", in.Body)
 	if err != nil {
 		return nil, err
 	}
-	token := s.authority.ConsoleToken(callerFrom(ctx).id, now)
-	claims, err := s.authority.Own(verify.TypConsole, token, now)
-	if err != nil {
-		return nil, err
-	}
-	ends := time.Unix(claims.Expires, 0)
+	t := tokenOf(s.authority.ConsoleToken(made.ID, callerFrom(ctx).id, made.At), made.At, verify.ConsoleLife)
 	cookie := &http.Cookie{ //nolint:gosec // Secure wherever nod is reached over https
-		Name: consoleCookie, Value: token, Path: "/", MaxAge: int(ends.Sub(now) / time.Second),
+		Name: consoleCookie, Value: t.Token, Path: "/", MaxAge: int(verify.ConsoleLife / time.Second),
 		HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: strings.HasPrefix(s.authority.URL(), "https:"),
 	}
-	return &consoleAnswer{cookie.String(), Token{token, verify.FormatTime(ends), verify.FormatTime(now)}}, nil
+	return &consoleAnswer{cookie.String(), t}, nil
 }
 
 // outboxInput asks for simulated messages, and may wait for one.

@@ -278,6 +278,20 @@ func TestOnce(t *testing.T) {
 		if n := len(d.outbox.List(number, "", 10)); n != 1 {
 			t.Errorf("%d messages, want 1", n)
 		}
+		for path, body := range map[string]object{
+			"/api/v1/console-sessions": {},
+			"/api/v1/user-tokens":      {"user_id": "ana"},
+		} {
+			token := d.ask(once, "POST", path, body).allow(201)
+			d.pass(time.Second)
+			again := d.ask(once, "POST", path, body).allow(201)
+			for name, value := range token.object {
+				again.has(name, value)
+			}
+			if other := d.ask(byKey, "POST", path, body).allow(201); other.str("token") == token.str("token") {
+				t.Errorf("%s gives two callers one token", path)
+			}
+		}
 		e := byKey.with("Idempotency-Key", "k2")
 		token := d.ask(e, "POST", "/api/v1/users/ana/enrollments", object{}).allow(201)
 		d.ask(e, "POST", "/api/v1/users/ana/enrollments", object{}).allow(201).

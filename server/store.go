@@ -14,11 +14,17 @@ import (
 // error that no rule made means that the store is in trouble.
 type Store interface { //nolint:interfacebloat // a list of small ones, each with its own readers
 	Clock
+	Answers
 	Verifications
 	Trail
 	Enrollments
 	Devices
 	DeviceSessions
+}
+
+// Answers keeps the answers of calls that write nothing else.
+type Answers interface {
+	Record(ctx context.Context, once *verify.Once) error
 }
 
 // Clock tells the store's time, which decides every deadline.

@@ -325,6 +325,7 @@ func (s *Server) timeline(ctx context.Context, in *ByID) (*timelineAnswer, error
 // exchangeInput is a result token from a browser, whose word alone is never
 // trusted.
 type exchangeInput struct {
+	Once
 	ByID
 	Body struct {
 		ResultToken    string `json:"result_token" minLength:"1" maxLength:"256"`
@@ -345,9 +346,13 @@ type Exchanged struct {
 
 // exchange spends an approved verification for its signed result.
 func (s *Server) exchange(ctx context.Context, in *exchangeInput) (*exchangeAnswer, error) {
-	out := &exchangeAnswer{}
+	var v *verify.Verification
+	once := in.claim(ctx, in.Body, func() verify.Answer {
+		return verify.Answer{Status: http.StatusOK, VerificationID: in.ID}
+	})
 	// No Advance: an approval is final, nothing can come due.
-	err := s.store.UpdateVerification(ctx, in.ID, nil, func(v *verify.Verification, now time.Time) error {
+	err := s.store.UpdateVerification(ctx, in.ID, once, func(got *verify.Verification, now time.Time) error {
+		v = got
 		switch {
 		case !s.keys.CheckResultToken(v, in.Body.ResultToken, time.Time{}):
 			return invalid("result_token", "This is no result token of this verification. Pass on what the page was given.")
@@ -355,14 +360,13 @@ func (s *Server) exchange(ctx context.Context, in *exchangeInput) (*exchangeAnsw
 		case !s.keys.CheckResultToken(v, in.Body.ResultToken, now):
 			return &verify.Refusal{Code: verify.CodeExpired, Field: "result_token", Detail: "This result token has expired: it is good for a minute. Have the page read the status again for a fresh one."}
 		}
-		if err := v.Redeem(now); err != nil {
-			return err
-		}
-		out.Body = Exchanged{s.authority.Result(v, now), verify.FormatTime(now)}
-		return nil
+		return v.Redeem(now)
 	})
+	if replay := (*verify.Replay)(nil); errors.As(err, &replay) {
+		v, _, err = s.store.Verification(ctx, in.ID)
+	}
 	if err != nil {
 		return nil, err
 	}
-	return out, nil
+	return &exchangeAnswer{Exchanged{s.authority.Result(v), verify.FormatTime(v.RedeemedAt)}}, nil
 }

@@ -48,6 +48,17 @@ func (t *tx) reserve(ctx context.Context, once *verify.Once) error {
 	return &verify.Replay{Answer: answer}
 }
 
+// Record keeps the answer of once, for a call that writes nothing else. It
+// returns a [*verify.Replay] or [verify.ErrIdempotencyConflict] as the writes do.
+func (s *Store) Record(ctx context.Context, once *verify.Once) error {
+	return s.write(ctx, func(ctx context.Context, t *tx) error {
+		if err := t.reserve(ctx, once); err != nil {
+			return err
+		}
+		return t.record(ctx, once)
+	})
+}
+
 // record writes the answer of a reserved key. It is the last thing a
 // transaction does.
 func (t *tx) record(ctx context.Context, once *verify.Once) error {

@@ -1,6 +1,9 @@
 package verify
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // PromptFrame is what a device is given to show (contract, section 9), but for
 // "remaining", which is counted where it is handed over.
@@ -66,11 +69,13 @@ func (a *Authority) PromptFor(v *Verification, deviceID string, now time.Time) (
 	return a.Prompt(v, d), true
 }
 
-// Result signs what a verification came to, for the integrator: valid an hour.
-func (a *Authority) Result(v *Verification, now time.Time) string {
+// Result signs what a redeemed verification came to, for the integrator: valid
+// an hour from then. It is redeemed once, so it has one result, which need not be
+// kept to be told again.
+func (a *Authority) Result(v *Verification) string {
 	c := Claims{
-		Issuer: a.url, Audience: Audience{a.url}, ID: NewID("res"), Subject: v.UserID,
-		IssuedAt: now.Unix(), Expires: now.Add(time.Hour).Unix(),
+		Issuer: a.url, Audience: Audience{a.url}, ID: "res" + strings.TrimPrefix(v.ID, "ver"), Subject: v.UserID,
+		IssuedAt: v.RedeemedAt.Unix(), Expires: v.RedeemedAt.Add(time.Hour).Unix(),
 		VerificationID: v.ID, Purpose: v.Purpose, Status: v.Status, Method: v.Method,
 	}
 	switch v.Method {

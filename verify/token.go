@@ -105,10 +105,13 @@ func (a *Authority) UserToken(userID string, ttl time.Duration, now time.Time) s
 	return a.sign(TypUser, Claims{Issuer: a.url, Audience: Audience{a.url}, Subject: userID, IssuedAt: now.Unix(), Expires: now.Add(ttl).Unix()})
 }
 
-// ConsoleToken makes a console session of one hour, bound to the API key with
+// ConsoleLife is how long a console session lasts.
+const ConsoleLife = time.Hour
+
+// ConsoleToken makes the console session with this id, bound to the API key with
 // this hash: it ends with the key.
-func (a *Authority) ConsoleToken(keyHash string, now time.Time) string {
-	return a.sign(TypConsole, Claims{Issuer: a.url, Audience: Audience{a.url}, ID: NewID("con"), KeyHash: keyHash, IssuedAt: now.Unix(), Expires: now.Add(time.Hour).Unix()})
+func (a *Authority) ConsoleToken(id, keyHash string, now time.Time) string {
+	return a.sign(TypConsole, Claims{Issuer: a.url, Audience: Audience{a.url}, ID: id, KeyHash: keyHash, IssuedAt: now.Unix(), Expires: now.Add(ConsoleLife).Unix()})
 }
 
 // Own checks a token that nod itself made, of the given type.
