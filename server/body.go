@@ -147,8 +147,8 @@ func (s *Status) tellResend(v *verify.Verification, p *verify.Policy, now time.T
 	if rest > 0 && v.ResendCount < p.Resends {
 		s.NextResendAt = optionalTime(now.Add(rest))
 	}
-	if key := sentKey(v, p); key != "" {
-		s.MessageKey, s.Message = &key, new(messages[key])
+	if key, text := sent(v, p); key != "" {
+		s.MessageKey, s.Message = &key, &text
 	}
 }
 
@@ -164,7 +164,11 @@ func (s *Status) tellWays(v *verify.Verification, p *verify.Policy) {
 	if in := s.NextActions.VoiceIn; in != nil {
 		s.Alternatives = append(s.Alternatives, Alternative{Kind: "voice", Label: "Get the code by a phone call", AvailableIn: *in})
 	}
-	s.AlternativeMessage = new("Still nothing? Check that the number is right and has signal, or choose another way to continue.")
+	way := "choose another way to continue"
+	if len(s.Alternatives) == 0 {
+		way = "start again"
+	}
+	s.AlternativeMessage = new("Still nothing? Check that the number is right and has signal, or " + way + ".")
 }
 
 // The texts of message_key. The contract names the keys.
@@ -175,17 +179,35 @@ var messages = map[string]string{
 	"resend.max":     "The maximum number of resends is reached.",
 }
 
-// sentKey says which message belongs to the last send of a code.
-func sentKey(v *verify.Verification, p *verify.Policy) string {
-	switch {
-	case len(v.Codes) == 0 && v.ResendCount == 0:
-		return ""
-	case v.ResendCount == 0:
-		return "code.sent"
-	case v.ResendCount >= p.Resends:
-		return "resend.final"
+// appMessages are the texts where no code was sent but another request to the app.
+var appMessages = map[string]string{
+	"resend.another": "Another request has been sent to the phone.",
+	"resend.final":   "The final request has been sent to the phone.",
+}
+
+// sent says which message belongs to the last send, if one does: the first
+// request to the app needs none.
+func sent(v *verify.Verification, p *verify.Policy) (key, text string) {
+	app, codes := v.LastChannel.App(), 0
+	for i := range v.Deliveries {
+		if !v.Deliveries[i].Channel.App() {
+			codes++
+		}
 	}
-	return "resend.another"
+	switch {
+	case app && v.ResendCount == 0:
+		return "", ""
+	case !app && codes == 1:
+		key = "code.sent"
+	case v.ResendCount >= p.Resends:
+		key = "resend.final"
+	default:
+		key = "resend.another"
+	}
+	if app {
+		return key, appMessages[key]
+	}
+	return key, messages[key]
 }
 
 // attempts tells what was tried as a person remembers it: sends and typed codes,

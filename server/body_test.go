@@ -3,6 +3,7 @@ package server
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -165,6 +166,37 @@ func TestWaysOutAfterThreeResends(t *testing.T) {
 	}
 	if key := b.seen(viewPage)["message_key"]; key != "resend.final" {
 		t.Errorf("the last resend says %v", key)
+	}
+}
+
+func TestMessagesSayWhatWasSent(t *testing.T) {
+	b := newBody(t, verify.Request{Purpose: verify.Login, Number: aNumber}, verify.Device{ID: "dev_1", Platform: "ios", Push: &verify.PushTarget{Provider: "apns", Token: "t"}})
+	says := func(key, text any) {
+		t.Helper()
+		b.send(taken)
+		if got := b.seen(viewPage); got["message_key"] != key || got["message"] != text {
+			t.Errorf("%v: %v, want %v: %v", got["message_key"], got["message"], key, text)
+		}
+	}
+	resend := func(c verify.Channel) {
+		t.Helper()
+		b.now = b.now.Add(10 * time.Minute)
+		b.v.Advance(&b.policy, b.now)
+		if err := b.v.Resend(c, &b.policy, b.now); err != nil {
+			t.Fatal(err)
+		}
+	}
+	says(nil, nil)
+	resend(verify.Push)
+	says("resend.another", "Another request has been sent to the phone.")
+	resend(verify.SMS)
+	says("code.sent", "Verification code sent.")
+	resend(verify.SMS)
+	says("resend.another", "Another verification code has been sent.")
+	resend(verify.Push)
+	says("resend.final", "The final request has been sent to the phone.")
+	if got := b.seen(viewPage)["alternative_contact_message"]; len(b.kinds()) != 0 || strings.Contains(got.(string), "another way") {
+		t.Errorf("%v, and ways out: %v", got, b.kinds())
 	}
 }
 
