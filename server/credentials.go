@@ -224,23 +224,27 @@ func (s *Server) consoleSession(ctx context.Context, token string) (verify.Claim
 	return c, err
 }
 
-// byClientSecret finds the one verification that a secret opens. A wrong secret
-// and an unknown verification look the same.
 func (s *Server) byClientSecret(ctx context.Context, secret string) (caller, error) {
-	id := verify.ClientSecretID(secret)
-	if id == "" {
-		return caller{}, errCredential
+	v, err := s.openedBy(ctx, secret)
+	if err != nil {
+		return caller{}, err
 	}
-	v, now, err := s.store.Verification(ctx, id)
+	return caller{role: byPage, id: v.ID, secret: v.SecretGeneration}, nil
+}
+
+// openedBy finds the one verification that a client secret opens. A wrong secret,
+// an unknown verification and one that has ended long ago look the same.
+func (s *Server) openedBy(ctx context.Context, secret string) (*verify.Verification, error) {
+	v, now, err := s.store.Verification(ctx, verify.ClientSecretID(secret))
 	switch {
 	case errors.Is(err, verify.ErrNotFound):
-		return caller{}, errCredential
+		return nil, errCredential
 	case err != nil:
-		return caller{}, err
+		return nil, err
 	case !s.keys.CheckClientSecret(v, secret), v.Terminal() && now.Sub(v.EndedAt) >= watchAfterEnd:
-		return caller{}, errCredential
+		return nil, errCredential
 	}
-	return caller{role: byPage, id: id, secret: v.SecretGeneration}, nil
+	return v, nil
 }
 
 // byDeviceToken checks a device's token. Its jti is spent only where the device

@@ -47,22 +47,16 @@ func (s *Server) admitDevice(ctx context.Context, id string, a hub.Auth) (hub.Id
 }
 
 func (s *Server) admitWatcher(ctx context.Context, a hub.Auth) (hub.Identity, hub.Client, error) {
-	const unknown = "This client_secret opens nothing (any more). Start a new verification."
-	v, now, err := s.store.Verification(ctx, verify.ClientSecretID(a.ClientSecret))
-	if errors.Is(err, verify.ErrNotFound) {
-		return turnAway(unknown)
-	}
-	if err != nil {
+	v, err := s.openedBy(ctx, a.ClientSecret)
+	switch {
+	case errors.As(err, new(*verify.Refusal)):
+		return turnAway("This client_secret opens nothing (any more). Start a new verification.")
+	case err != nil:
 		return hub.Identity{}, nil, err
 	}
 	who := hub.Identity{Role: roleWatcher, ID: v.ID, Topic: verificationTopic(v.ID)}
-	if !s.keys.CheckClientSecret(v, a.ClientSecret) {
-		return turnAway(unknown)
-	}
 	if v.Terminal() {
-		if who.ExpiresAt = v.EndedAt.Add(watchAfterEnd); !now.Before(who.ExpiresAt) {
-			return turnAway(unknown)
-		}
+		who.ExpiresAt = v.EndedAt.Add(watchAfterEnd)
 	}
 	c := &watcherClient{server: s, watch: s.newWatch(v)}
 	if a.LastSeq != nil && *a.LastSeq <= v.Seq { // one from the future belongs to another verification
@@ -74,13 +68,12 @@ func (s *Server) admitWatcher(ctx context.Context, a hub.Auth) (hub.Identity, hu
 }
 
 func (s *Server) admitConsole(ctx context.Context, token string) (hub.Identity, hub.Client, error) {
-	now, err := s.store.Now(ctx)
-	if err != nil {
-		return hub.Identity{}, nil, err
-	}
-	c, err := s.authority.Own(verify.TypConsole, token, now)
-	if err != nil || !s.hasKey(c.KeyHash) {
+	c, err := s.consoleSession(ctx, token)
+	switch {
+	case errors.As(err, new(*verify.Refusal)):
 		return turnAway("This token opens nothing here. A console signs in again with an API key.")
+	case err != nil:
+		return hub.Identity{}, nil, err
 	}
 	return hub.Identity{Role: roleConsole, ID: c.ID, Topic: consoleTopic, ExpiresAt: time.Unix(c.Expires, 0)},
 		&consoleClient{server: s}, nil
