@@ -32,8 +32,9 @@ const (
 type live struct {
 	skew    atomic.Int64 // the store's clock less this process's, in nanoseconds
 	repairs chan func(context.Context)
-	ended   chan struct{} // closed when Run ends: streams and polls go home
-	streams atomic.Int64  // event streams and long polls that are open
+	over    context.Context // ends with Run: streams and polls go home
+	close   func()          // ends over
+	room    room            // of those that stay
 
 	mu       sync.Mutex
 	consoles map[*hub.Session]*consoleClient
@@ -41,9 +42,10 @@ type live struct {
 }
 
 func newLive() *live {
+	over, closeAll := context.WithCancel(context.Background())
 	return &live{
-		repairs:  make(chan func(context.Context), repairQueue),
-		ended:    make(chan struct{}),
+		repairs: make(chan func(context.Context), repairQueue),
+		over:    over, close: closeAll, room: room{owned: map[owner]int{}},
 		consoles: map[*hub.Session]*consoleClient{},
 		left:     map[string]struct{}{},
 	}
@@ -76,7 +78,7 @@ func (s *Server) Run(ctx context.Context) error {
 				s.followClock(ctx)
 			}
 		case <-ctx.Done():
-			close(s.live.ended)
+			s.live.close()
 			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewellLimit)
 			defer cancel()
 			s.recordConnected(last, true) // whoever is still here was here a moment before the next start

@@ -80,7 +80,7 @@ type nodeFigures struct {
 	ServerTime   string         `json:"server_time"`
 	Sessions     map[string]int `json:"sessions"` // open sockets by role
 	Pending      int            `json:"pending"`  // not yet authenticated
-	Streams      int64          `json:"streams"`  // event streams and long polls
+	Streams      int            `json:"streams"`  // event streams and long polls
 	Queued       int            `json:"queued"`   // frames that wait for their sockets
 	Received     uint64         `json:"received"` // frames since the start, as all that follow
 	Sent         uint64         `json:"sent"`
@@ -95,7 +95,7 @@ func (s *Server) nodeFigures() nodeFigures {
 	now := s.hub.Stats()
 	return nodeFigures{
 		ServerTime: verify.FormatTime(s.Now()), Sessions: now.Sessions, Pending: now.Pending,
-		Streams: s.live.streams.Load(), Queued: now.Queued, Received: now.Received, Sent: now.Sent,
+		Streams: s.live.room.waiting(), Queued: now.Queued, Received: now.Received, Sent: now.Sent,
 		Ticks: now.Ticks, TicksDropped: now.TicksDropped, Refused: now.Refused, Closed: now.Closed,
 	}
 }

@@ -28,11 +28,11 @@ const (
 // without loss or repetition. The stream ends some seconds after the result.
 func (s *Server) streamEvents(c echo.Context) error {
 	ctx := c.Request().Context()
-	done, err := s.takeStream()
+	leave, err := s.live.room.enter(callerFrom(ctx))
 	if err != nil {
 		return err
 	}
-	defer done()
+	defer leave()
 	v, _, err := s.read(ctx, c.Param("id"))
 	if err != nil {
 		return err
@@ -101,7 +101,7 @@ func (st *stream) run(r *http.Request, resumed bool, news <-chan struct{}) error
 			}
 		case <-end:
 			return nil
-		case <-s.live.ended:
+		case <-s.live.over.Done():
 			return nil
 		case <-ctx.Done():
 			return ctx.Err()

@@ -296,3 +296,27 @@ func TestPoll(t *testing.T) {
 		(<-canceled).allow(200)
 	})
 }
+
+// TestPollInManyPlaces has one page wait in more places than a person has tabs.
+func TestPollInManyPlaces(t *testing.T) {
+	wire(t, func(t *testing.T, w *wired) {
+		w.phone("u1")
+		l := w.login()
+		other := attempt{secret: w.ask(byKey, "POST", verifications, object{"user_id": "u2", "phone_number": number}).str("client_secret")}
+		w.settle()
+		wait := func(l attempt) reply {
+			return w.ask(page(l.secret), "GET", statusOf+"?wait=25&since_seq=50", nil)
+		}
+		told := make(chan reply, 32)
+		for range cap(told) {
+			go func() { told <- wait(l) }()
+		}
+		w.pass(time.Second)
+		wait(l).deny(429, "rate_limited").has("retry_after", 2)
+		wait(other).allow(200)
+		for range cap(told) {
+			(<-told).allow(200)
+		}
+		wait(l).allow(200)
+	})
+}

@@ -71,15 +71,14 @@ func (s *Server) outbox(ctx context.Context, in *outboxInput) (*outboxAnswer, er
 	to := plusOf(in.To)
 	found := box.List(to, in.After, outboxPage)
 	if len(found) == 0 && in.Wait > 0 {
+		leave, err := s.live.room.enter(callerFrom(ctx))
+		if err != nil {
+			return nil, err
+		}
+		defer leave()
 		ctx, cancel := context.WithTimeout(ctx, time.Duration(in.Wait)*time.Second)
 		defer cancel()
-		go func() { // a server that stops waits for nobody who waits
-			select {
-			case <-s.live.ended:
-				cancel()
-			case <-ctx.Done():
-			}
-		}()
+		defer context.AfterFunc(s.live.over, cancel)() // a server that stops waits for nobody who waits
 		found = box.Wait(ctx, to, in.After, outboxPage)
 	}
 	out.Body.Messages, out.Body.Next = make([]OutboxMessage, len(found)), in.After
