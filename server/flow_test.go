@@ -202,7 +202,9 @@ func TestNextAndCancel(t *testing.T) {
 		if d.code(number) == "" {
 			t.Error("no code was sent")
 		}
-		d.ask(me, "POST", path+"/cancel", nil).allow(200).has("status", "canceled")
+		once := me.with("Idempotency-Key", "k")
+		d.ask(once, "POST", path+"/cancel", nil).allow(200).has("status", "canceled")
+		d.ask(once, "POST", path+"/cancel", nil).allow(200).has("status", "canceled")
 		d.ask(me, "POST", path+"/cancel", nil).deny(409, "already_decided")
 		d.ask(me, "POST", path+"/resend", nil).deny(409, "already_decided")
 	})

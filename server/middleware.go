@@ -82,11 +82,8 @@ func (s *Server) cors(next echo.HandlerFunc) echo.HandlerFunc {
 	methods := strings.Join([]string{get, post, "PUT", patch, remove}, ", ")
 	return func(c echo.Context) error {
 		r, h := c.Request(), c.Response().Header()
+		h.Add("Vary", "Origin") // what is kept for one page is not for another
 		origin := r.Header.Get("Origin")
-		if origin == "" {
-			return next(c)
-		}
-		h.Add("Vary", "Origin")
 		if !slices.Contains(s.origins, origin) {
 			return next(c)
 		}

@@ -48,7 +48,7 @@ func TestPages(t *testing.T) {
 			d.ask(nobody, "HEAD", path, nil).allow(200)
 		}
 		asset := d.ask(nobody, "GET", "/assets/main-1a2b.js", nil).allow(200)
-		if !strings.Contains(asset.header.Get("Cache-Control"), "immutable") || !strings.Contains(asset.header.Get("Content-Type"), "javascript") {
+		if asset.header.Get("Vary") != "Origin" || !strings.Contains(asset.header.Get("Cache-Control"), "immutable") || !strings.Contains(asset.header.Get("Content-Type"), "javascript") {
 			t.Errorf("an asset comes with %v", asset.header)
 		}
 		for _, path := range []string{"/assets/none.js", "/assets/", "/assets/../index.html", "/assets/%2e%2e/index.html", "/index.html"} {

@@ -270,7 +270,7 @@ func (s *Server) next(ctx context.Context, in *emptyInput) (*statusAnswer, error
 
 // cancel ends a verification that nobody waits for any more.
 func (s *Server) cancel(ctx context.Context, in *emptyInput) (*statusAnswer, error) {
-	return s.act(ctx, in.ID, Once{}, nil, http.StatusOK, func(v *verify.Verification, now time.Time) error {
+	return s.act(ctx, in.ID, in.Once, in.Body, http.StatusOK, func(v *verify.Verification, now time.Time) error {
 		return v.Cancel(now)
 	})
 }
