@@ -117,8 +117,7 @@ func (d *Dispatcher) write(ctx context.Context, id string, rule func(*verify.Ver
 		one, done := context.WithTimeout(context.WithoutCancel(ctx), dbLimit)
 		err := d.config.Store.UpdateVerification(one, id, nil, rule)
 		done()
-		var refusal *verify.Refusal
-		if err == nil || errors.As(err, &refusal) {
+		if _, refused := errors.AsType[*verify.Refusal](err); refused || err == nil {
 			return err
 		}
 		timer := time.NewTimer(pause)

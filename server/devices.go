@@ -82,7 +82,7 @@ func (s *Server) enroll(ctx context.Context, in *enrollInput) (*enrollAnswer, er
 	}
 	once := in.claim(ctx, nil, func() verify.Answer { return verify.Answer{Status: http.StatusCreated} })
 	e, err := s.store.CreateEnrollment(ctx, once, in.UserID)
-	if replay := (*verify.Replay)(nil); errors.As(err, &replay) {
+	if replay, ok := errors.AsType[*verify.Replay](err); ok {
 		e, err = s.store.Enrollment(ctx, replay.Answer.Subject)
 	}
 	if err != nil {
@@ -190,7 +190,7 @@ func (s *Server) join(ctx context.Context, in *joinInput) (*deviceAnswer, error)
 		joined.JWKS, joined.ServerTime = encode(s.authority.PublicKeys()), verify.FormatTime(now)
 		return &d, nil
 	})
-	if replay := (*verify.Replay)(nil); errors.As(err, &replay) {
+	if replay, ok := errors.AsType[*verify.Replay](err); ok {
 		err = json.Unmarshal(replay.Answer.Body, &joined)
 		return &deviceAnswer{replay.Answer.Status, joined}, err
 	}

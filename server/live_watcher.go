@@ -95,7 +95,7 @@ func (c *watcherClient) repair(ctx context.Context, s *hub.Session) {
 }
 
 func (c *watcherClient) abandon(ctx context.Context, s *hub.Session, err error) {
-	if refused := (*hub.Refusal)(nil); errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*hub.Refusal](err); ok {
 		s.Close(refused.Close, refused.Bye)
 		return
 	}

@@ -52,7 +52,7 @@ func (s *Server) stamp(ctx context.Context, o Once, prefix string, body any) (st
 		return made, nil
 	}
 	err = s.store.Record(ctx, once)
-	if replay := (*verify.Replay)(nil); errors.As(err, &replay) {
+	if replay, ok := errors.AsType[*verify.Replay](err); ok {
 		err = json.Unmarshal(replay.Answer.Body, &made)
 	}
 	return made, err

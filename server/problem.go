@@ -123,20 +123,16 @@ const storeRest = 2
 // reader of requests has made comes from the store: it is in trouble, and the
 // caller may come back.
 func problemOf(err error) *Problem {
-	var (
-		p       *Problem
-		refusal *verify.Refusal
-		http    *echo.HTTPError
-	)
-	switch {
-	case errors.As(err, &p):
+	if p, ok := errors.AsType[*Problem](err); ok {
 		return p
-	case errors.As(err, &refusal):
-		return refusalProblem(refusal)
-	case errors.As(err, &http):
-		return httpProblem(http.Code)
 	}
-	p = newProblem(codeUnavailable, unavailableDetail)
+	if r, ok := errors.AsType[*verify.Refusal](err); ok {
+		return refusalProblem(r)
+	}
+	if e, ok := errors.AsType[*echo.HTTPError](err); ok {
+		return httpProblem(e.Code)
+	}
+	p := newProblem(codeUnavailable, unavailableDetail)
 	p.RetryAfter = storeRest
 	return p
 }

@@ -122,7 +122,7 @@ func (s *Server) start(ctx context.Context, c creation) (*statusAnswer, error) {
 		}
 		return v, nil
 	})
-	if replay := (*verify.Replay)(nil); errors.As(err, &replay) {
+	if replay, ok := errors.AsType[*verify.Replay](err); ok {
 		return s.replay(ctx, replay.Answer)
 	}
 	switch {
@@ -178,7 +178,7 @@ func (s *Server) act(ctx context.Context, id string, o Once, body any, code int,
 		v.Advance(s.policy, now)
 		return rule(v, now)
 	})
-	if replay := (*verify.Replay)(nil); errors.As(err, &replay) {
+	if replay, ok := errors.AsType[*verify.Replay](err); ok {
 		return s.replay(ctx, replay.Answer)
 	}
 	if err != nil {
@@ -239,8 +239,8 @@ func (s *Server) sendAgain(ctx context.Context, id string, channel verify.Channe
 	out, err := s.act(ctx, id, o, body, http.StatusAccepted, func(v *verify.Verification, now time.Time) error {
 		return v.Resend(channel, s.policy, now)
 	})
-	var refusal *verify.Refusal
-	if !errors.As(err, &refusal) || refusal.Code == verify.CodeNotFound || refusal.Code == verify.CodeIdempotencyConflict {
+	refusal, ok := errors.AsType[*verify.Refusal](err)
+	if !ok || refusal.Code == verify.CodeNotFound || refusal.Code == verify.CodeIdempotencyConflict {
 		return out, err
 	}
 	if _, e := s.act(ctx, id, Once{}, nil, 0, func(v *verify.Verification, now time.Time) error {
@@ -362,7 +362,7 @@ func (s *Server) exchange(ctx context.Context, in *exchangeInput) (*exchangeAnsw
 		}
 		return v.Redeem(now)
 	})
-	if replay := (*verify.Replay)(nil); errors.As(err, &replay) {
+	if _, ok := errors.AsType[*verify.Replay](err); ok {
 		v, _, err = s.store.Verification(ctx, in.ID)
 	}
 	if err != nil {

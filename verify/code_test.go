@@ -132,8 +132,7 @@ func TestWrongCodes(t *testing.T) {
 func TestARefusedResendIsOnRecordOnce(t *testing.T) {
 	w := sms(t)
 	ask := func(c verify.Channel) {
-		var r *verify.Refusal
-		if errors.As(w.resend(c), &r) {
+		if r, ok := errors.AsType[*verify.Refusal](w.resend(c)); ok {
 			w.v.RejectResend(r, w.now)
 		}
 		w.take()
