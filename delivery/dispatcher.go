@@ -14,11 +14,12 @@ import (
 )
 
 const (
-	batch    = 128                   // verifications taken in one claim at most
-	patience = 50 * time.Millisecond // how long a claim waits for a full channel
-	putOff   = time.Second           // how long a full channel's deliveries then wait
-	dbLimit  = 5 * time.Second       // for one transaction
-	breath   = 10 * time.Millisecond // after a claim that had nothing to send
+	batch    = 128                    // verifications taken in one claim at most
+	patience = 50 * time.Millisecond  // how long a claim waits for a full channel
+	putOff   = time.Second            // how long a full channel's deliveries then wait
+	dbLimit  = 5 * time.Second        // for one transaction
+	poll     = 250 * time.Millisecond // the longest rest between two looks at the store
+	breath   = 10 * time.Millisecond  // after a claim that had nothing to send
 
 	// A store that is down is asked at this pace, doubling.
 	pauseFirst, pauseMost = 250 * time.Millisecond, 2 * time.Second
@@ -44,9 +45,6 @@ type Config struct {
 	// Workers is how many tries may be under way over one channel; 0 is 128. A
 	// channel that is full makes its own deliveries wait, never another's.
 	Workers int
-	// Poll is the longest rest between two looks at the store; 0, or more than
-	// 250 ms, is 250 ms.
-	Poll time.Duration
 	// Timeout is for one try; 0 is 10 s. A try never outlives what it tells, nor
 	// half a lease: its outcome must be written while the lease stands.
 	Timeout time.Duration
@@ -74,9 +72,6 @@ type Dispatcher struct {
 func New(c Config) *Dispatcher {
 	if c.Workers <= 0 {
 		c.Workers = 128
-	}
-	if c.Poll <= 0 || c.Poll > 250*time.Millisecond {
-		c.Poll = 250 * time.Millisecond
 	}
 	if c.Timeout <= 0 {
 		c.Timeout = 10 * time.Second
@@ -116,7 +111,7 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 		if limit == 0 {
 			break
 		}
-		d.pace.look(d.config.Poll)
+		d.pace.look()
 		claimed, begun, next, err := d.claim(trying, limit)
 		switch {
 		case err != nil:

@@ -23,7 +23,7 @@ func (p *pace) rest() time.Duration {
 
 // look begins a look at the store: the next comes a poll later. Whoever finds
 // out meanwhile that it must come earlier says so and is not forgotten.
-func (p *pace) look(poll time.Duration) {
+func (p *pace) look() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.at = time.Now().Add(poll)

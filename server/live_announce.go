@@ -71,7 +71,7 @@ func (s *Server) closePrompts(ctx context.Context, v *verify.Verification) {
 		}
 	}
 	for device, ids := range closed {
-		s.publish(ctx, hub.Message{Topic: deviceTopic(device), Kind: kindClosed}, promptClosing{v.ID, reason, ids})
+		s.publish(ctx, hub.Message{Topic: deviceTopic(device), Kind: kindClosed}, promptClosing{promptClosed{v.ID, reason}, ids})
 	}
 }
 

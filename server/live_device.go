@@ -223,7 +223,7 @@ func (c *deviceClient) promptLocked(s *hub.Session, f verify.PromptFrame) {
 			return
 		case known.verification == f.VerificationID && known.open:
 			known.open = false
-			_ = s.Send("prompt_closed", 0, PromptClosed{f.VerificationID, string(verify.Superseded)})
+			_ = s.Send("prompt_closed", 0, promptClosed{f.VerificationID, string(verify.Superseded)})
 		}
 	}
 	ends, err := time.Parse(time.RFC3339, f.ExpiresAt)
@@ -255,7 +255,7 @@ func (c *deviceClient) closedLocked(s *hub.Session, p promptClosing) {
 	if p.Reason != string(verify.Expired) { // one that ran out still owes its 0
 		s.Timers(p.VerificationID)
 	}
-	_ = s.Send("prompt_closed", 0, PromptClosed{p.VerificationID, p.Reason})
+	_ = s.Send("prompt_closed", 0, p.promptClosed)
 }
 
 // Closed implements [hub.Client].

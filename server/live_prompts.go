@@ -27,13 +27,12 @@ const (
 // over which it was asked: a verification may ask again, so its id alone would
 // not say which prompt is meant.
 type promptClosing struct {
-	VerificationID string   `json:"verification_id"`
-	Reason         string   `json:"reason"`
-	Deliveries     []string `json:"deliveries"`
+	promptClosed
+	Deliveries []string `json:"deliveries"`
 }
 
-// PromptClosed is the data of a prompt_closed frame.
-type PromptClosed struct {
+// promptClosed is the data of a prompt_closed frame.
+type promptClosed struct {
 	VerificationID string `json:"verification_id"`
 	Reason         string `json:"reason"`
 }

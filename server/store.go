@@ -12,7 +12,7 @@ import (
 // it was given may be read after it returned nil. [verify.ErrNotFound] says that
 // a row is not there, [*verify.Replay] that a write was already done. Any other
 // error that no rule made means that the store is in trouble.
-type Store interface { //nolint:interfacebloat // a list of small ones, each with its own readers
+type Store interface { //nolint:interfacebloat // a list of small ones, one for each kind of rows
 	Clock
 	Answers
 	Verifications
