@@ -375,6 +375,30 @@ func TestConcurrentSameKey(t *testing.T) {
 }
 
 // A caller whose context has ended is not served.
+// Who gives up after its work and before COMMIT keeps nothing, is told so, and
+// stands in the way of no later change.
+func TestCanceledInside(t *testing.T) {
+	onBoth(t, func(t *testing.T, db database) {
+		var told diary
+		s := db.open(t, told.config)
+		v := mustAdmit(t, s, request(s, "u1"))
+		told.take()
+		ctx, cancel := context.WithCancel(context.Background())
+		defer cancel()
+		if err := s.UpdateVerification(ctx, v.ID, nil, func(v *verify.Verification, _ time.Time) error {
+			v.ResendCount = 7
+			cancel()
+			return nil
+		}); !errors.Is(err, context.Canceled) {
+			t.Errorf("got error %v", err)
+		}
+		update(t, s, v.ID, func(v *verify.Verification, _ time.Time) { v.SecretGeneration++ })
+		if changes := told.take(); len(changes) != 1 || changes[0].Verification.ResendCount != 0 {
+			t.Errorf("told %d changes", len(changes))
+		}
+	})
+}
+
 func TestCanceledBefore(t *testing.T) {
 	onBoth(t, func(t *testing.T, db database) {
 		s := db.open(t)

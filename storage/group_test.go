@@ -73,6 +73,33 @@ func (s *sqlite) count(t *testing.T) (n int64) {
 	return n
 }
 
+// What the package promises of SQLite is asked of the connections themselves.
+func TestPragmas(t *testing.T) {
+	s := openGroup(t)
+	ask := func(ctx context.Context, q querier, text string, want int64) {
+		t.Helper()
+		if got, err := number(ctx, q, text); err != nil || got != want {
+			t.Errorf("%s: %d, want %d (%v)", text, got, want, err)
+		}
+	}
+	for name, run := range map[string]func(context.Context, func(context.Context, querier) error) error{
+		"writer": s.group.write,
+		"reader": func(ctx context.Context, do func(context.Context, querier) error) error {
+			return s.read(ctx, func(ctx context.Context, t *tx) error { return do(ctx, t) })
+		},
+	} {
+		if err := run(t.Context(), func(ctx context.Context, q querier) error {
+			ask(ctx, q, "pragma synchronous", 2) // FULL
+			ask(ctx, q, "pragma foreign_keys", 1)
+			ask(ctx, q, "select count(*) from pragma_journal_mode where journal_mode = 'wal'", 1)
+			ask(ctx, q, "pragma query_only", map[string]int64{"reader": 1}[name])
+			return nil
+		}); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // A batch whose transaction breaks fails every caller in it, with nothing kept;
 // the next batch has a connection of its own. That tells how large a batch is.
 func TestBrokenBatch(t *testing.T) {

@@ -88,6 +88,9 @@ func TestSituation(t *testing.T) {
 		latest := accepted(30)
 		accepted(20)
 		open := mustAdmit(t, s, request(s, "u1"))
+		if newest, _, err := s.NewestVerification(context.Background(), "u1", verify.Login, number); err != nil || newest.ID != open.ID {
+			t.Errorf("newest: got error %v, or another than the last", err)
+		}
 		for _, c := range []struct {
 			name    string
 			who     verify.Applicant
