@@ -62,7 +62,7 @@ type ByUser struct {
 type enrollInput struct {
 	Once
 	ByUser
-	Body *struct{}
+	Body *Empty
 }
 
 // enrollAnswer lets one device join.
@@ -105,14 +105,25 @@ type Push struct {
 type joinInput struct {
 	Once
 	Body struct {
-		EnrollmentToken string          `json:"enrollment_token" minLength:"1" maxLength:"256"`
-		Name            string          `json:"name" minLength:"1" maxLength:"80"`
-		Platform        string          `json:"platform" enum:"android,ios,web"`
-		SignJWK         json.RawMessage `json:"sign_jwk" doc:"The public P-256 key that the device signs with."`
-		EncryptJWK      json.RawMessage `json:"encrypt_jwk,omitempty" doc:"The public P-256 key that pushes are encrypted to."`
-		Push            *Push           `json:"push,omitempty"`
-		Proof           string          `json:"proof" minLength:"1" maxLength:"4096" doc:"JWS (ES256 by sign_jwk, typ nod-enroll+jwt) with aud, iat and enrollment_sha256."`
+		EnrollmentToken string `json:"enrollment_token" minLength:"1" maxLength:"256"`
+		Name            string `json:"name" minLength:"1" maxLength:"80"`
+		Platform        string `json:"platform" enum:"android,ios,web"`
+		SignJWK         JWK    `json:"sign_jwk" doc:"The public P-256 key that the device signs with."`
+		EncryptJWK      JWK    `json:"encrypt_jwk,omitzero" doc:"The public P-256 key that pushes are encrypted to."`
+		Push            *Push  `json:"push,omitempty"`
+		Proof           string `json:"proof" minLength:"1" maxLength:"4096" doc:"JWS (ES256 by sign_jwk, typ nod-enroll+jwt) with aud, iat and enrollment_sha256."`
 	}
+}
+
+// JWK is a public key (RFC 7517). It is read by [verify.ParseKey].
+type JWK struct{ json.RawMessage }
+
+// Schema describes it to huma.
+func (JWK) Schema(huma.Registry) *huma.Schema {
+	member := func(says string) *huma.Schema { return &huma.Schema{Type: huma.TypeString, Description: says} }
+	return &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true, Properties: map[string]*huma.Schema{
+		"kty": member("EC"), "crv": member("P-256"), "x": member("base64url"), "y": member("base64url"),
+	}}
 }
 
 // deviceAnswer is a device with its HTTP status.
@@ -207,19 +218,19 @@ var errEnrollmentOver = &verify.Refusal{Code: verify.CodeExpired, Field: "enroll
 
 // newDevice reads what a device says about itself; who it belongs to comes from
 // its enrollment.
-func newDevice(name, platform string, sign, encrypt json.RawMessage, push *Push) (*verify.Device, error) {
+func newDevice(name, platform string, sign, encrypt JWK, push *Push) (*verify.Device, error) {
 	d := &verify.Device{Name: strings.TrimSpace(name), Platform: platform, Push: push.target()}
 	if d.Name == "" {
 		return nil, errNoName
 	}
 	var err error
-	if d.SignKey, err = verify.ParseKey(sign); err != nil {
+	if d.SignKey, err = verify.ParseKey(sign.RawMessage); err != nil {
 		return nil, keyProblem("sign_jwk", err)
 	}
-	if encrypt == nil || string(encrypt) == "null" {
+	if encrypt.RawMessage == nil || string(encrypt.RawMessage) == "null" {
 		return d, nil
 	}
-	k, err := verify.ParseKey(encrypt)
+	k, err := verify.ParseKey(encrypt.RawMessage)
 	if err != nil {
 		return nil, keyProblem("encrypt_jwk", err)
 	}

@@ -81,8 +81,8 @@ func (s *Server) pick(ctx context.Context, w Which) (*verify.Verification, time.
 	return s.store.NewestVerification(ctx, c.userID, verify.Phone, n)
 }
 
-// resendSeedInput asks for another send.
-type resendSeedInput struct {
+// sendAgainInput asks for another send.
+type sendAgainInput struct {
 	Once
 	Body struct {
 		Which
@@ -91,7 +91,7 @@ type resendSeedInput struct {
 }
 
 // resendVerification is resend by number as well as by id.
-func (s *Server) resendVerification(ctx context.Context, in *resendSeedInput) (*statusAnswer, error) {
+func (s *Server) resendVerification(ctx context.Context, in *sendAgainInput) (*statusAnswer, error) {
 	v, _, err := s.pick(ctx, in.Body.Which)
 	if err != nil {
 		return nil, err

@@ -13,7 +13,7 @@ import (
 // consoleInput is empty: the API key says all.
 type consoleInput struct {
 	Once
-	Body *struct{}
+	Body *Empty
 }
 
 // consoleAnswer is a console session, for a browser as a cookie.

@@ -258,8 +258,11 @@ func (s *Server) sendAgain(ctx context.Context, id string, channel verify.Channe
 type emptyInput struct {
 	Once
 	ByID
-	Body *struct{}
+	Body *Empty
 }
+
+// Empty is a body that may be left out.
+type Empty struct{}
 
 // next starts the next channel now.
 func (s *Server) next(ctx context.Context, in *emptyInput) (*statusAnswer, error) {
