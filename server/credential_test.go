@@ -110,6 +110,7 @@ func TestForgedCredentials(t *testing.T) {
 			"device, too long":       {"/api/v1/prompts", device(claims(object{"exp": now.Unix() + 61}))},
 			"device, no end":         {"/api/v1/prompts", device(claims(object{"exp": 0}))},
 			"device, no jti":         {"/api/v1/prompts", device(claims(object{"jti": ""}))},
+			"device, long jti":       {"/api/v1/prompts", device(claims(object{"jti": strings.Repeat("j", 129)}))},
 			"device, other typ":      {"/api/v1/prompts", device(p.sign(verify.TypAnswer, p.claims()))},
 			"device, rubbish":        {"/api/v1/prompts", device("a.b.c")},
 		} {

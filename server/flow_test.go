@@ -1,9 +1,16 @@
 package server_test
 
 import (
+	"context"
+	"errors"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"nod/server"
+	"nod/storage"
+	"nod/verify"
 )
 
 const (
@@ -224,6 +231,83 @@ func TestSessionEnds(t *testing.T) {
 		d.ask(me, "GET", path, nil).allow(200)
 		d.pass(10 * time.Minute)
 		d.ask(me, "GET", path, nil).deny(401, "unauthenticated")
+	})
+}
+
+// TestTheEndIsMetThoughNothingRuns asks after the end, which nobody has written
+// down yet.
+func TestTheEndIsMetThoughNothingRuns(t *testing.T) {
+	within(t, func(d *door) {
+		ana := d.user("ana")
+		v := d.ask(ana, "POST", sendCode, object{"phone_number": number}).allow(202)
+		id, code := v.str("verification_id"), d.code(number)
+		d.stop()
+		d.pass(time.Hour)
+		ana = d.user("ana")
+		d.ask(ana, "POST", verifyCode, object{"verification_id": id, "code": code}).deny(410, "expired")
+		d.ask(ana, "POST", resendCode, object{"verification_id": id}).deny(410, "expired")
+		d.ask(byKey, "POST", verifications+"/"+id+"/next", nil).deny(410, "expired")
+	})
+	within(t, func(d *door) {
+		v := d.ask(d.user("ana"), "POST", sendCode, object{"phone_number": number}).allow(202)
+		d.stop()
+		d.pass(time.Hour)
+		if again := d.ask(d.user("ana"), "POST", sendCode, object{"phone_number": number}).allow(202); again.str("verification_id") == v.str("verification_id") {
+			t.Error("what has ended is given back")
+		}
+	})
+}
+
+// early runs each rule once for nothing, a second before its time, as a store
+// does that has to begin a transaction again.
+type early struct{ *storage.Store }
+
+var errAgain = errors.New("run it again")
+
+func (e early) CreateVerification(ctx context.Context, a verify.Applicant, once *verify.Once, rule func(*verify.Situation, time.Time) (*verify.Verification, error)) error {
+	err := e.Store.CreateVerification(ctx, a, nil, func(s *verify.Situation, now time.Time) (*verify.Verification, error) {
+		_, _ = rule(s, now.Add(-time.Second))
+		return nil, errAgain
+	})
+	if !errors.Is(err, errAgain) {
+		return err
+	}
+	return e.Store.CreateVerification(ctx, a, once, rule)
+}
+
+func (e early) UpdateVerification(ctx context.Context, id string, once *verify.Once, rule func(*verify.Verification, time.Time) error) error {
+	err := e.Store.UpdateVerification(ctx, id, nil, func(v *verify.Verification, now time.Time) error {
+		_ = rule(v, now.Add(-time.Second))
+		return errAgain
+	})
+	if !errors.Is(err, errAgain) {
+		return err
+	}
+	return e.Store.UpdateVerification(ctx, id, once, rule)
+}
+
+// TestRulesRunTwice meets what was refused, reused or right in a first run, and
+// is not in the second.
+func TestRulesRunTwice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := open(t, func(c *server.Config) { c.Store = early{c.Store.(*storage.Store)} })
+		send := func(code int) reply {
+			t.Helper()
+			r := d.ask(d.user("ana"), "POST", sendCode, object{"phone_number": number}).allow(code)
+			d.settle()
+			return r
+		}
+		v := send(202)
+		id := v.str("verification_id")
+		d.ask(byKey, "POST", verifications+"/"+id+"/cancel", nil).allow(200)
+		d.pass(time.Minute)
+		next := send(202) // refused a second ago
+		send(200)         // given back
+		d.stop()
+		d.pass(time.Hour) // given back a second ago
+		if last := send(202); last.object["reused"] != nil || last.str("verification_id") == next.str("verification_id") {
+			t.Errorf("what has ended is given back: %v", last.object)
+		}
 	})
 }
 
