@@ -1,11 +1,15 @@
 package server_test
 
 import (
+	"context"
 	"fmt"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"nod/hub"
 	"nod/server"
+	"nod/storage"
 )
 
 // TestApprove follows one login from its start to the exchange.
@@ -323,6 +327,10 @@ func TestTurnedAway(t *testing.T) {
 			p.send("auth", auth(p.nonce))
 			p.refused()
 		}
+		token, _ := d.token(nil)["token"].(string)
+		if _, _, err := w.front.Authenticate(t.Context(), hub.Auth{Token: token}); err == nil {
+			t.Error("a connection without a nonce is let in by a token without one")
+		}
 	})
 }
 
@@ -456,11 +464,45 @@ func TestSeen(t *testing.T) {
 				t.Fatal("seen", got, "ago while it is connected")
 			}
 		}
+		again := w.phone("u1")
+		w.online(again)
 		w.pass(5 * time.Second)
 		phone.gone()
 		w.pass(time.Second)
 		if got := seen(); got > time.Second {
 			t.Fatal("seen", got, "ago after it left")
 		}
+		w.pass(5 * time.Second)
+		w.stop()
+		device, now, err := w.store.Device(t.Context(), again.id)
+		w.must(err)
+		if got := now.Sub(device.SeenAt); got > time.Second {
+			t.Fatal("seen", got, "ago when the server stopped")
+		}
 	})
+}
+
+// offset is a store whose clock is off, and takes its time to say so.
+type offset struct {
+	*storage.Store
+	by time.Duration
+}
+
+func (o offset) Now(ctx context.Context) (time.Time, error) {
+	<-time.After(100 * time.Millisecond)
+	now, err := o.Store.Now(ctx)
+	return now.Add(o.by), err
+}
+
+// TestTheStoresClock is told to who waits, not the process's.
+func TestTheStoresClock(t *testing.T) {
+	for _, by := range []time.Duration{0, 5 * time.Minute, -5 * time.Minute} {
+		synctest.Test(t, func(t *testing.T) {
+			d := open(t, func(c *server.Config) { c.Store = offset{c.Store.(*storage.Store), by} })
+			d.pass(time.Second)
+			if got := d.front.Now().Sub(time.Now()); (got-by).Abs() > 100*time.Millisecond || by == 0 && got != 0 {
+				t.Errorf("a clock that is %v off is taken for %v", by, got)
+			}
+		})
+	}
 }

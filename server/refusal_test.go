@@ -309,6 +309,10 @@ func TestOnce(t *testing.T) {
 		d.settle()
 		d.ask(d.user("ana"), "POST", sendCode, object{"phone_number": "+14155550177"}).allow(200)
 		d.ask(ana, "POST", sendCode, object{"phone_number": "+14155550177"}).allow(202).has("client_secret", sent.object["client_secret"])
+		bob := d.user("bob").with("Idempotency-Key", "k4")
+		if theirs := d.ask(bob, "POST", sendCode, object{"phone_number": "+14155550177"}).allow(202); theirs.str("verification_id") == sent.str("verification_id") {
+			t.Error("two users share the answer to one key")
+		}
 	})
 }
 
