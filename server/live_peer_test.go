@@ -259,6 +259,9 @@ func (p *peer) until(seq *int64, name string) frame {
 		if *seq++; f.Seq != *seq {
 			p.Fatalf("event %d %s, want %d", f.Seq, f.text("name"), *seq)
 		}
+		if state, _ := f.Data["state"].(object); state["seq"] != float64(f.Seq) || f.Data["detail"] != nil {
+			p.Fatalf("event %d holds %v", f.Seq, f.Data)
+		}
 		if f.text("name") == name {
 			return f
 		}
