@@ -229,10 +229,11 @@ func serveUntil(ctx context.Context, s *http.Server, l net.Listener) error {
 }
 
 // newHTTPServer bounds what a slow or silent client can hold. Bodies have their
-// own deadline in the server; answers may be long polls and streams.
+// own deadline in the server; a long poll is over well before WriteTimeout, and a
+// stream sets a deadline of its own with each write.
 func newHTTPServer(h http.Handler, log *slog.Logger) *http.Server {
 	return &http.Server{
-		Handler: h, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10,
+		Handler: h, ReadHeaderTimeout: 5 * time.Second, WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10,
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 }
