@@ -2,16 +2,23 @@ package server_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/coder/websocket"
+
 	"nod/hub"
+	"nod/server"
+	"nod/storage"
+	"nod/verify"
 )
 
 // dicing is a broker that loses, repeats and holds back what is published
@@ -372,5 +379,96 @@ func TestConsoleKnowsTheLastOnes(t *testing.T) {
 			}
 		}
 		p.expect("figures")
+	})
+}
+
+// lingering is a store whose answers about a verification take a second to come,
+// once it is told so.
+type lingering struct {
+	*storage.Store
+	slow atomic.Bool
+}
+
+func (l *lingering) Verification(ctx context.Context, id string) (*verify.Verification, time.Time, error) {
+	v, now, err := l.Store.Verification(ctx, id)
+	if l.slow.Load() {
+		<-time.After(time.Second)
+	}
+	return v, now, err
+}
+
+// TestNewsDuringARepair loses one notice, and has something happen after the
+// store was read for it.
+func TestNewsDuringARepair(t *testing.T) {
+	broker, store := &dicing{}, &lingering{}
+	wireOver(t, broker, func(t *testing.T, w *wired) {
+		phone := w.online(w.phone("u1"))
+		l := w.login()
+		prompt := phone.expect("prompt").Data
+		page, _ := w.resume(l, 0)
+		var seq int64
+		page.until(&seq, "delivery.accepted")
+		broker.mu.Lock()
+		honest := broker.deliver
+		broker.deliver = func(hub.Message) int { return 1 }
+		broker.mu.Unlock()
+		phone.send("ack", object{"delivery_id": prompt["delivery_id"]})
+		synctest.Wait()
+		broker.mu.Lock()
+		broker.deliver = honest
+		broker.mu.Unlock()
+		store.slow.Store(true)
+		phone.send("displayed", object{"delivery_id": prompt["delivery_id"]}) // the page is repaired
+		synctest.Wait()
+		w.ask(byKey, "POST", verifications+"/"+l.id+"/cancel", nil).allow(200)
+		page.until(&seq, "verification.canceled")
+		page.expect("result")
+	}, func(c *server.Config) {
+		store.Store, _ = c.Store.(*storage.Store)
+		c.Store = store
+	})
+}
+
+// TestSlowReaderOfALongStory takes nothing for a while of more events than may
+// wait for a socket: they wait in the store.
+func TestSlowReaderOfALongStory(t *testing.T) {
+	wire(t, func(t *testing.T, w *wired) {
+		for range 10 {
+			w.phone("u1")
+		}
+		l := w.login(object{"phone_number": number})
+		for range 3 {
+			w.pass(5 * time.Minute)
+			w.act(l, "resend", object{"channel": "push"}).allow(202)
+		}
+		w.act(l, "cancel", nil).allow(200)
+		ws, _, err := websocket.Dial(t.Context(), wireURL+"/ws", &websocket.DialOptions{HTTPClient: w.client})
+		w.must(err)
+		defer func() { _ = ws.CloseNow() }()
+		w.must(ws.Write(t.Context(), websocket.MessageText, []byte(`{"type":"auth","data":{"client_secret":"`+l.secret+`","last_seq":0}}`)))
+		w.pass(time.Second)
+		for f := (frame{}); f.Type != "result"; {
+			_, b, err := ws.Read(t.Context())
+			w.must(err)
+			w.must(json.Unmarshal(b, &f))
+		}
+	})
+}
+
+// TestPromptToldTwice publishes a prompt that stood in the list already.
+func TestPromptToldTwice(t *testing.T) {
+	wire(t, func(t *testing.T, w *wired) {
+		d := w.phone("u1")
+		w.login()
+		w.settle()
+		phone, prompts := w.connect(d)
+		b, err := json.Marshal(prompts[0])
+		w.must(err)
+		var f verify.PromptFrame
+		w.must(json.Unmarshal(b, &f))
+		if n, err := w.front.PublishPrompt(t.Context(), d.id, f); n != 1 || err != nil {
+			t.Fatal(n, err)
+		}
+		phone.silent(3 * time.Second)
 	})
 }
