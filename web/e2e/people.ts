@@ -87,3 +87,11 @@ export async function typeCode(login: Screen, code: string): Promise<void> {
   await lookAt(login);
   await login.getByRole("textbox", { name: /-digit code$/ }).fill(code);
 }
+
+/** Opens the console with an API key. */
+export async function openConsole(page: Page, apiKey: string): Promise<void> {
+  await lookAt(page);
+  await page.getByLabel("API key").fill(apiKey);
+  await page.getByRole("button", { name: "Open" }).click();
+  await page.getByRole("heading", { name: "Console" }).waitFor();
+}

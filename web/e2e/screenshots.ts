@@ -1,58 +1,145 @@
 // Makes the pictures of the four pages: light and dark, wide and narrow. `npm run screenshots`
-// after a build; they lie under screenshots/ and are for people to look at.
+// after a build; they lie under screenshots/ and are for people to look at. The stage at its best
+// moment goes beside them into the repository, for the README.
 
-import { test } from "vitest";
+import { fileURLToPath } from "node:url";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, test } from "vitest";
 import { launchBrowser, picture, visit } from "./browser.ts";
-import { approve, beginSignIn, matchNumber, openRequest, phoneReady, signedIn } from "./people.ts";
-import { startServer } from "./server.ts";
+import {
+  beginSignIn,
+  codeFromText,
+  matchNumber,
+  openConsole,
+  openRequest,
+  phoneReady,
+  signedIn,
+  stageReady,
+  turn,
+  typeCode,
+  typeNumber,
+} from "./people.ts";
+import { type RunningServer, startServer } from "./server.ts";
 
-const sizes = { wide: { width: 1440, height: 900 }, narrow: { width: 360, height: 740 } };
+const README_PICTURE = fileURLToPath(new URL("../stage.png", import.meta.url));
 
-test("pictures of the pages", async () => {
-  const server = await startServer();
-  const browser = await launchBrowser();
-  for (const [size, box] of Object.entries(sizes)) {
-    for (const colours of ["light", "dark"]) {
-      const visitor = await visit(browser, server.url, { ...box, dark: colours === "dark" });
-      const take = async (page: Parameters<typeof picture>[0], name: string) =>
-        await picture(page, `${name}-${size}-${colours}`);
+let server: RunningServer;
+let browser: Browser;
 
-      const phone = await visitor.open("/phone");
-      await phoneReady(phone);
-      await take(phone, "phone-locked");
-      const login = await visitor.open("/login");
-      await take(login, "login-start");
-      await beginSignIn(login);
-      const number = await matchNumber(login);
-      await take(login, "login-asked");
-      await openRequest(phone);
-      await take(phone, "phone-request");
-      await approve(phone, number);
-      await signedIn(login);
-      await take(login, "login-done");
-      await login.close();
-      await phone.close();
+beforeAll(async () => {
+  [server, browser] = await Promise.all([
+    startServer({ NOD_WS_ACK_TIMEOUT: "2s", NOD_PUSH_ACK_TIMEOUT: "2s" }),
+    launchBrowser(),
+  ]);
+});
+afterAll(async () => {
+  await browser?.close();
+  await server?.stop();
+});
 
-      const stage = await visitor.open("/");
-      const frames = {
-        login: stage.frameLocator('iframe[title="Login page"]'),
-        phone: stage.frameLocator('iframe[title="Phone"]'),
-      };
-      await phoneReady(frames.phone);
-      await beginSignIn(frames.login);
-      const typed = await matchNumber(frames.login);
-      await openRequest(frames.phone);
-      await take(stage, "stage-asked");
-      await approve(frames.phone, typed);
-      await signedIn(frames.login);
-      await take(stage, "stage-done");
+const approveOn = (phone: Parameters<typeof phoneReady>[0]) =>
+  phone.getByRole("button", { name: "Approve" }).click();
 
-      const console = await visitor.open("/console");
-      await console.getByRole("main").waitFor();
-      await take(console, "console");
-      await visitor.close();
+test("the stage at its best moment", async () => {
+  const visitor = await visit(browser, server.url, { width: 1320, height: 900 });
+  const stage = await visitor.open("/");
+  const { login, phone } = await stageReady(stage);
+  await beginSignIn(login);
+  const number = await matchNumber(login);
+  await openRequest(phone);
+  await typeNumber(phone, number);
+  const steps = stage.getByRole("list", { name: "Timeline of this sign-in" });
+  await steps.getByText("The phone has shown it").waitFor();
+  await stage.mouse.move(0, 0);
+  const end = await steps.boundingBox();
+  const height = Math.ceil((end?.y ?? 0) + (end?.height ?? 0)) + 12;
+  await stage.screenshot({ path: README_PICTURE, clip: { x: 0, y: 0, width: 1320, height } });
+  await visitor.close();
+});
+
+describe.each([
+  { size: "wide", width: 1440, height: 900 },
+  { size: "narrow", width: 360, height: 740 },
+])("$size", ({ size, width, height }) => {
+  test.each(["light", "dark"])("%s", async (colours) => {
+    const visitor = await visit(browser, server.url, { width, height, dark: colours === "dark" });
+    const take = (page: Page, name: string) => picture(page, `${name}-${size}-${colours}`);
+
+    const stage = await visitor.open("/");
+    const frames = await stageReady(stage);
+    await take(stage, "stage-start");
+    await beginSignIn(frames.login);
+    const shown = await matchNumber(frames.login);
+    await frames.phone.getByRole("button", { name: /Sign-in request/ }).waitFor();
+    await take(stage, "stage-waiting");
+    await openRequest(frames.phone);
+    await typeNumber(frames.phone, shown);
+    await take(stage, "stage-asked");
+    await approveOn(frames.phone);
+    await signedIn(frames.login);
+    await take(stage, "stage-done");
+    await stage.close();
+
+    const phone = await visitor.open("/phone");
+    await phoneReady(phone);
+    await take(phone, "phone-locked");
+    const login = await visitor.open("/login");
+    await login.getByRole("button", { name: "Sign out" }).or(login.getByText("Continue")).waitFor();
+    await take(login, "login-start");
+    await beginSignIn(login);
+    const number = await matchNumber(login);
+    await take(login, "login-asked");
+    await phone.bringToFront();
+    await phone.getByRole("button", { name: /Sign-in request/ }).waitFor();
+    await take(phone, "phone-asked");
+    await openRequest(phone);
+    await take(phone, "phone-request");
+    await typeNumber(phone, number);
+    await approveOn(phone);
+    await phone.getByRole("dialog", { name: "Approved" }).waitFor();
+    await take(phone, "phone-done");
+    await phone.getByRole("button", { name: "Done" }).click();
+    await signedIn(login);
+    await take(login, "login-done");
+
+    await login.getByRole("button", { name: "Sign out" }).click();
+    await beginSignIn(login);
+    await openRequest(phone);
+    await typeNumber(phone, (await matchNumber(login)) === "000" ? "111" : "000");
+    await approveOn(phone);
+    await phone.getByRole("dialog", { name: "That number did not match" }).waitFor();
+    await take(phone, "phone-wrong");
+    await login.bringToFront();
+    await login.getByRole("heading", { name: "That number did not match" }).waitFor();
+    await take(login, "login-wrong");
+
+    await phone.bringToFront();
+    await phone.getByRole("button", { name: "Done" }).click();
+    if (size === "wide") {
+      await turn(phone, "Online", false);
+      await login.bringToFront();
+      await login.getByRole("button", { name: "Start again" }).click();
+      const code = await codeFromText(phone);
+      await phone.bringToFront();
+      await take(phone, "phone-offline");
+      await login.bringToFront();
+      await take(login, "login-code");
+      await typeCode(login, code === "000000" ? "111111" : "000000");
+      await login.getByText("That code is not right. Try again.").waitFor();
+      await take(login, "login-code-wrong");
     }
-  }
-  await browser.close();
-  await server.stop();
+
+    const console = await visitor.open("/console");
+    await console.getByRole("main").waitFor();
+    await take(console, "console-key");
+    await openConsole(console, server.apiKey);
+    await console
+      .getByRole("region", { name: "Verifications" })
+      .getByRole("button")
+      .first()
+      .click();
+    await console.getByRole("list", { name: "Timeline of the verification" }).waitFor();
+    await take(console, "console");
+    await visitor.close();
+  });
 });

@@ -2,7 +2,7 @@ import type { StatusBody } from "../sdk";
 import { speaker, type Track } from "./tracks";
 
 /** How a step of the rail looks: not started, under way, answered, or no way. */
-export type StepState = "quiet" | "active" | "done" | "failed";
+type StepState = "quiet" | "active" | "done" | "failed";
 
 /** One step of the rail with the plain sentence under its name. */
 export interface Step {

@@ -24,7 +24,6 @@ test.each([
   {},
   { nod: "unknown" },
   { nod: "began" },
-  { nod: "ended", verification_id: "a" },
   { nod: "event", verification_id: "a", event: { name: "x" } },
   { nod: "switch", slot: "1", switches: { online: "yes" } },
   { nod: "phone", slot: 1, switches: allOn },

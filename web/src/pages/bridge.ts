@@ -14,10 +14,8 @@ export const allOn: Switches = { online: true, push: true, signal: true };
 export type Message =
   | { nod: "began"; verification_id: string }
   | { nod: "event"; verification_id: string; event: TimelineEvent }
-  | { nod: "ended"; verification_id: string; status: string }
   | { nod: "phone"; slot: string; switches: Switches; ready: boolean; waiting: boolean }
-  | { nod: "switch"; slot: string; switches: Switches }
-  | { nod: "person" };
+  | { nod: "switch"; slot: string; switches: Switches };
 
 /** Tells another window of this origin; a page that stands alone tells nobody. */
 export function tell(target: Window | null | undefined, message: Message): void {
@@ -45,14 +43,8 @@ export function readMessage(data: unknown): Message | null {
   if (typeof data !== "object" || data === null) return null;
   const m = data as Record<string, unknown>;
   switch (m.nod) {
-    case "person":
-      return { nod: "person" };
     case "began":
       return typeof m.verification_id === "string" ? (m as Message) : null;
-    case "ended":
-      return typeof m.verification_id === "string" && typeof m.status === "string"
-        ? (m as Message)
-        : null;
     case "event":
       return typeof m.verification_id === "string" && isEvent(m.event) ? (m as Message) : null;
     case "phone":

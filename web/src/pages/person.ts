@@ -17,7 +17,7 @@ export function asPerson(token: string): Record<string, string> {
 }
 
 /** The stored person, unchecked; null before the first visit. */
-export function storedPerson(): Person | null {
+function storedPerson(): Person | null {
   try {
     const value: unknown = JSON.parse(localStorage.getItem(key) ?? "null");
     return isPerson(value) ? value : null;
@@ -26,8 +26,13 @@ export function storedPerson(): Person | null {
   }
 }
 
+/** A number as people read it: "+1 415 555 0123"; one of another country stays as it is. */
+export function spacedNumber(number: string): string {
+  return number.replace(/^\+1(\d{3})(\d{3})(\d{4})$/, "+1 $1 $2 $3");
+}
+
 /** Reads whether a stored or sent value is a person. */
-export function isPerson(value: unknown): value is Person {
+function isPerson(value: unknown): value is Person {
   if (typeof value !== "object" || value === null) return false;
   const fields = value as Record<string, unknown>;
   return ["demo_token", "user", "name", "phone_number"].every(
@@ -42,11 +47,6 @@ export function isPerson(value: unknown): value is Person {
 export async function ensurePerson(): Promise<Person> {
   if (!navigator.locks) return findOrMake();
   return navigator.locks.request(key, findOrMake);
-}
-
-/** Leaves the stored person and makes another one. */
-export async function anotherPerson(): Promise<Person> {
-  return make();
 }
 
 /** The person that an enrollment link speaks for; kept, so that this browser is theirs. */

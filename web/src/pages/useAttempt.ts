@@ -2,7 +2,7 @@ import { useCallback, useState } from "react";
 import { type Trouble, trouble } from "./problem";
 
 /** What a page does for the person, one thing at a time, with words for what went wrong. */
-export interface Attempts {
+interface Attempts {
   busy: boolean;
   problem: Trouble | null;
   setProblem: (problem: Trouble | null) => void;

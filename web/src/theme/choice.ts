@@ -1,10 +1,10 @@
 const key = "nod.theme";
 
 /** The look of this browser: the system's, or one chosen on a page. */
-export type Theme = "light" | "dark";
+type Theme = "light" | "dark";
 
 /** The chosen look; null follows the system. */
-export function chosenTheme(): Theme | null {
+function chosenTheme(): Theme | null {
   const value = localStorage.getItem(key);
   return value === "light" || value === "dark" ? value : null;
 }

@@ -1,13 +1,17 @@
 import { duration, percent, type Seen, socketWords, summary } from "./model";
 
-/** The numbers, one glance. What was counted starts when this page was opened. */
+/** The numbers, one glance. They count the verifications in the list below. */
 export function FiguresRow({ seen, messages }: { seen: Seen; messages: number | null }) {
   const { open, success, medianMs, withoutSms } = summary(seen.rows);
   const sockets = seen.figures?.sessions;
   return (
     <section className="figures" aria-label="Figures">
       <dl>
-        <Figure name="Open now" value={String(open)} note={`of ${seen.rows.length} seen`} />
+        <Figure
+          name="Open now"
+          value={String(open)}
+          note={seen.rows.length > 0 ? `of the last ${seen.rows.length}` : "none seen yet"}
+        />
         <Figure name="Success" value={percent(success)} note="of those that ended" />
         <Figure name="Median time" value={duration(medianMs)} note="from request to approval" />
         <Figure name="Without SMS" value={percent(withoutSms)} note="of those approved" />

@@ -24,7 +24,7 @@ export function RecentList({
       <h2 id="recent">Verifications</h2>
       {rows.length === 0 ? (
         <p className="pane-empty">
-          Each verification appears here as it happens. To see an earlier one, search for its id.
+          Each verification appears here as it happens, the newest first.
         </p>
       ) : (
         <ul

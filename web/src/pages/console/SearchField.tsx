@@ -32,7 +32,7 @@ export function SearchField({ onFound }: { onFound: (id: string) => void }) {
           aria-label="Find a verification by its id"
           aria-invalid={wrong || undefined}
           aria-describedby={wrong ? "find-wrong" : undefined}
-          placeholder="ver_… and Enter"
+          placeholder="Find by id"
           spellCheck={false}
           value={text}
           onChange={(event) => {

@@ -8,6 +8,21 @@ export interface Line extends TimelineEvent {
   phone_number?: string;
 }
 
+/** A verification as the console's connection tells it first: what was before it was opened. */
+export interface Earlier {
+  verification_id: string;
+  seq: number;
+  purpose: string;
+  status: string;
+  stage?: string;
+  reason?: string;
+  method?: string;
+  phone_number?: string;
+  code_sent: boolean;
+  created_at: string;
+  ended_at?: string;
+}
+
 /** What one node counts, once a second. */
 export interface Figures {
   sessions: Record<string, number>;
@@ -20,19 +35,23 @@ export interface Figures {
 /** One verification in the list. */
 export interface Row {
   id: string;
+  /** Of the last event that is known of it. */
+  seq: number;
   purpose: string;
   status: string;
   phone: string;
   method: string;
-  /** When it was created, if that was seen. */
+  /** When it was created, if that is known. */
   startedAt: string | null;
   changedAt: string;
+  /** When it ended, if it did. */
+  endedAt: string | null;
   /** The last event, in words. */
   words: string;
   sms: boolean;
 }
 
-/** Everything the console has seen since it was opened. */
+/** Everything the console knows. */
 export interface Seen {
   rows: Row[];
   figures: Figures | null;
@@ -47,23 +66,59 @@ const keep = 200;
 export function addLine(seen: Seen, line: Line): Seen {
   const known = seen.rows.find((row) => row.id === line.verification_id);
   if (!line.verification_id) return seen;
+  const ended = line.status !== undefined && line.status !== "pending";
+  // What still follows an end is no news of the verification.
+  const news = !ended || !known || line.name === `verification.${line.status}`;
   const row: Row = {
     id: line.verification_id,
+    seq: line.seq,
     purpose: line.purpose ?? known?.purpose ?? "",
     status: line.status ?? known?.status ?? "pending",
     phone: line.phone_number ?? known?.phone ?? "",
     method: line.method ?? known?.method ?? "",
     startedAt: line.name === "verification.created" ? line.at : (known?.startedAt ?? null),
     changedAt: line.at,
-    words: eventWords(line),
+    endedAt: known?.endedAt ?? (ended ? line.at : null),
+    words: news ? eventWords(line) : known.words,
     sms: known?.sms || (line.name === "delivery.accepted" && line.channel === "sms"),
   };
   const others = seen.rows.filter((other) => other.id !== row.id);
   return { ...seen, rows: [row, ...others].slice(0, keep) };
 }
 
+/** Takes in what was before; a row that events have told more of stays as it is. */
+export function addEarlier(seen: Seen, earlier: Earlier[]): Seen {
+  const known = new Map(seen.rows.map((row) => [row.id, row]));
+  for (const one of earlier) {
+    const row = known.get(one.verification_id);
+    if (!row || row.seq < one.seq) known.set(one.verification_id, earlierRow(one));
+    else if (!row.startedAt) known.set(row.id, { ...row, startedAt: one.created_at });
+  }
+  const rows = [...known.values()].sort((a, b) => b.changedAt.localeCompare(a.changedAt));
+  return { ...seen, rows: rows.slice(0, keep) };
+}
+
+function earlierRow(one: Earlier): Row {
+  const { seq, purpose, status, stage, reason, method = "", ended_at = null } = one;
+  const at = ended_at ?? one.created_at;
+  const name = status === "pending" ? "verification.stage_changed" : `verification.${status}`;
+  return {
+    id: one.verification_id,
+    seq,
+    purpose,
+    status,
+    phone: one.phone_number ?? "",
+    method,
+    startedAt: one.created_at,
+    changedAt: at,
+    endedAt: ended_at,
+    words: eventWords({ seq, name, at, stage, reason, method }),
+    sms: one.code_sent,
+  };
+}
+
 /** The numbers at the top; null where there is nothing to count yet. */
-export interface Summary {
+interface Summary {
   open: number;
   success: number | null;
   medianMs: number | null;
@@ -75,8 +130,8 @@ export function summary(rows: Row[]): Summary {
   const ended = rows.filter((row) => row.status !== "pending");
   const approved = ended.filter((row) => row.status === "approved");
   const times = approved
-    .filter((row) => row.startedAt !== null)
-    .map((row) => Date.parse(row.changedAt) - Date.parse(row.startedAt ?? ""))
+    .filter((row) => row.startedAt !== null && row.endedAt !== null)
+    .map((row) => Date.parse(row.endedAt ?? "") - Date.parse(row.startedAt ?? ""))
     .sort((a, b) => a - b);
   const middle = Math.floor(times.length / 2);
   const median =

@@ -1,11 +1,21 @@
 import { useEffect, useReducer, useState } from "react";
 import { Connection, socketUrl, wakeWithPage } from "../../sdk";
-import { addLine, type Figures, type Line, nothing, type Seen } from "./model";
+import {
+  addEarlier,
+  addLine,
+  type Earlier,
+  type Figures,
+  type Line,
+  nothing,
+  type Seen,
+} from "./model";
 
-type News = { line: Line } | { figures: Figures };
+type News = { line: Line } | { earlier: Earlier[] } | { figures: Figures };
 
 function take(seen: Seen, news: News): Seen {
-  return "line" in news ? addLine(seen, news.line) : { ...seen, figures: news.figures };
+  if ("line" in news) return addLine(seen, news.line);
+  if ("earlier" in news) return addEarlier(seen, news.earlier);
+  return { ...seen, figures: news.figures };
 }
 
 /** What happens on this server, live; `onLost` when the session no longer opens anything. */
@@ -23,6 +33,8 @@ export function useLive(token: string, onLost: () => void): { seen: Seen; connec
         if (reason?.kind === "unauthenticated") onLost();
       }),
       connection.on("frame", ({ type, data }) => {
+        if (type === "recent")
+          tell({ earlier: (data as { verifications: Earlier[] }).verifications });
         if (type === "event") tell({ line: data as Line });
         if (type === "figures") tell({ figures: data as Figures });
       }),

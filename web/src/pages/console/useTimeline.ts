@@ -4,7 +4,7 @@ import { type Trouble, trouble } from "../problem";
 import { read } from "./session";
 
 /** The audit trail of one verification, or why it is not to be had. */
-export interface Trail {
+interface Trail {
   events: TimelineEvent[] | null;
   problem: Trouble | null;
 }

@@ -1,6 +1,7 @@
 import { Button } from "../../component/Button";
 import { Heading } from "../../component/Heading";
 import { Skeleton } from "../../component/Skeleton";
+import { spacedNumber } from "../person";
 import type { SignIn } from "./useSignIn";
 
 /** Before anything is asked: who would sign in, and one button. */
@@ -20,7 +21,7 @@ export function StartView({ signIn }: { signIn: SignIn }) {
             </span>
             <span className="login-who">
               <strong>{person.name}</strong>
-              <span>{person.phone_number}</span>
+              <span>{spacedNumber(person.phone_number)}</span>
             </span>
           </>
         ) : (

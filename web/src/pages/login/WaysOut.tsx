@@ -32,7 +32,7 @@ export function WaysOut({
             <Button
               key={way.channel}
               tone={first && place === 0 ? "accent" : "plain"}
-              icon={way.channel === "push" ? "app" : way.channel}
+              icon={way.wait > 0 ? undefined : way.channel === "push" ? "app" : way.channel}
               disabled={way.wait > 0 || signIn.busy}
               onClick={() => signIn.ask(way)}
             >

@@ -3,7 +3,7 @@ import type { Track } from "../../component/tracks";
 import type { Countdowns, StatusBody } from "../../sdk";
 
 /** What the card shows while a sign-in is open. */
-export type View = "asked" | "code" | "waiting" | "locked";
+type View = "asked" | "code" | "waiting" | "locked";
 
 /** Chooses the view of an open sign-in: a code that can be typed comes before all else. */
 export function viewOf(status: StatusBody): View {
@@ -75,7 +75,7 @@ export function waitingWords(status: StatusBody, now: number): { title: string; 
 }
 
 /** How a sign-in ended without success: what happened, what is safe, what to do. */
-export interface Ending {
+interface Ending {
   title: string;
   text: string;
   /** The words on the button that starts again; null where starting again is no help. */

@@ -59,9 +59,6 @@ export function useFollowed(followed: Followed | null): Following {
           event: timelineEvent(seq, event),
         });
       }),
-      watcher.on("result", ({ status }) =>
-        tell(window.parent, { nod: "ended", verification_id: id, status }),
-      ),
       wakeWithPage(watcher),
     ];
     watcher.start();

@@ -31,24 +31,17 @@ const rest = new Rest({ baseUrl: location.origin });
  * stays in sessionStorage, so a reload resumes without a new message.
  */
 export function useSignIn(): SignIn {
-  const [person, setPerson] = useState<Person | null>(null);
   const [done, setDone] = useState<SignedIn | null>(signedIn);
   const [followed, setFollowed] = useState(resume);
   const [starting, setStarting] = useState(false);
   const { busy, problem, setProblem, attempt } = useAttempt();
+  const { person, setPerson } = usePerson(setProblem);
   const { state, ...following } = useFollowed(followed);
   const watcher = followed?.watcher;
   const status = state?.status ?? null;
 
-  useEffect(() => {
-    ensurePerson().then(setPerson, (error) => setProblem(trouble(error)));
-  }, [setProblem]);
-
-  const finish = useFinish(followed, person, setDone, setProblem);
   const approved = status?.status === "approved" && !done;
-  useEffect(() => {
-    if (approved) void finish();
-  }, [approved, finish]);
+  const finish = useFinish(followed, person, approved, setDone, setProblem);
 
   const leave = useCallback(() => {
     forget();
@@ -57,16 +50,8 @@ export function useSignIn(): SignIn {
     setProblem(null);
   }, [setProblem]);
 
-  // The page came back to a sign-in that nobody may follow any more.
   const lost = state?.closed?.kind === "unauthenticated" && !done;
-  useEffect(() => {
-    if (!lost) return;
-    leave();
-    setProblem({
-      title: "That sign-in is over",
-      text: "It ended while this page was away. Nobody was signed in by it. Start again.",
-    });
-  }, [lost, leave, setProblem]);
+  useLost(lost, leave, setProblem);
 
   const start = async (channel?: "sms") => {
     setStarting(true);
@@ -118,15 +103,38 @@ function resume(): Followed | null {
   return open && follow(open);
 }
 
-// Hands the result to the bank, which checks it and says who signed in; one try at a time.
+// The demo person of this browser, as soon as it is known.
+function usePerson(setProblem: (problem: Trouble) => void) {
+  const [person, setPerson] = useState<Person | null>(null);
+  useEffect(() => {
+    ensurePerson().then(setPerson, (error) => setProblem(trouble(error)));
+  }, [setProblem]);
+  return { person, setPerson };
+}
+
+// The page came back to a sign-in that nobody may follow any more.
+function useLost(lost: boolean, leave: () => void, setProblem: (problem: Trouble) => void): void {
+  useEffect(() => {
+    if (!lost) return;
+    leave();
+    setProblem({
+      title: "That sign-in is over",
+      text: "It ended while this page was away. Nobody was signed in by it. Start again.",
+    });
+  }, [lost, leave, setProblem]);
+}
+
+// Hands the result to the bank once it is there; the bank checks it and says who signed in. One
+// try at a time.
 function useFinish(
   followed: Followed | null,
   person: Person | null,
+  approved: boolean,
   setDone: (done: SignedIn) => void,
   setProblem: (problem: Trouble | null) => void,
 ): () => Promise<void> {
   const finishing = useRef(false);
-  return useCallback(async () => {
+  const finish = useCallback(async () => {
     if (!followed || !person || finishing.current) return;
     finishing.current = true;
     setProblem(null);
@@ -144,6 +152,10 @@ function useFinish(
       finishing.current = false;
     }
   }, [followed, person, setDone, setProblem]);
+  useEffect(() => {
+    if (approved) void finish();
+  }, [approved, finish]);
+  return finish;
 }
 
 function phaseOf(

@@ -23,7 +23,7 @@ export function LockScreen({ phone }: { phone: Phone }) {
           })}
         </p>
       </div>
-      {phone.problem && (
+      {phone.problem && !phone.open && (
         <Notice tone="problem" icon="warning" title={phone.problem.title}>
           {phone.problem.text}
         </Notice>

@@ -1,5 +1,5 @@
-import { useCallback, useEffect, useRef, useState } from "react";
-import type { Prompt } from "../../sdk";
+import { useCallback, useEffect, useReducer, useRef } from "react";
+import type { Device, DeviceState, Prompt } from "../../sdk";
 import { hear, type Switches, tell } from "../bridge";
 import type { Trouble } from "../problem";
 import { useAttempt } from "../useAttempt";
@@ -13,6 +13,7 @@ import {
   type Outcome,
 } from "./model";
 import type { Ready } from "./setup";
+import { locked, type SheetChange, sheetReducer } from "./sheet";
 import { useDelivered } from "./useDelivered";
 import { useDevice } from "./useDevice";
 import { useReady } from "./useReady";
@@ -49,29 +50,12 @@ export function usePhone(slot: string): Phone {
   const { busy, problem, setProblem, attempt } = useAttempt();
   const { ready, renew, again } = useReady(slot, setProblem);
   const [switches, keepSwitches] = useSwitches(slot);
-  const [seen, setSeen] = useState<ReadonlySet<string>>(new Set());
-  const [open, setOpen] = useState<Prompt | null>(null);
-  const [outcome, setOutcome] = useState<Outcome | null>(null);
-  const answering = useRef(false);
+  const [sheet, change] = useReducer(sheetReducer, locked);
   const delivered = useDelivered(ready);
-
-  const markSeen = (id: string) => setSeen((all) => new Set(all).add(id));
-  const { device, state } = useDevice(ready, slot, switches.online, (event) => {
-    markSeen(event.verification_id);
-    if (open?.verificationId !== event.verification_id || answering.current) return;
-    setOpen(null);
-    setOutcome(closed(event.reason));
-  });
-
-  const lost = state?.closed?.kind === "unauthenticated" || state?.closed?.kind === "revoked";
-  const renewed = useRef(false);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: once for each time it is lost
-  useEffect(() => {
-    if (!lost) return;
-    if (renewed.current) setProblem(removed);
-    else renew();
-    renewed.current = true;
-  }, [lost]);
+  const { device, state } = useDevice(ready, slot, switches.online, (event) =>
+    change({ did: "close", event }),
+  );
+  useRemoval(state, renew, setProblem);
 
   const setSwitches = useCallback(
     (next: Switches) => {
@@ -85,37 +69,11 @@ export function usePhone(slot: string): Phone {
   );
 
   const prompts = state?.prompts ?? [];
-  const fresh = prompts.filter((p) => !seen.has(p.verificationId));
-  const list = notifications(fresh, delivered, seen, switches.signal, Date.now());
-  useStage(slot, switches, ready !== null, list.some(isRequest), setSwitches);
-
-  const present = async (prompt: Prompt | null, otherwise: Outcome) => {
-    setOpen(prompt);
-    setOutcome(prompt ? null : otherwise);
-    if (prompt) await device?.displayed(prompt.verificationId);
-  };
-
-  const openRequest = async (notification: Notification) => {
-    if (notification.kind !== "request") return;
-    const id = notification.verificationId;
-    const known = prompts.find((p) => p.verificationId === id);
-    const prompt = known ?? (await device?.openPush(notification.push?.data ?? {})) ?? null;
-    if (!prompt) markSeen(id);
-    await present(prompt, closed("gone"));
-  };
-
-  const answer = async (decision: Decision, number?: string) => {
-    if (!device || !open) return;
-    answering.current = true;
-    try {
-      const result = await device.respond(open.verificationId, { decision, number });
-      markSeen(open.verificationId);
-      setOpen(null);
-      setOutcome(answered(decision, result.accepted, result.reason));
-    } finally {
-      answering.current = false;
-    }
-  };
+  const fresh = prompts.filter((p) => !sheet.seen.has(p.verificationId));
+  const list = notifications(fresh, delivered, sheet.seen, switches.signal, Date.now());
+  useArrivals(list, () => change({ did: "arrive" }));
+  const waiting = sheet.open === null && list.some((n) => n.kind === "request");
+  useStage(slot, switches, ready !== null, waiting, setSwitches);
 
   return {
     slot,
@@ -123,30 +81,95 @@ export function usePhone(slot: string): Phone {
     connection: switches.online ? (state?.connection ?? "connecting") : "closed",
     switches,
     notifications: list,
-    open,
-    outcome,
+    open: sheet.open,
+    outcome: sheet.outcome,
     problem,
     busy,
     remaining: (prompt) => device?.remaining(prompt) ?? 0,
     setSwitches,
-    openRequest: (notification) => void attempt(() => openRequest(notification)),
-    openApp: () =>
-      void attempt(async () => {
-        const found = (await device?.fetchPrompts()) ?? [];
-        await present(found.at(-1) ?? null, noRequests);
-      }),
-    answer: (decision, number) => void attempt(() => answer(decision, number)),
+    openRequest: (notification) =>
+      void attempt(() => openRequest(notification, device, prompts, change)),
+    openApp: () => void attempt(() => openApp(device, change)),
+    answer: (decision, number) =>
+      void attempt(() => answer(device, sheet.open, { decision, number }, change)),
     lock: () => {
-      setOpen(null);
-      setOutcome(null);
+      change({ did: "lock" });
       setProblem(null);
     },
     again,
   };
 }
 
-function isRequest(notification: Notification): boolean {
-  return notification.kind === "request";
+type Change = (change: SheetChange) => void;
+
+async function present(device: Device | null, prompt: Prompt, change: Change): Promise<void> {
+  change({ did: "present", prompt });
+  await device?.displayed(prompt.verificationId);
+}
+
+async function openRequest(
+  notification: Notification,
+  device: Device | null,
+  prompts: Prompt[],
+  change: Change,
+): Promise<void> {
+  if (notification.kind !== "request") return;
+  const id = notification.verificationId;
+  const known = prompts.find((p) => p.verificationId === id);
+  const prompt = known ?? (await device?.openPush(notification.push?.data ?? {}));
+  if (prompt) await present(device, prompt, change);
+  else change({ did: "find_nothing", outcome: closed("gone"), id });
+}
+
+async function openApp(device: Device | null, change: Change): Promise<void> {
+  const newest = (await device?.fetchPrompts())?.at(-1);
+  if (newest) await present(device, newest, change);
+  else change({ did: "find_nothing", outcome: noRequests });
+}
+
+async function answer(
+  device: Device | null,
+  open: Prompt | null,
+  given: { decision: Decision; number?: string },
+  change: Change,
+): Promise<void> {
+  if (!device || !open) return;
+  change({ did: "answer" });
+  try {
+    const result = await device.respond(open.verificationId, given);
+    const outcome = answered(given.decision, result.accepted, result.reason);
+    change({ did: "learn", id: open.verificationId, outcome });
+  } catch (error) {
+    change({ did: "fail" });
+    throw error;
+  }
+}
+
+// A phone that the server no longer knows enrolls again, once.
+function useRemoval(
+  state: DeviceState | null,
+  renew: () => void,
+  setProblem: (problem: Trouble) => void,
+): void {
+  const lost = state?.closed?.kind === "unauthenticated" || state?.closed?.kind === "revoked";
+  const renewed = useRef(false);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: once for each time it is lost
+  useEffect(() => {
+    if (!lost) return;
+    if (renewed.current) setProblem(removed);
+    else renew();
+    renewed.current = true;
+  }, [lost]);
+}
+
+// Tells of each notification once, when it is new on the locked screen.
+function useArrivals(list: Notification[], onNew: () => void): void {
+  const known = useRef(new Set<string>());
+  useEffect(() => {
+    const fresh = list.filter(({ key }) => !known.current.has(key));
+    for (const { key } of fresh) known.current.add(key);
+    if (fresh.length > 0) onNew();
+  });
 }
 
 // Tells the stage about this phone, and takes its switches from there.

@@ -1,9 +1,10 @@
 import { useState } from "react";
 import { Button } from "../../component/Button";
+import { Icon } from "../../theme/Icon";
 import type { Switches } from "../bridge";
 import { PhoneSwitches } from "../PhoneSwitches";
 import type { Person } from "../person";
-import type { Stage } from "./model";
+import { type Stage, type Try, tries } from "./model";
 import { OwnPhone } from "./OwnPhone";
 
 /** What can be changed on the stage: the switches of each phone, another phone, your own phone. */
@@ -21,6 +22,7 @@ export function Panel({
   const [own, setOwn] = useState(false);
   return (
     <aside className="panel" aria-label="Settings of the stage">
+      {stage.phones.length < 2 && <Tries tried={stage.tried} />}
       {stage.phones.map((phone) => (
         <fieldset className="panel-phone" key={phone.slot}>
           <legend>
@@ -33,13 +35,6 @@ export function Panel({
           />
         </fieldset>
       ))}
-      {stage.phones.length < 2 && (
-        <ol className="panel-tries" aria-label="Try this">
-          <li>Sign in, then answer on the phone.</li>
-          <li>Switch Online off and sign in again: a notification takes over.</li>
-          <li>Switch Push allowed off too: an SMS brings a code.</li>
-        </ol>
-      )}
       <div className="panel-more">
         {stage.phones.length < 2 && (
           <Button icon="plus" onClick={onAdd}>
@@ -52,5 +47,38 @@ export function Panel({
       </div>
       {own && person && <OwnPhone person={person} />}
     </aside>
+  );
+}
+
+const words = {
+  app: "Continue on the login page, then answer on the phone.",
+  push: "Switch Online off and sign in again: a notification takes over.",
+  code: "Switch Push allowed off too: an SMS brings a code.",
+};
+
+// What to do first, and then; each one is ticked off when it led to a sign-in.
+function Tries({ tried }: { tried: readonly Try[] }) {
+  const next = tries.find((one) => !tried.includes(one));
+  return (
+    <section aria-labelledby="tries">
+      <h2 id="tries">{next ? "Try it" : "You have seen the whole ladder"}</h2>
+      <ol className="panel-tries">
+        {tries.map((one, place) => (
+          <li
+            key={one}
+            data-state={tried.includes(one) ? "done" : one === next ? "next" : "later"}
+            aria-current={one === next ? "step" : undefined}
+          >
+            <span className="panel-place">
+              {tried.includes(one) ? <Icon name="check" /> : place + 1}
+            </span>
+            <span>
+              {tried.includes(one) && <span className="spoken">Done: </span>}
+              {words[one]}
+            </span>
+          </li>
+        ))}
+      </ol>
+    </section>
   );
 }

@@ -14,6 +14,7 @@ export function PhoneWindow({
   return (
     <section
       className="stage-phone"
+      id={`phone-${phone.slot}`}
       aria-label={name}
       data-waiting={phone.waiting ? "" : undefined}
     >

@@ -24,6 +24,7 @@ export function StagePage() {
   const setSwitches = (slot: string, switches: Switches) =>
     tell(frames.current.get(slot)?.contentWindow, { nod: "switch", slot, switches });
   const lines = timelineLines(stage.events);
+  const asking = stage.phones.find((phone) => phone.waiting);
   return (
     <div className="stage">
       <header className="stage-top">
@@ -63,6 +64,11 @@ export function StagePage() {
           onAdd={() => take({ nod: "add_phone" })}
         />
       </main>
+      {asking && (
+        <a className="stage-hint" href={`#phone-${asking.slot}`}>
+          Your phone is asking
+        </a>
+      )}
       <section className="stage-timeline" aria-labelledby="timeline">
         <div className="stage-heading">
           <h2 id="timeline">What happens, as it happens</h2>

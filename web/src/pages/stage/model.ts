@@ -10,13 +10,19 @@ export interface StagePhone {
   waiting: boolean;
 }
 
+/** What a newcomer can try, in order: the app, a notification, a code. */
+export const tries = ["app", "push", "code"] as const;
+
+/** One of them. */
+export type Try = (typeof tries)[number];
+
 /** What the stage shows: the phones, and the verification that is followed. */
 export interface Stage {
   phones: StagePhone[];
   verificationId: string | null;
   events: TimelineEvent[];
-  /** How it ended; null while it runs. */
-  ended: string | null;
+  /** What has led to a sign-in since the stage was opened. */
+  tried: readonly Try[];
 }
 
 /** The stage before anything happened: one phone. */
@@ -24,7 +30,7 @@ export const empty: Stage = {
   phones: [phone("1")],
   verificationId: null,
   events: [],
-  ended: null,
+  tried: [],
 };
 
 /** What the stage makes of a frame's message, or of its own second phone. */
@@ -34,13 +40,10 @@ export function stageReducer(stage: Stage, message: Message | { nod: "add_phone"
       return { ...stage, phones: [...stage.phones, phone(String(stage.phones.length + 1))] };
     case "began":
       if (message.verification_id === stage.verificationId) return stage;
-      return { ...stage, verificationId: message.verification_id, events: [], ended: null };
+      return { ...stage, verificationId: message.verification_id, events: [] };
     case "event":
       if (message.verification_id !== stage.verificationId) return stage;
-      return { ...stage, events: addEvent(stage.events, message.event) };
-    case "ended":
-      if (message.verification_id !== stage.verificationId) return stage;
-      return { ...stage, ended: message.status };
+      return withEvents(stage, addEvent(stage.events, message.event));
     case "phone": {
       const { slot, switches, ready, waiting } = message;
       return {
@@ -51,6 +54,21 @@ export function stageReducer(stage: Stage, message: Message | { nod: "add_phone"
     default:
       return stage;
   }
+}
+
+function withEvents(stage: Stage, events: TimelineEvent[]): Stage {
+  const done = triedIn(events);
+  const tried = done && !stage.tried.includes(done) ? [...stage.tried, done] : stage.tried;
+  return { ...stage, events, tried };
+}
+
+// An answer in the app counts for the way that brought the request there.
+function triedIn(events: TimelineEvent[]): Try | null {
+  const approved = events.find((event) => event.name === "verification.approved");
+  if (!approved) return null;
+  if (approved.method !== "app") return "code";
+  const answer = events.find((event) => event.name === "delivery.responded");
+  return answer?.channel === "push" ? "push" : "app";
 }
 
 function phone(slot: string): StagePhone {
