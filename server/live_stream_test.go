@@ -177,6 +177,11 @@ func TestStream(t *testing.T) {
 		if took := time.Since(told); took > 10*time.Second {
 			t.Fatal("ended after", took)
 		}
+		future := w.stream(l, "999") // an id of another story
+		if f := future.expect("snapshot"); float64(f.Seq) != f.Data["seq"] {
+			t.Fatalf("snapshot has id %d, and tells %v", f.Seq, f.Data["seq"])
+		}
+		future.cancel()
 		late := w.stream(l, strconv.FormatInt(seq, 10))
 		late.expect("snapshot")
 		if r := late.expect("result"); r.Seq != seq || r.text("status") != "approved" {

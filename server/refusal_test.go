@@ -233,6 +233,8 @@ func TestAnswersAreGuarded(t *testing.T) {
 		ana.answer(prompt, "maybe", "").deny(422, "invalid_request").at("decision")
 		crossed := object{"verification_id": prompt["verification_id"], "signed": other["signed"]}
 		ana.answer(crossed, "approve", v.str("match_number")).deny(409, "conflict")
+		elsewhere := "/api/v1/prompts/" + first.str("verification_id") + "/respond"
+		d.ask(ana.me(), "POST", elsewhere, ana.signed(prompt, "approve", v.str("match_number"))).deny(422, "invalid_request").at("token")
 		d.ask(bob.me(), "POST", "/api/v1/prompts/"+v.str("verification_id")+"/ack", object{"delivery_id": prompt["delivery_id"]}).deny(404, "not_found")
 		d.ask(byKey, "GET", verifications+"/"+v.str("verification_id"), nil).has("status", "pending")
 		d.ask(byKey, "GET", verifications+"/"+first.str("verification_id"), nil).has("status", "pending")
