@@ -74,6 +74,7 @@ export async function visit(browser: Browser, url: string, looks: Looks = {}): P
 /** Keeps a picture of a page under screenshots/, from its top and with all motion at its end. */
 export async function picture(page: Page, name: string): Promise<void> {
   mkdirSync(PICTURES, { recursive: true });
+  await page.bringToFront();
   await page.evaluate(() => scrollTo(0, 0));
   await page.screenshot({ path: `${PICTURES}${name}.png`, animations: "disabled" });
 }

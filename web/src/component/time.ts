@@ -1,8 +1,3 @@
-/** Whole seconds left until `endsAt`, rounded up as the server does; never below 0. */
-export function secondsLeft(endsAt: number, now: number): number {
-  return Math.max(0, Math.ceil((endsAt - now) / 1000));
-}
-
 /** Milliseconds until the shown second changes, so that all countdowns turn together. */
 export function untilNextSecond(endsAt: number, now: number): number {
   const left = endsAt - now;

@@ -1,5 +1,6 @@
 import { useEffect, useState } from "react";
-import { secondsLeft, untilNextSecond } from "./time";
+import { secondsUntil } from "../sdk";
+import { untilNextSecond } from "./time";
 
 /** A clock: the server's time in milliseconds, as well as this page knows it. */
 export type Clock = () => number;
@@ -10,7 +11,7 @@ export type Clock = () => number;
  */
 export function useSecondsLeft(endsAt: number | null | undefined, now: Clock): number | null {
   const [, turn] = useState(0);
-  const left = endsAt == null ? null : secondsLeft(endsAt, now());
+  const left = endsAt == null ? null : secondsUntil(endsAt, now());
   useEffect(() => {
     if (endsAt == null) return;
     let timer: ReturnType<typeof setTimeout>;

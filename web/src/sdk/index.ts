@@ -25,6 +25,7 @@ export {
 export { NodError, type Problem } from "./errors.ts";
 export { readEvents, type StreamMessage } from "./eventstream.ts";
 export type { Transport } from "./feed.ts";
+export { pause } from "./followers.ts";
 export { indexedDbKeyStore } from "./indexeddb.ts";
 export { type Jwks, JwsError, type PublicJwk, signJws, verifyJws } from "./jws.ts";
 export { type DeviceRecord, type KeyStore, memoryKeyStore } from "./keys.ts";

@@ -30,7 +30,7 @@ export function KeyView({
   return (
     <main className="key">
       <form
-        className="key-card"
+        className="key-card card-alone"
         onSubmit={(event) => {
           event.preventDefault();
           if (apiKey.trim()) void open();

@@ -1,5 +1,5 @@
 import { useEffect, useState } from "react";
-import { NodError } from "../../sdk";
+import { NodError, pause } from "../../sdk";
 import { type Trouble, trouble } from "../problem";
 import { read } from "./session";
 
@@ -68,14 +68,4 @@ export function merge(known: Message[], fresh: Message[]): Message[] {
   const ids = new Set(known.map((message) => message.id));
   const added = fresh.filter((message) => !ids.has(message.id)).reverse();
   return [...added, ...known].slice(0, 100);
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    signal.addEventListener("abort", () => {
-      clearTimeout(timer);
-      resolve();
-    });
-  });
 }

@@ -1,7 +1,7 @@
 import { Button } from "../../component/Button";
 import { Heading } from "../../component/Heading";
+import { Sign } from "../../component/Sign";
 import type { StatusBody } from "../../sdk";
-import { Icon } from "../../theme/Icon";
 import { endingOf } from "./model";
 import type { SignIn } from "./useSignIn";
 
@@ -9,10 +9,8 @@ import type { SignIn } from "./useSignIn";
 export function EndedView({ signIn, status }: { signIn: SignIn; status: StatusBody }) {
   const ending = endingOf(status);
   return (
-    <div className="login-end" data-tone={ending.tone}>
-      <span className="login-sign">
-        <Icon name={ending.tone === "problem" ? "shield" : "clock"} />
-      </span>
+    <div className="login-end">
+      <Sign icon={ending.tone === "problem" ? "shield" : "clock"} tone={ending.tone} />
       <Heading>{ending.title}</Heading>
       <p>{ending.text}</p>
       <Button

@@ -26,7 +26,7 @@ export function LoginPage() {
   }, [signIn.problem]);
   return (
     <main className="login" aria-label="Sign in">
-      <div className="login-card" data-phase={signIn.phase}>
+      <div className="login-card card-alone" data-phase={signIn.phase}>
         <header className="login-brand">
           <Mark />
           <span>Nod Demo Bank</span>

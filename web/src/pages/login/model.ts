@@ -1,6 +1,6 @@
 import { clock, inWords } from "../../component/time";
 import type { Track } from "../../component/tracks";
-import type { Countdowns, StatusBody } from "../../sdk";
+import { type Countdowns, type StatusBody, secondsUntil } from "../../sdk";
 
 /** What the card shows while a sign-in is open. */
 type View = "asked" | "code" | "waiting" | "locked";
@@ -202,5 +202,5 @@ export function resultSpoken(status: StatusBody | null): string {
 // When codes can be typed again.
 function lockedWords(lockedUntil: number | null, now: number): string {
   if (lockedUntil === null) return "Codes are paused for now.";
-  return `You can type a code again in ${inWords(Math.max(1, Math.ceil((lockedUntil - now) / 1000)))}.`;
+  return `You can type a code again in ${inWords(Math.max(1, secondsUntil(lockedUntil, now)))}.`;
 }

@@ -1,6 +1,6 @@
 import { Button } from "../../component/Button";
 import { Heading } from "../../component/Heading";
-import { Icon } from "../../theme/Icon";
+import { Sign } from "../../component/Sign";
 import { Mark } from "../../theme/Mark";
 import type { Outcome } from "./model";
 
@@ -11,9 +11,7 @@ export function OutcomeView({ outcome, onDone }: { outcome: Outcome; onDone: () 
       {outcome.tone === "good" ? (
         <Mark nods />
       ) : (
-        <span className="outcome-sign" data-tone={outcome.tone}>
-          <Icon name={outcome.tone === "problem" ? "warning" : "shield"} />
-        </span>
+        <Sign icon={outcome.tone === "problem" ? "warning" : "shield"} tone={outcome.tone} />
       )}
       <Heading>{outcome.title}</Heading>
       <p>{outcome.text}</p>

@@ -1,4 +1,4 @@
-import { Rest, readEvents } from "../../sdk";
+import { pause, Rest, readEvents } from "../../sdk";
 import { asPerson } from "../person";
 import type { Delivered } from "./model";
 
@@ -46,19 +46,4 @@ export function readMessage(data: string): Delivered | null {
   } catch {
     return null;
   }
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
-    const timer = setTimeout(resolve, ms);
-    signal.addEventListener(
-      "abort",
-      () => {
-        clearTimeout(timer);
-        resolve();
-      },
-      { once: true },
-    );
-  });
 }
