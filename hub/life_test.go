@@ -84,16 +84,17 @@ func TestReplaced(t *testing.T) {
 }
 
 func TestCredentialEnds(t *testing.T) {
+	const lasts = time.Hour + 7*time.Second // not at a ping
 	a := new(app)
 	a.authenticate = func(context.Context, hub.Auth) (hub.Identity, hub.Client, error) {
-		return hub.Identity{Role: "console", Topic: "console", ExpiresAt: time.Now().Add(time.Hour)}, a, nil
+		return hub.Identity{Role: "console", Topic: "console", ExpiresAt: time.Now().Add(lasts)}, a, nil
 	}
 	bubble(t, config(a), func(t *testing.T, n *node) {
 		p := n.login(t, "x")
 		began := time.Now()
 		p.idle(59 * time.Minute)
 		p.expectBye("unauthenticated", 4401)
-		if took := time.Since(began); !near(took, time.Hour) {
+		if took := time.Since(began); !near(took, lasts) {
 			t.Errorf("closed after %v", took)
 		}
 	})
@@ -185,6 +186,46 @@ func TestNoGap(t *testing.T) {
 		}
 	}
 	readers.Wait()
+}
+
+// A client that takes long to read the present state may be told 64 messages
+// late, but not any number: then it is to come again.
+func TestOpensTooSlowly(t *testing.T) {
+	a, opened := new(app), make(chan struct{})
+	a.open = func(*hub.Session) error { <-opened; return nil }
+	n := run(t, config(a))
+	release := sync.OnceFunc(func() { close(opened) })
+	t.Cleanup(release)
+	p := n.connect(t)
+	p.auth("watcher ver_1")
+	p.expect("welcome")
+	m := hub.Message{Topic: "watcher:ver_1", Kind: "event"}
+	eventually(t, "that it hears", func() bool { heard, err := n.Publish(t.Context(), m); return err == nil && heard == 1 })
+	for range 63 {
+		n.publish(t, 1, m)
+	}
+	n.publish(t, 0, m)
+	release()
+	p.expectBye("slow_consumer", 1013)
+}
+
+// What a broker delivers when a connection elsewhere is newer closes all but it.
+func TestReplacedByName(t *testing.T) {
+	n := run(t, config(new(app)))
+	older, newer := n.connect(t), n.connect(t)
+	older.auth("watcher a")
+	older.expect("welcome")
+	older.expect("snapshot")
+	newer.auth("watcher a")
+	var welcome struct {
+		ConnectionID string `json:"connection_id"`
+	}
+	newer.expect("welcome").decode(t, &welcome)
+	newer.expect("snapshot")
+	n.publish(t, 1, hub.Replaced("watcher:a", welcome.ConnectionID))
+	older.expectBye("replaced", 4409)
+	n.publish(t, 1, hub.Message{Topic: "watcher:a", Kind: "event"})
+	newer.expect("event")
 }
 
 // Messages of one topic reach all its sessions in one and the same order, even

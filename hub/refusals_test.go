@@ -369,7 +369,7 @@ func TestFragmentFlood(t *testing.T) {
 	eventually(t, "gone", func() bool { return n.Stats().Sessions["device"] == 0 })
 }
 
-func TestTooManyPending(t *testing.T) {
+func TestTooManyConnections(t *testing.T) {
 	c := config(new(app))
 	c.MaxPending, c.MaxSessions = 2, 3
 	n := run(t, c)
@@ -381,17 +381,45 @@ func TestTooManyPending(t *testing.T) {
 		}
 		wantProblem(t, header, body, 503, "unavailable")
 	}
-	n.connect(t)
-	p := n.connect(t)
-	refused()
-	p.send(`{"type":"auth","data":{"token":"watcher a"}}`)
-	p.expect("welcome")
-	n.connect(t)
-	refused()
+	enter := func(p *peer) {
+		t.Helper()
+		p.auth("watcher a")
+		p.expect("welcome")
+		p.expect("snapshot")
+	}
+	one, two := n.connect(t), n.connect(t)
+	refused() // two are pending
+	enter(one)
+	three := n.connect(t)
+	refused() // two again, and three in all
 	if s := n.Stats(); s.Pending != 2 || s.Sessions["watcher"] != 1 || s.Refused != 2 {
 		t.Errorf("stats %+v", s)
 	}
-	p.ws.CloseNow()
-	eventually(t, "a free place", func() bool { return n.Stats().Sessions["watcher"] == 0 })
-	refused() // but both others are still pending
+	enter(two)
+	enter(three)
+	refused() // three in all
+	one.ws.CloseNow()
+	eventually(t, "a free place", func() bool { return n.Stats().Sessions["watcher"] == 2 })
+	enter(n.connect(t))
+}
+
+// A frame that begins has to end: a peer that stops in its middle is cut off.
+func TestHalfAFrame(t *testing.T) {
+	bubble(t, config(new(app)), func(t *testing.T, n *node) {
+		p := n.login(t, "watcher a")
+		began := time.Now()
+		w, err := p.ws.Writer(t.Context(), websocket.MessageText)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Write(bytes.Repeat([]byte(" "), 5000)); err != nil { // more than is kept back
+			t.Fatal(err)
+		}
+		if f, err := p.read(); err == nil {
+			t.Fatalf("got %s", f.Type)
+		}
+		if took := time.Since(began); !near(took, 10*time.Second) {
+			t.Errorf("cut off after %v", took)
+		}
+	})
 }
