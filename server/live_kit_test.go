@@ -47,6 +47,7 @@ func wireOver(t *testing.T, broker hub.Broker, test func(t *testing.T, w *wired)
 		}
 		w := &wired{door: open(t, alter, brokers...)}
 		w.listen()
+		w.settle() // a broker delivers nothing before it runs
 		test(t, w)
 	})
 }
