@@ -88,7 +88,7 @@ type Verification struct {
 	Reason         string          `json:"reason"`
 	Method         string          `json:"method"`
 	MatchNumber    string          `json:"match_number"`
-	ExpiresAt      *time.Time      `json:"session_expires_at"`
+	SessionEndsAt  *time.Time      `json:"session_expires_at"`
 	Raw            json.RawMessage `json:"-"`
 }
 
@@ -146,10 +146,11 @@ func (c *Client) Enroll(ctx context.Context, userID string) (Enrollment, error) 
 type Message struct {
 	ID             string          `json:"id"`
 	Channel        string          `json:"channel"`
-	To             string          `json:"to"`
+	To             string          `json:"to,omitempty"`
 	Title          string          `json:"title,omitempty"`
 	Text           string          `json:"text,omitempty"`
 	Data           json.RawMessage `json:"data,omitempty"`
+	UserID         string          `json:"user_id,omitempty"` // whom it was for: two people may share a number
 	VerificationID string          `json:"verification_id"`
 	DeliveryID     string          `json:"delivery_id"`
 	At             time.Time       `json:"at"`

@@ -60,6 +60,7 @@ type Channel interface {
 
 // Message is one delivery, composed just before it is sent.
 type Message struct {
+	UserID         string
 	VerificationID string
 	DeliveryID     string
 	Channel        verify.Channel

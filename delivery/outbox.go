@@ -31,6 +31,7 @@ type Simulated struct {
 	Text           string            `json:"text"`
 	Data           map[string]string `json:"data,omitempty" doc:"what a push carries for the app"`
 	Code           string            `json:"code,omitempty"`
+	UserID         string            `json:"user_id" doc:"whom it was for: two people may share a number"`
 	VerificationID string            `json:"verification_id"`
 	DeliveryID     string            `json:"delivery_id"`
 	At             time.Time         `json:"at"`
@@ -40,7 +41,7 @@ type Simulated struct {
 func (o *Outbox) Send(_ context.Context, m Message) verify.Outcome {
 	s := Simulated{
 		Channel: m.Channel, Title: m.Title, Text: m.Text, Code: m.Code,
-		VerificationID: m.VerificationID, DeliveryID: m.DeliveryID, At: time.Now().UTC().Truncate(time.Millisecond),
+		UserID: m.UserID, VerificationID: m.VerificationID, DeliveryID: m.DeliveryID, At: time.Now().UTC().Truncate(time.Millisecond),
 	}
 	if m.Push != nil {
 		s.To = m.Push.Token

@@ -76,7 +76,7 @@ func (d *Dispatcher) send(ctx context.Context, v *verify.Verification, row *veri
 // compose makes the message of a delivery; false when the device is revoked or
 // has switched push off.
 func (d *Dispatcher) compose(v *verify.Verification, row *verify.Delivery, now time.Time) (Message, bool) {
-	m := Message{VerificationID: v.ID, DeliveryID: row.ID, Channel: row.Channel, DeviceID: row.DeviceID, Locale: v.Locale}
+	m := Message{UserID: v.UserID, VerificationID: v.ID, DeliveryID: row.ID, Channel: row.Channel, DeviceID: row.DeviceID, Locale: v.Locale}
 	if c := v.CodeOf(row); c != nil {
 		m.Number, m.ExpiresAt = v.Number, c.ExpiresAt
 		m.Code = d.config.Authority.Keys().Code(v, *c)

@@ -34,6 +34,9 @@ func TestDemo(t *testing.T) {
 		t.Fatal(err)
 	}
 
+	// A stranger's code to the same number is not for Ann's eyes.
+	p.do(201, "POST", "/api/v1/verifications", object{"user_id": "stranger", "phone_number": ann.str("phone_number")})
+	p.outbox(ann.str("phone_number"), 1)
 	messages, bobs := p.follow(asAnn), p.follow(asBob)
 	status, v := p.call("POST", "/demo/sign-ins", asAnn, object{"channel": "sms"})
 	if status != 201 || v.str("client_secret") == "" {

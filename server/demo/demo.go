@@ -189,14 +189,16 @@ func (d *demo) messages(w http.ResponseWriter, r *http.Request, p person) {
 	for _, t := range to {
 		all.Go(func() {
 			defer stop() // one that ends ends the stream: the page comes again
-			d.follow(ctx, t, out)
+			d.follow(ctx, p, t, out)
 		})
 	}
 	all.Wait()
 }
 
-// follow writes the messages to one target until ctx ends or the page is gone.
-func (d *demo) follow(ctx context.Context, to string, out *stream) {
+// follow writes a person's messages to one target until ctx ends or the page is
+// gone. A number may be another's too, and a push token is only claimed: what
+// was for somebody else is passed over.
+func (d *demo) follow(ctx context.Context, p person, to string, out *stream) {
 	after := ""
 	for ctx.Err() == nil {
 		messages, next, err := d.Client.Outbox(ctx, to, after, 20*time.Second)
@@ -205,7 +207,10 @@ func (d *demo) follow(ctx context.Context, to string, out *stream) {
 		}
 		after = next
 		for _, m := range messages {
-			m.To = "" // the page knows
+			if m.UserID != p.User {
+				continue
+			}
+			m.UserID, m.To = "", "" // the page knows
 			b, err := json.Marshal(m)
 			if err != nil || out.write("event: message\ndata: "+string(b)+"\n\n") != nil {
 				return
