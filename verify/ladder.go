@@ -21,7 +21,20 @@ func (v *Verification) Advance(p *Policy, now time.Time) {
 	if v.Prompt.Open(now) {
 		v.climb(p, now)
 	}
+	if v.Prompt.Open(now) && len(v.Devices) == 0 {
+		v.desert(p, now)
+	}
 	v.settle(p, now)
+}
+
+// desert closes a prompt whose last device was revoked: nobody can answer it, and
+// the next channel starts at once, displayed or not (contract, section 4, Ladder).
+func (v *Verification) desert(p *Policy, now time.Time) {
+	if v.Channel == Auto && !v.hasCode() && v.canCode(p) && !now.Before(v.NotBefore) {
+		v.fallBack(p, now)
+	}
+	v.closePrompt(now)
+	v.lapse(now)
 }
 
 // reclaim takes back the deliveries of a worker that died: nothing had left a

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"net/url"
 	"testing"
 	"time"
 
@@ -129,6 +130,30 @@ func TestOwnFigures(t *testing.T) {
 	}
 	if out.obj("by_channel")["sms"] == nil || len(out["recent"].([]any)) != 2 {
 		t.Errorf("%v", out)
+	}
+}
+
+// TestRevokedWhileShown: with nobody left to answer, a request is over.
+func TestRevokedWhileShown(t *testing.T) {
+	p := start(t)
+	for user, want := range map[string]string{"with a number": "code_entry", "without": ""} {
+		ph := p.enroll(url.PathEscape(user), nil)
+		device := ph.connect()
+		device.next("prompts")
+		ask := object{"user_id": user}
+		if want != "" {
+			ask["phone_number"] = number
+		}
+		v := p.do(201, "POST", "/api/v1/verifications", ask)
+		device.send("displayed", object{"delivery_id": device.next("prompt").str("delivery_id")})
+		eventually(t, "the display is known", func() bool {
+			return p.do(200, "GET", "/api/v1/verifications/"+v.str("verification_id"), nil).str("stage") == "prompted"
+		})
+		p.do(204, "DELETE", "/api/v1/devices/"+ph.ID, nil)
+		eventually(t, user+" the verification moves on", func() bool {
+			out := p.do(200, "GET", "/api/v1/verifications/"+v.str("verification_id"), nil)
+			return out.str("stage") == want && (want != "" || out.str("status") == "expired")
+		})
 	}
 }
 
