@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -167,6 +168,26 @@ var settings = []setting{
 	}},
 }
 
+// later are variables of the contract that this version has no use for: who sets
+// one must hear so, or would think that it works.
+var later = []string{
+	"GOOGLE_APPLICATION_CREDENTIALS", "NOD_FCM_ENDPOINT", "NOD_APNS_KEY_FILE", "NOD_VAPID_SUBJECT",
+	"NOD_SMS_PROVIDERS", "TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "TWILIO_PHONE_NUMBER", "NOD_VONAGE_API_KEY", "NOD_SNS_REGION",
+	"NOD_VOICE_FALLBACK", "NOD_SMTP_URL", "NOD_EMAIL_FROM", "NOD_SMS_COUNTRIES", "NOD_SPEND_CAP", "NOD_PRICES_FILE",
+	"NOD_WEBHOOK_URL", "NOD_WEBHOOK_SECRET", "NOD_EVENTS_URL", "ANALYTICS_ENABLED", "ANALYTICS_RETENTION_DAYS", "OTEL_EXPORTER_OTLP_ENDPOINT",
+}
+
+// unused names the variables that are set in vain.
+func unused(getenv func(string) string) []string {
+	var names []string
+	for _, name := range later {
+		if getenv(name) != "" {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
 // apiKeyForm is what an API key looks like.
 var apiKeyForm = regexp.MustCompile(`^nod_sk_[A-Za-z0-9_-]{32,}$`)
 
@@ -273,12 +294,15 @@ func (c *config) simulator() bool { return orElse(c.Simulator, c.local()) }
 func (c *config) demo() bool      { return orElse(c.Demo, c.simulator()) }
 
 // printConfig writes the effective values as a file that NOD_CONFIG could name,
-// with secrets masked.
-func printConfig(w io.Writer, getenv func(string) string) error {
+// with secrets masked. Where a default follows from other settings it is shown.
+func printConfig(w io.Writer, c config, getenv func(string) string) error {
 	vs, err := values(getenv)
 	if err != nil {
 		return err
 	}
+	c.PublicURL = cmp.Or(c.PublicURL, "http://"+c.Addr)
+	vs["NOD_PUBLIC_URL"] = c.PublicURL
+	vs["NOD_SIMULATOR"], vs["NOD_DEMO"] = strconv.FormatBool(c.simulator()), strconv.FormatBool(c.demo())
 	for _, s := range settings {
 		v := vs[s.name]
 		if s.secret && v != "" && v != s.value {

@@ -50,10 +50,11 @@ func command(ctx context.Context, args []string, getenv func(string) string, std
 		_, err := fmt.Fprint(stdout, usage)
 		return err
 	case "config":
-		if _, err := readConfig(getenv); err != nil {
+		c, err := readConfig(getenv)
+		if err != nil {
 			return err
 		}
-		return printConfig(stdout, getenv)
+		return printConfig(stdout, c, getenv)
 	}
 	c, err := readConfig(getenv)
 	if err != nil {
@@ -62,6 +63,9 @@ func command(ctx context.Context, args []string, getenv func(string) string, std
 	log := newLogger(c, stderr)
 	switch name {
 	case "serve":
+		if names := unused(getenv); len(names) > 0 {
+			log.Warn("these are set, but this version has no use for them", "variables", names)
+		}
 		listener, err := listen(ctx, c.Addr)
 		if err != nil {
 			return err
