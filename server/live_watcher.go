@@ -35,9 +35,15 @@ func (c *watcherClient) Open(ctx context.Context, s *hub.Session) error {
 	return nil
 }
 
-// Receive implements [hub.Client]: a page acts over REST, so its frames are of
-// types that do not exist.
-func (c *watcherClient) Receive(context.Context, *hub.Session, hub.Frame) error { return nil }
+// Receive implements [hub.Client]: a page acts over REST. What a phone would say
+// is refused, other types are ignored.
+func (c *watcherClient) Receive(_ context.Context, _ *hub.Session, f hub.Frame) error {
+	switch f.Type {
+	case "ack", "displayed", "respond", "sync", "away":
+		return &hub.Refusal{Code: verify.CodeForbidden, Message: "Only a device says this. A page acts over REST, with its client_secret."}
+	}
+	return nil
+}
 
 // Deliver implements [hub.Client]. What a notice does not hold is fetched by a
 // repairer, and until it is through nothing else is told: so order is kept
