@@ -149,7 +149,8 @@ func (t *tx) unseal(r *verificationRow) error {
 	return nil
 }
 
-// create writes a new verification.
+// create writes a new verification. The number and what is shown are sealed here
+// and never again: no rule changes them, and sealing twice would give other bytes.
 func (t *tx) create(ctx context.Context, v *verify.Verification) error {
 	r := &verificationRow{Verification: v}
 	if err := t.seal(r); err != nil {
@@ -161,7 +162,9 @@ func (t *tx) create(ctx context.Context, v *verify.Verification) error {
 	return t.belongings(ctx, &aggregate{Verification: v})
 }
 
-// save writes what changed since the aggregate was read, if anything did.
+// save writes what changed since the aggregate was read, if anything did. What
+// does not change costs nothing: a poll that finds nothing to do writes no row and
+// tells nobody.
 func (t *tx) save(ctx context.Context, a *aggregate) error {
 	row, err := verifications.values(&verificationRow{Verification: a.Verification})
 	if err != nil {

@@ -29,7 +29,7 @@ func (s *Store) ClaimDue(ctx context.Context, limit int, rule func(*verify.Verif
 			return err
 		}
 		claimed = len(due)
-		again := claimed == limit
+		again := claimed == limit // perhaps more are due
 		for _, a := range due {
 			failed, broken := t.savepoint(ctx, func() error {
 				if err := rule(a.Verification, now); err != nil {

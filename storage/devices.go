@@ -61,6 +61,8 @@ func (s *Store) CreateDevice(ctx context.Context, once *verify.Once, enrollmentI
 		if err := t.reserve(ctx, once); err != nil {
 			return err
 		}
+		// Only the row says which user to lock, and the lock on a user comes before
+		// those on rows: so it is read twice, and only the second reading counts.
 		e, err := t.enrollment(ctx, enrollmentID, "")
 		if err != nil {
 			return err

@@ -128,7 +128,7 @@ func (j *job) work(ctx context.Context, conn *connection, do func(context.Contex
 		return err
 	}
 	if err = do(context.WithoutCancel(ctx), conn); err == nil {
-		err = ctx.Err()
+		err = ctx.Err() // who has gone is told nothing, so nothing is kept
 	}
 	keep = err == nil
 	return err

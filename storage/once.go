@@ -83,6 +83,8 @@ func (t *tx) recordAnswer(ctx context.Context, once *verify.Once, answer verify.
 	return err
 }
 
+// answerRow names the row of a key. The id goes into the hash of the body, so that
+// the table does not show which callers sent the same.
 func (t *tx) answerRow(once *verify.Once, now time.Time) *answerRow {
 	id := t.keys.Hash("idempotency", once.Scope+"\x00"+once.Key)
 	return &answerRow{id: id, bodyHash: t.keys.Hash("idempotency body", id+string(once.BodyHash[:])), createdAt: now}

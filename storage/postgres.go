@@ -79,6 +79,7 @@ func (p *postgres) transaction(ctx context.Context, options *sql.TxOptions, do f
 		return fmt.Errorf("taking a connection: %w", err)
 	}
 	defer func() { _ = conn.Close() }() // back to the pool
+	// database/sql rolls back when the context of BeginTx ends, even while it commits.
 	t, err := conn.BeginTx(context.WithoutCancel(ctx), options)
 	if err != nil {
 		return fmt.Errorf("beginning: %w", err)

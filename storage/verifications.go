@@ -52,7 +52,9 @@ func (s *Store) CreateVerification(ctx context.Context, who verify.Applicant, on
 	})
 }
 
-// situation reads what a create must know. The open verification is locked.
+// situation reads what a create must know. The open verification is locked. The
+// conditions are word for word those of the unique indexes on open verifications,
+// so that the same indexes answer them.
 func (t *tx) situation(ctx context.Context, who verify.Applicant) (*verify.Situation, *aggregate, error) {
 	hash := ""
 	if !who.Number.IsZero() {
@@ -163,7 +165,7 @@ func (s *Store) OpenPrompts(ctx context.Context, deviceID string) (open []*verif
 		if now, err = t.now(ctx); err != nil {
 			return err
 		}
-		for _, a := range all {
+		for _, a := range all { // whether a prompt is open is a rule, so Go says it
 			if a.Prompt.Open(now) {
 				open = append(open, a.Verification)
 			}
