@@ -181,7 +181,10 @@ func TestIntegratorsOwnUserTokens(t *testing.T) {
 	}
 	secret := []byte("a secret of the integrator, 32 b")
 	var fetched atomic.Int32
-	keys := jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: &rsaKey.PublicKey, KeyID: "r1", Algorithm: "RS256", Use: "sig"}}}
+	keys := jose.JSONWebKeySet{Keys: []jose.JSONWebKey{
+		{Key: &rsaKey.PublicKey, KeyID: "r1", Algorithm: "RS256", Use: "sig"},
+		{Key: &ecKey.PublicKey, KeyID: "enc", Use: "enc"},
+	}}
 	var published atomic.Pointer[jose.JSONWebKeySet]
 	published.Store(&keys)
 	jwks := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -232,6 +235,7 @@ func TestIntegratorsOwnUserTokens(t *testing.T) {
 		"public as secret":  ask(jose.SigningKey{Algorithm: jose.HS256, Key: der}, "JWT", good),
 		"other algorithm":   ask(jose.SigningKey{Algorithm: jose.HS512, Key: append(secret, secret...)}, "JWT", good),
 		"unpublished key":   ask(jose.SigningKey{Algorithm: jose.ES256, Key: jose.JSONWebKey{Key: ecKey, KeyID: "e1"}}, "JWT", good),
+		"key to encrypt to": ask(jose.SigningKey{Algorithm: jose.ES256, Key: jose.JSONWebKey{Key: ecKey, KeyID: "enc"}}, "JWT", good),
 		"key of other name": ask(jose.SigningKey{Algorithm: jose.ES256, Key: jose.JSONWebKey{Key: ecKey, KeyID: "r1"}}, "JWT", good),
 	} {
 		t.Log(name)

@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -226,6 +227,7 @@ func (d *door) ask(w who, method, path string, body any) reply {
 	for name, value := range w {
 		req.Header.Set(name, value)
 	}
+	req.Host = cmp.Or(w["Host"], req.Host)
 	rec := httptest.NewRecorder()
 	d.handler.ServeHTTP(rec, req)
 	a := reply{TB: d.TB, code: rec.Code, header: rec.Header(), text: rec.Body.String()}

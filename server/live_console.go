@@ -126,7 +126,9 @@ func (c *consoleClient) Open(ctx context.Context, s *hub.Session) error {
 }
 
 // Receive implements [hub.Client]: an operator acts over REST.
-func (c *consoleClient) Receive(context.Context, *hub.Session, hub.Frame) error { return nil }
+func (c *consoleClient) Receive(_ context.Context, _ *hub.Session, f hub.Frame) error {
+	return onlyDevices(f)
+}
 
 // Deliver implements [hub.Client].
 func (c *consoleClient) Deliver(s *hub.Session, m hub.Message) {

@@ -113,6 +113,16 @@ func (c *deviceClient) Receive(ctx context.Context, s *hub.Session, f hub.Frame)
 	return nil
 }
 
+// onlyDevices refuses to others what a device may send. Types that do not exist
+// are ignored (contract, section 6).
+func onlyDevices(f hub.Frame) error {
+	switch f.Type {
+	case "ack", "displayed", "respond", "sync", "away":
+		return &hub.Refusal{Code: verify.CodeForbidden, Message: "Only a device says this. Pages and consoles act over REST."}
+	}
+	return nil
+}
+
 func (c *deviceClient) receipt(ctx context.Context, f hub.Frame) error {
 	var data struct {
 		DeliveryID string `json:"delivery_id"`

@@ -255,6 +255,30 @@ func TestForeign(t *testing.T) {
 	})
 }
 
+// TestOnlyDevicesAnswer has a page and a console send what phones send.
+func TestOnlyDevicesAnswer(t *testing.T) {
+	wire(t, func(t *testing.T, w *wired) {
+		page, _ := w.watch(w.login(object{"phone_number": number, "channel": "sms"}))
+		w.settle()
+		page.drain()
+		console := w.dial()
+		console.send("auth", object{"token": w.ask(byKey, "POST", "/api/v1/console-sessions", nil).str("token")})
+		for _, name := range []string{"welcome", "recent", "figures"} {
+			console.expect(name)
+		}
+		for _, p := range []*peer{page, console} {
+			for _, typ := range []string{"ack", "displayed", "respond", "sync", "away"} {
+				p.send(typ, nil)
+				p.fails("forbidden")
+			}
+			p.send("dance", nil)
+			synctest.Wait()
+			p.send("sync", nil)
+			p.fails("forbidden")
+		}
+	})
+}
+
 // TestAway has what is open pushed at once.
 func TestAway(t *testing.T) {
 	wire(t, func(t *testing.T, w *wired) {

@@ -35,14 +35,9 @@ func (c *watcherClient) Open(ctx context.Context, s *hub.Session) error {
 	return nil
 }
 
-// Receive implements [hub.Client]: a page acts over REST. What a phone would say
-// is refused, other types are ignored.
+// Receive implements [hub.Client]: a page acts over REST.
 func (c *watcherClient) Receive(_ context.Context, _ *hub.Session, f hub.Frame) error {
-	switch f.Type {
-	case "ack", "displayed", "respond", "sync", "away":
-		return &hub.Refusal{Code: verify.CodeForbidden, Message: "Only a device says this. A page acts over REST, with its client_secret."}
-	}
-	return nil
+	return onlyDevices(f)
 }
 
 // Deliver implements [hub.Client]. What a notice does not hold is fetched by a

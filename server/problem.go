@@ -6,6 +6,7 @@ import (
 	"maps"
 	"math"
 	"net/http"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -191,7 +192,9 @@ func readProblem(status int, e *huma.ErrorModel) *Problem {
 	for _, d := range e.Errors {
 		if d.Message == "unexpected property" {
 			p := newProblem(codeUnknownField, "This field is not known here. Check its spelling against /docs, or leave it out.")
-			p.Field = fieldOf(d.Location, "")
+			if name := fieldOf(d.Location, ""); aName.MatchString(name) { // what is no name may be a value
+				p.Field = name
+			}
 			return p
 		}
 	}
@@ -210,6 +213,9 @@ func readProblem(status int, e *huma.ErrorModel) *Problem {
 	}
 	return invalid(fieldOf(d.Location, ""), "The field is not acceptable: "+d.Message+".")
 }
+
+// aName is what the name of a field looks like, of one inside another too.
+var aName = regexp.MustCompile(`^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$`)
 
 // fieldOf names a field as its sender wrote it: without "body." before it.
 func fieldOf(location, child string) string {

@@ -36,6 +36,7 @@ func TestBadInput(t *testing.T) {
 		"too much":          {byKey, verifications, login("binding_message", long), 413, "payload_too_large", nil},
 		"unknown field":     {byKey, verifications, login("phone", number), 422, "unknown_field", "phone"},
 		"other spelling":    {byKey, verifications, login("User_ID", "bob"), 422, "unknown_field", "User_ID"},
+		"a value as field":  {byKey, verifications, login(number, true), 422, "unknown_field", nil},
 		"unknown inside":    {byKey, verifications, login("context", object{"city": "Lisbon"}), 422, "unknown_field", "context.city"},
 		"unknown in empty":  {byKey, "/api/v1/users/ana/enrollments", object{"ttl": 1}, 422, "unknown_field", "ttl"},
 		"missing":           {byKey, verifications, object{"phone_number": number}, 422, "invalid_request", "user_id"},

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 
 	"nod/server"
+	"nod/verify"
 )
 
 // pages are a build as small as can be.
@@ -67,6 +68,26 @@ func TestPages(t *testing.T) {
 		} {
 			if got := allowed(origin); got != want {
 				t.Errorf("%s is allowed as %q, want %q", origin, got, want)
+			}
+		}
+	})
+}
+
+// TestPagesHaveOneName leads those who call this machine otherwise to the name
+// that its phones sign for.
+func TestPagesHaveOneName(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := open(t, func(c *server.Config) {
+			c.Authority = verify.NewAuthority(c.Authority.Keys(), "http://127.0.0.1:8080")
+			c.Pages, c.Demo = pages, http.NotFoundHandler()
+		})
+		for host, code := range map[string]int{
+			"127.0.0.1:8080": 200, "localhost:8080": 307, "[::1]:8080": 307,
+			"localhost:9090": 200, "nod.example:8080": 200, "a b": 200,
+		} {
+			r := d.ask(who{"Host": host}, "GET", "/phone?slot=2", nil).allow(code)
+			if to := r.header.Get("Location"); code == 307 && to != "http://127.0.0.1:8080/phone?slot=2" {
+				t.Errorf("%s is led to %s", host, to)
 			}
 		}
 	})
