@@ -192,8 +192,10 @@ func TestDevicesAreGuarded(t *testing.T) {
 		late := enroll()
 		d.pass(10 * time.Minute)
 		join(p.application(late)).deny(410, "expired").at("enrollment_token")
+		sister := d.blank()
 		for range 9 {
-			join(d.blank().application(enroll())).allow(201)
+			sister = d.blank()
+			sister.id = join(sister.application(enroll())).allow(201).str("id")
 		}
 		join(d.blank().application(enroll())).deny(409, "conflict")
 
@@ -205,6 +207,7 @@ func TestDevicesAreGuarded(t *testing.T) {
 		}
 		d.ask(p.me(), "PATCH", own, object{"push": object{"provider": "pigeon", "token": "t"}}).deny(422, "invalid_request").at("push.provider")
 		d.ask(p.me(), "PATCH", own, object{"push": object{"provider": "fcm", "token": "t"}}).allow(200)
+		d.ask(sister.me(), "PATCH", own, object{"name": "mine"}).deny(404, "not_found")
 		bob := d.phone("bob")
 		d.ask(bob.me(), "PATCH", own, object{"name": "mine"}).deny(404, "not_found")
 		d.ask(d.user("bob"), "DELETE", own, nil).deny(404, "not_found")
