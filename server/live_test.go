@@ -524,7 +524,7 @@ func TestTheStoresClock(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			d := open(t, func(c *server.Config) { c.Store = offset{c.Store.(*storage.Store), by} })
 			d.pass(time.Second)
-			if got := d.front.Now().Sub(time.Now()); (got-by).Abs() > 100*time.Millisecond || by == 0 && got != 0 {
+			if got := time.Until(d.front.Now()); (got-by).Abs() > 100*time.Millisecond || by == 0 && got != 0 {
 				t.Errorf("a clock that is %v off is taken for %v", by, got)
 			}
 		})
