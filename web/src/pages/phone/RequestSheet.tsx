@@ -73,35 +73,55 @@ export function RequestSheet({ phone, prompt }: { phone: Phone; prompt: Prompt }
           </div>
         )}
         {reporting ? (
-          <div className="sheet-report" key="report">
-            <p>
-              Somebody else may be trying to sign in as you. Reporting refuses it, holds back new
-              sign-ins for 15 minutes and tells your bank.
-            </p>
-            <Button tone="danger" wide busy={phone.busy} onClick={() => phone.answer("report")}>
-              Report it
-            </Button>
-            <Button tone="quiet" onClick={() => setReporting(false)}>
-              Go back
-            </Button>
-          </div>
+          <Report phone={phone} onBack={() => setReporting(false)} />
         ) : (
-          <div className="sheet-answers" key="answers">
-            <Button disabled={phone.busy} onClick={() => phone.answer("deny")}>
-              Deny
-            </Button>
-            <Button tone="accent" type="submit" busy={phone.busy} disabled={!complete}>
-              Approve
-            </Button>
-            <Button tone="quiet" disabled={phone.busy} onClick={() => setReporting(true)}>
-              This isn't me
-            </Button>
-            <Button tone="quiet" onClick={phone.lock}>
-              Not now
-            </Button>
-          </div>
+          <Answers phone={phone} complete={complete} onReport={() => setReporting(true)} />
         )}
       </form>
+    </div>
+  );
+}
+
+function Report({ phone, onBack }: { phone: Phone; onBack: () => void }) {
+  return (
+    <div className="sheet-report">
+      <p>
+        Somebody else may be trying to sign in as you. Reporting refuses it, holds back new sign-ins
+        for 15 minutes and tells your bank.
+      </p>
+      <Button tone="danger" wide busy={phone.busy} onClick={() => phone.answer("report")}>
+        Report it
+      </Button>
+      <Button tone="quiet" onClick={onBack}>
+        Go back
+      </Button>
+    </div>
+  );
+}
+
+function Answers({
+  phone,
+  complete,
+  onReport,
+}: {
+  phone: Phone;
+  complete: boolean;
+  onReport: () => void;
+}) {
+  return (
+    <div className="sheet-answers">
+      <Button disabled={phone.busy} onClick={() => phone.answer("deny")}>
+        Deny
+      </Button>
+      <Button tone="accent" type="submit" busy={phone.busy} disabled={!complete}>
+        Approve
+      </Button>
+      <Button tone="quiet" disabled={phone.busy} onClick={onReport}>
+        This isn't me
+      </Button>
+      <Button tone="quiet" onClick={phone.lock}>
+        Not now
+      </Button>
     </div>
   );
 }
