@@ -52,7 +52,6 @@ create table verifications (
     prompt_closed_at        bigint,
     prompt_displayed_at     bigint,
     prompt_push_accepted_at bigint,
-    prompt_fallback_started boolean not null,
     guesses                 text    not null, -- JSON: when, over which channel, right or wrong; never the digits
     refused                 text    not null, -- JSON: codes of the resends refused since the last one that was not
     resend_count            bigint  not null,

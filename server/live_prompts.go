@@ -79,7 +79,7 @@ func (s *Server) respond(ctx context.Context, deviceID, verificationID, token st
 	var verdict verify.Verdict
 	err = s.store.UpdateVerification(ctx, reply.VerificationID, nil, func(v *verify.Verification, now time.Time) (err error) {
 		v.Advance(s.policy, now)
-		verdict, err = v.Reply(reply, s.authority, s.policy, now)
+		verdict, err = v.Reply(reply, s.authority, now)
 		return err
 	})
 	if err != nil {

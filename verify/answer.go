@@ -36,7 +36,7 @@ type Verdict struct {
 // Reply decides by a phone's answer. The answer must be to a prompt that this
 // server signed for this device in the present generation; a wrong match number
 // is terminal, it has one try. The same answer again is told the same.
-func (v *Verification) Reply(a Reply, auth *Authority, p *Policy, now time.Time) (Verdict, error) {
+func (v *Verification) Reply(a Reply, auth *Authority, now time.Time) (Verdict, error) {
 	d := v.shown(a, auth)
 	if d == nil {
 		if v.asked(a.DeviceID) {

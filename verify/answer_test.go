@@ -83,13 +83,13 @@ func TestAnAnswerIsBoundToWhatWasShown(t *testing.T) {
 	if frame != w.auth.Prompt(w.v, w.delivery(verify.WebSocket, "dev_1")) {
 		t.Fatal("the same prompt was signed in two ways")
 	}
-	_, err := w.v.Reply(verify.Reply{VerificationID: w.v.ID, DeviceID: "dev_1", Decision: verify.Approve, Number: w.match(), PromptSHA256: "something else"}, w.auth, &w.policy, w.now)
+	_, err := w.v.Reply(verify.Reply{VerificationID: w.v.ID, DeviceID: "dev_1", Decision: verify.Approve, Number: w.match(), PromptSHA256: "something else"}, w.auth, w.now)
 	refused(t, err, verify.CodeConflict)
-	_, err = w.v.Reply(verify.Reply{VerificationID: w.v.ID, DeviceID: "dev_9", Decision: verify.Approve, Number: w.match()}, w.auth, &w.policy, w.now)
+	_, err = w.v.Reply(verify.Reply{VerificationID: w.v.ID, DeviceID: "dev_9", Decision: verify.Approve, Number: w.match()}, w.auth, w.now)
 	refused(t, err, verify.CodeNotFound)
 	shown := sha256.Sum256([]byte(frame.Signed))
 	_, err = w.v.Reply(verify.Reply{VerificationID: w.v.ID, DeviceID: "dev_2", Decision: verify.Approve, Number: w.match(),
-		PromptSHA256: base64.RawURLEncoding.EncodeToString(shown[:])}, w.auth, &w.policy, w.now)
+		PromptSHA256: base64.RawURLEncoding.EncodeToString(shown[:])}, w.auth, w.now)
 	refused(t, err, verify.CodeConflict) // what another device was shown
 	w.is(verify.Pending, verify.ContactingApp)
 }
@@ -125,7 +125,7 @@ func TestAResentPromptHasANewNumber(t *testing.T) {
 	}
 	shown := sha256.Sum256([]byte(frame.Signed))
 	_, err := w.v.Reply(verify.Reply{VerificationID: w.v.ID, DeviceID: "dev_1", Decision: verify.Approve, Number: old,
-		PromptSHA256: base64.RawURLEncoding.EncodeToString(shown[:])}, w.auth, &w.policy, w.now)
+		PromptSHA256: base64.RawURLEncoding.EncodeToString(shown[:])}, w.auth, w.now)
 	refused(t, err, verify.CodeConflict)
 	if frame.Signed == w.auth.Prompt(w.v, w.delivery(verify.WebSocket, "dev_1")).Signed {
 		t.Error("the prompt is the same")

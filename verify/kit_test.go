@@ -150,7 +150,7 @@ func (w *world) reply(device string, d verify.Decision, number string) (verify.V
 	verdict, err := w.v.Reply(verify.Reply{
 		VerificationID: w.v.ID, DeviceID: device, Decision: d, Number: number,
 		PromptSHA256: base64.RawURLEncoding.EncodeToString(sum[:]),
-	}, w.auth, &w.policy, w.now)
+	}, w.auth, w.now)
 	w.take()
 	return verdict, err
 }

@@ -77,7 +77,6 @@ func (v *Verification) push(deviceID string, now time.Time) {
 
 // fallBack leaves the app for the number, by itself.
 func (v *Verification) fallBack(p *Policy, now time.Time) {
-	v.Prompt.FallbackStarted = true
 	v.emit(EventFallbackStarted, now, EventData{Channel: v.codeChannel()})
 	v.sendCode(p, v.codeChannel(), now, 0)
 	v.Deliveries[len(v.Deliveries)-1].Fallback = true
@@ -108,7 +107,7 @@ func (v *Verification) pushDue(p *Policy, dev *Device) time.Time {
 // tokens and connections in the last minute do.
 func (v *Verification) codeDue(p *Policy) time.Time {
 	pr := &v.Prompt
-	if v.Channel != Auto || pr.FallbackStarted || !pr.DisplayedAt.IsZero() || v.hasCode() || !v.canCode(p) {
+	if v.Channel != Auto || !pr.DisplayedAt.IsZero() || v.hasCode() || !v.canCode(p) {
 		return time.Time{}
 	}
 	due := pr.OpenedAt.Add(p.SocketTimeout + p.PushTimeout + p.FallbackSlack)
@@ -161,7 +160,6 @@ func (v *Verification) openPrompt(p *Policy, now time.Time, resend int) {
 	v.Prompt = Prompt{
 		Generation: v.Prompt.Generation + 1, KeyID: v.KeyID, SignKeyID: v.Prompt.SignKeyID, Digits: p.digits(v.Match),
 		OpenedAt: now, ExpiresAt: earlier(now.Add(p.PromptLife), v.SessionEndsAt),
-		FallbackStarted: v.Prompt.FallbackStarted,
 	}
 	v.LastChannel = Push
 	for i := range v.Devices {

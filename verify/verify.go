@@ -150,16 +150,15 @@ type Context struct {
 // Prompt is the request that the user's devices show. A resend over push makes
 // a new generation with a new number.
 type Prompt struct {
-	Generation      int    // 0: no prompt was ever made
-	KeyID           string // the match number is derived from it
-	SignKeyID       string // the prompt is signed with it
-	Digits          int    // length of the match number; 0 for Match none
-	OpenedAt        time.Time
-	ExpiresAt       time.Time
-	ClosedAt        time.Time // zero while open
-	DisplayedAt     time.Time // first display on any device; zero before
-	PushAcceptedAt  time.Time // first push a provider took; zero before
-	FallbackStarted bool      // the ladder has left the app
+	Generation     int    // 0: no prompt was ever made
+	KeyID          string // the match number is derived from it
+	SignKeyID      string // the prompt is signed with it
+	Digits         int    // length of the match number; 0 for Match none
+	OpenedAt       time.Time
+	ExpiresAt      time.Time
+	ClosedAt       time.Time // zero while open
+	DisplayedAt    time.Time // first display on any device; zero before
+	PushAcceptedAt time.Time // first push a provider took; zero before
 }
 
 // Open reports whether devices may still answer at now.
