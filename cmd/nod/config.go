@@ -36,7 +36,6 @@ type config struct {
 	UserJWKSURL    string
 	UserJWTSecret  string
 	UserJWTIssuer  string
-	SupportContact string
 	Simulator      *bool // nil: on while the public URL is loopback
 	Demo           *bool // nil: on while the simulator is
 	LogLevel       slog.Level
@@ -122,10 +121,6 @@ var settings = []setting{
 		c.UserJWTIssuer = v
 		return nil
 	}},
-	{"NOD_SUPPORT_CONTACT", "", "a short text", false, func(c *config, v string) error {
-		c.SupportContact = v
-		return between(1, 200)(len(v))
-	}},
 	count("NOD_CODE_LENGTH", "6", 4, 10, func(c *config) *int { return &c.Policy.CodeLength }),
 	duration("NOD_CODE_TTL", "600s", time.Hour, func(c *config) *time.Duration { return &c.Policy.CodeLife }),
 	count("NOD_MAX_ATTEMPTS", "3", 1, 10, func(c *config) *int { return &c.Policy.TriesPerCode }),
@@ -173,7 +168,7 @@ var settings = []setting{
 var later = []string{
 	"GOOGLE_APPLICATION_CREDENTIALS", "NOD_FCM_ENDPOINT", "NOD_APNS_KEY_FILE", "NOD_VAPID_SUBJECT",
 	"NOD_SMS_PROVIDERS", "TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "TWILIO_PHONE_NUMBER", "NOD_VONAGE_API_KEY", "NOD_SNS_REGION",
-	"NOD_VOICE_FALLBACK", "NOD_SMTP_URL", "NOD_EMAIL_FROM", "NOD_SMS_COUNTRIES", "NOD_SPEND_CAP", "NOD_PRICES_FILE",
+	"NOD_VOICE_FALLBACK", "NOD_SMTP_URL", "NOD_EMAIL_FROM", "NOD_SUPPORT_CONTACT", "NOD_SMS_COUNTRIES", "NOD_SPEND_CAP", "NOD_PRICES_FILE",
 	"NOD_WEBHOOK_URL", "NOD_WEBHOOK_SECRET", "NOD_EVENTS_URL", "ANALYTICS_ENABLED", "ANALYTICS_RETENTION_DAYS", "OTEL_EXPORTER_OTLP_ENDPOINT",
 }
 
