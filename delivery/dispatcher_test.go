@@ -80,17 +80,30 @@ func TestADeadWorker(t *testing.T) {
 func TestAFrozenWorker(t *testing.T) {
 	t.Run("before it marked an SMS as leaving", func(t *testing.T) {
 		bubble(t, func(w *world) {
+			w.policy.LeaseLife = 2 * s // and the frozen one's patience with the store is longer
 			ice := &frozen{Store: w.store, thaw: make(chan struct{})}
 			w.run(func(c *delivery.Config) { c.Store = ice })
 			w.begin(over(verify.SMS))
 			w.at(s)
 			w.run()
-			w.at(40 * s)
-			w.left(verify.SMS, 30*s)
+			w.at(3 * s)
+			w.left(verify.SMS, 2*s)
 			close(ice.thaw)
-			w.at(50 * s)
-			w.left(verify.SMS, 30*s)
+			w.at(10 * s)
+			w.left(verify.SMS, 2*s)
 			w.state(verify.SMS, verify.StateAccepted)
+		})
+	})
+	t.Run("while somebody canceled", func(t *testing.T) {
+		bubble(t, func(w *world) {
+			ice := &frozen{Store: w.store, thaw: make(chan struct{})}
+			w.run(func(c *delivery.Config) { c.Store = ice })
+			w.begin(over(verify.SMS))
+			w.at(s)
+			w.must(func(v *verify.Verification, now time.Time) error { return v.Cancel(now) })
+			close(ice.thaw)
+			w.at(10 * s)
+			w.left(verify.SMS)
 		})
 	})
 	t.Run("while it sent an SMS", func(t *testing.T) {
@@ -305,6 +318,37 @@ func TestAStoreThatIsDown(t *testing.T) {
 			w.left(verify.SMS, 0)
 		})
 	})
+}
+
+// A try ends by its own limit, by half a lease or with what it tells, whichever
+// comes first.
+func TestATryEndsInTime(t *testing.T) {
+	for name, tc := range map[string]struct {
+		timeout, lease, life, want time.Duration
+	}{
+		"its own limit":     {2 * s, 30 * s, 120 * s, 2 * s},
+		"half a lease":      {60 * s, 8 * s, 120 * s, 4 * s},
+		"the prompt's life": {60 * s, 200 * s, 3 * s, 3 * s},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(w *world) {
+				w.policy.LeaseLife, w.policy.PromptLife = tc.lease, tc.life
+				w.enroll(true, true)
+				w.script.says(verify.WebSocket, nobodyThere)
+				ended := make(chan time.Time, 10)
+				w.script.does(verify.Push, func(ctx context.Context, _ delivery.Message) verify.Outcome {
+					<-ctx.Done()
+					ended <- time.Now()
+					return noAnswer
+				})
+				w.run(func(c *delivery.Config) { c.Timeout = tc.timeout })
+				w.begin(over(verify.Push))
+				if got := (<-ended).Sub(w.begun); got != tc.want {
+					t.Errorf("it ended after %s, want %s", got, tc.want)
+				}
+			})
+		})
+	}
 }
 
 // Should a row stay due whatever the rules do, the store is not asked without end.
