@@ -77,6 +77,9 @@ create index verifications_due on verifications (next_at)
 create index verifications_newest on verifications (user_id, number_hash, created_at);
 create index verifications_accepted on verifications (user_id, number_hash, code_accepted_at)
     where code_accepted_at is not null;
+-- Whether a user said "this isn't me" a moment ago.
+create index verifications_reported on verifications (user_id, ended_at)
+    where reason = 'user_reported';
 -- The last ones of everybody, for an operator.
 create index verifications_created on verifications (created_at, id);
 

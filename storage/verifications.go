@@ -76,6 +76,13 @@ func (t *tx) situation(ctx context.Context, who verify.Applicant) (*verify.Situa
 	} else if s.Devices, err = t.liveDevices(ctx, who.UserID); err != nil {
 		return nil, nil, err
 	}
+	reported, err := number(ctx, t, "select max(ended_at) from verifications where user_id = $1 and reason = 'user_reported'", who.UserID)
+	if err != nil {
+		return nil, nil, err
+	}
+	if reported != 0 {
+		s.ReportedAt = time.UnixMilli(reported).UTC()
+	}
 	if hash != "" {
 		earlier, err := t.rows(ctx, "where user_id = $1 and number_hash = $2 and code_accepted_at is not null order by code_accepted_at desc limit 1", who.UserID, hash)
 		if err != nil {

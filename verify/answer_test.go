@@ -271,3 +271,24 @@ func TestAStrictMatchHasLongerCodes(t *testing.T) {
 		t.Errorf("code %s, %v", w.code(), err)
 	}
 }
+
+func TestAReportHoldsNewLoginsBack(t *testing.T) {
+	w := asked(t, verify.None)
+	if _, err := w.reply("dev_1", verify.Report, ""); err != nil {
+		t.Fatal(err)
+	}
+	s := verify.Situation{ReportedAt: w.v.EndedAt, Devices: w.v.Devices}
+	w.now = start.Add(15*time.Minute - time.Second)
+	r := refused(t, w.begin(login(number), s), verify.CodeBlocked)
+	w.is(verify.Blocked, "")
+	if r.RetryAfter != time.Second || r.VerificationID != w.v.ID || w.v.Reason != verify.FraudRule {
+		t.Errorf("%+v, reason %s", r, w.v.Reason)
+	}
+	if err := w.begin(verify.Request{Purpose: verify.Phone, Number: verify.StoredNumber(number)}, s); err != nil {
+		t.Errorf("a number is no login: %v", err)
+	}
+	w.now = start.Add(15 * time.Minute)
+	if err := w.begin(login(number), s); err != nil {
+		t.Errorf("after the quarter of an hour: %v", err)
+	}
+}

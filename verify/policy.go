@@ -20,6 +20,7 @@ type Policy struct {
 	SocketTimeout  time.Duration // a socket delivery not acknowledged: push
 	PushTimeout    time.Duration // a push not acknowledged: SMS
 	FallbackSlack  time.Duration // SMS at the latest SocketTimeout + PushTimeout + this after the prompt opened
+	ReportHold     time.Duration // no new login of a user who said "this isn't me"
 	OfferAfter     time.Duration // a displayed prompt: when the page offers an SMS
 	PushesPerRound int           // tries of one push delivery
 	SMSTries       int           // tries of one SMS that was certainly not taken
@@ -37,7 +38,7 @@ func DefaultPolicy() Policy {
 		Resends:      3, SessionLife: time.Hour, PromptLife: 2 * time.Minute,
 		MatchDigits: 3, StrictDigits: 6,
 		SocketTimeout: 5 * time.Second, PushTimeout: 25 * time.Second, FallbackSlack: 5 * time.Second,
-		OfferAfter: 10 * time.Second, PushesPerRound: 3, SMSTries: 2, LeaseLife: 30 * time.Second,
+		ReportHold: 15 * time.Minute, OfferAfter: 10 * time.Second, PushesPerRound: 3, SMSTries: 2, LeaseLife: 30 * time.Second,
 	}
 }
 

@@ -16,6 +16,8 @@ type Situation struct {
 	// Nil when there is none. A rule may change it (supersede, reuse); the store
 	// writes it back.
 	Open *Verification
+	// ReportedAt is when the user last said "this isn't me"; zero when never.
+	ReportedAt time.Time
 	// Devices are the user's live devices.
 	Devices []Device
 	// Earlier is the verification of the same user and number, whatever became

@@ -22,9 +22,10 @@ type Request struct {
 // refuses with no_channel when nobody could be asked and with invalid_request
 // for a channel that the purpose does not take, and with invalid_phone where the
 // purpose needs a number. When the number had a code a moment ago the delay step of
-// that earlier session goes on, or starting anew would be a way around it: Start
-// then returns both a blocked verification, to be kept, and the cooldown refusal to
-// answer.
+// that earlier session goes on, or starting anew would be a way around it; when the
+// user reported a login a moment ago, new ones are held back. Start then returns
+// both a blocked verification, to be kept, and the refusal to answer: cooldown or
+// blocked.
 func Start(q Request, s *Situation, p *Policy, now time.Time) (*Verification, error) {
 	v := &Verification{
 		ID: q.ID, UserID: q.UserID, Purpose: q.Purpose, Status: Pending, Stage: Queued,
@@ -46,12 +47,12 @@ func Start(q Request, s *Situation, p *Policy, now time.Time) (*Verification, er
 	if err != nil {
 		return nil, err
 	}
+	if held := s.ReportedAt.Add(p.ReportHold).Sub(now); v.Purpose == Login && !s.ReportedAt.IsZero() && held > 0 {
+		return v, v.block(FraudRule, &Refusal{Code: CodeBlocked, RetryAfter: held,
+			Detail: "The last sign-in of this user was reported as not theirs, so new ones are held back for a while. Try again later."}, now)
+	}
 	if useCode && now.Before(v.NotBefore) {
-		v.Status, v.Stage, v.Reason, v.EndedAt = Blocked, "", RateLimited, now
-		v.emit(EventBlocked, now, EventData{Reason: RateLimited, Channel: v.Channel})
-		r := cooldown(v.NotBefore.Sub(now))
-		r.VerificationID = v.ID
-		return v, r
+		return v, v.block(RateLimited, cooldown(v.NotBefore.Sub(now)), now)
 	}
 	if s.Open != nil {
 		s.Open.supersede(v.ID, now)
@@ -65,6 +66,15 @@ func Start(q Request, s *Situation, p *Policy, now time.Time) (*Verification, er
 	}
 	v.settle(p, now)
 	return v, nil
+}
+
+// block ends a verification before anything was sent; the row stays, and the
+// refusal names it.
+func (v *Verification) block(why Reason, r *Refusal, now time.Time) *Refusal {
+	v.Status, v.Stage, v.Reason, v.EndedAt = Blocked, "", why, now
+	v.emit(EventBlocked, now, EventData{Reason: why, Channel: v.Channel})
+	r.VerificationID = v.ID
+	return r
 }
 
 // routes says which of app and code the first moment uses, or refuses.

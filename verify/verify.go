@@ -93,6 +93,7 @@ const (
 	MaxAttempts   Reason = "max_attempts"
 	Undeliverable Reason = "undeliverable"
 	RateLimited   Reason = "rate_limited"
+	FraudRule     Reason = "fraud_rule"
 	AccountLocked Reason = "account_locked"
 	PhoneChanged  Reason = "phone_changed"
 )

@@ -172,3 +172,23 @@ func TestSecondDecision(t *testing.T) {
 		t.Errorf("canceling what has ended: %d %v", status, out)
 	}
 }
+
+// TestReported: after "this isn't me" nobody can ring the phone for a while, and
+// the refusal names its row.
+func TestReported(t *testing.T) {
+	p := start(t)
+	ph := p.enroll("u1", nil)
+	device := ph.connect()
+	device.next("prompts")
+	p.do(201, "POST", "/api/v1/verifications", object{"user_id": "u1"})
+	device.send("respond", ph.answer(device.next("prompt"), "report", ""))
+	device.next("prompt_result")
+	out := p.do(403, "POST", "/api/v1/verifications", object{"user_id": "u1"})
+	if out.str("code") != "blocked" || out.num("retry_after") < 890 || out.num("retry_after") > 900 {
+		t.Errorf("%v", out)
+	}
+	if row := p.do(200, "GET", "/api/v1/verifications/"+out.str("verification_id"), nil); row.str("status") != "blocked" || row.str("reason") != "fraud_rule" {
+		t.Errorf("%v", row)
+	}
+	p.do(201, "POST", "/api/v1/verifications", object{"user_id": "u2", "phone_number": number})
+}
