@@ -45,7 +45,7 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		s.log.LogAttrs(ctx, level, "request",
 			slog.String("request_id", id), slog.String("method", c.Request().Method), slog.String("route", path),
-			slog.Int("status", status), slog.Duration("took", took))
+			slog.Int("status", status), slog.Float64("took_ms", float64(took.Microseconds())/1000))
 		return nil
 	}
 }

@@ -28,7 +28,7 @@ func migrate(ctx context.Context, e engine, log *slog.Logger) error {
 	for try := 1; ; try++ {
 		done, err := p.Up(ctx)
 		for _, m := range done {
-			log.InfoContext(ctx, "migrated the database", "migration", m.Source.Path, "took", m.Duration)
+			log.InfoContext(ctx, "migrated the database", "migration", m.Source.Path, "took_ms", m.Duration.Milliseconds())
 		}
 		if err == nil {
 			return nil
