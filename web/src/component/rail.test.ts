@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { StatusBody } from "../sdk";
-import { type Fallback, railSteps } from "./rail";
+import { type Fallback, outOfReach, railSteps } from "./rail";
 import type { Track } from "./tracks";
 
 const body = (more: Partial<StatusBody> = {}): StatusBody => ({
@@ -59,6 +59,25 @@ test.each([
 test("a push that can never arrive says why", () => {
   const dead = track("push", "failed", { class: "permanent_target" });
   expect(read([dead])[1]).toBe("push failed: Notifications are off on your phone");
+});
+
+test("an app that is not connected is followed by a push, or by the reason for none", () => {
+  const app = track("websocket", "undelivered");
+  expect(read([app])[1]).toBe("push failed: Notifications are off on your phone");
+  expect(read([app], { fallback: { channel: "push", in: 1 } })[1]).toContain("push quiet");
+  expect(read([app], { status: "canceled" })[1]).toBe("push quiet: Not needed this time");
+});
+
+test.each([
+  [[], false],
+  [["undelivered"], true],
+  [["undelivered", "accepted"], false],
+  [["undelivered", "failed"], true],
+  [["accepted"], false],
+])("app and push %j: out of reach is %s", (states, out) => {
+  const channels = ["websocket", "push"];
+  const tracks = states.map((state, place) => track(channels[place] ?? "", state));
+  expect(outOfReach(body(), tracks)).toBe(out);
 });
 
 test.each([

@@ -31,7 +31,7 @@ const failed = (sentence: string): Said => ({ state: "failed", sentence });
 export function railSteps(body: StatusBody, tracks: Track[], fallback: Fallback | null): Step[] {
   return [
     { kind: "app", ...appStep(body, speaker(tracks, "websocket"), tracks) },
-    { kind: "push", ...pushStep(body, speaker(tracks, "push"), fallback) },
+    { kind: "push", ...pushStep(body, speaker(tracks, "push"), tracks, fallback) },
     {
       kind: "sms",
       ...smsStep(
@@ -41,6 +41,25 @@ export function railSteps(body: StatusBody, tracks: Track[], fallback: Fallback 
       ),
     },
   ];
+}
+
+const lost = ["undelivered", "failed"];
+
+/**
+ * Whether the request can come to no phone by itself as things stand: no app is connected, and
+ * no notification is on its way or will be. An app that is opened still finds it.
+ */
+export function outOfReach(body: StatusBody, tracks: Track[]): boolean {
+  const app = speaker(tracks, "websocket");
+  const push = speaker(tracks, "push");
+  return (
+    body.status === "pending" &&
+    Boolean(body.prompt_expires_at) &&
+    body.fallback?.channel !== "push" &&
+    app !== undefined &&
+    lost.includes(app.state) &&
+    (push === undefined || lost.includes(push.state))
+  );
 }
 
 function appStep(body: StatusBody, track: Track | undefined, all: Track[]): Said {
@@ -59,12 +78,18 @@ function appStep(body: StatusBody, track: Track | undefined, all: Track[]): Said
   );
 }
 
-function pushStep(body: StatusBody, track: Track | undefined, fallback: Fallback | null): Said {
+function pushStep(
+  body: StatusBody,
+  track: Track | undefined,
+  all: Track[],
+  fallback: Fallback | null,
+): Said {
   if (!track) {
     if (body.status !== "pending") return quiet("Not needed this time");
     if (fallback?.channel === "push") {
       return quiet(`No answer yet, sending a notification in ${fallback.seconds} s`);
     }
+    if (outOfReach(body, all)) return failed("Notifications are off on your phone");
     return quiet("Only if the app cannot be reached");
   }
   return (

@@ -6,6 +6,7 @@ import { railSteps } from "../../component/rail";
 import { Skeleton } from "../../component/Skeleton";
 import type { StatusBody } from "../../sdk";
 import { Mark } from "../../theme/Mark";
+import { askedWords } from "./model";
 import { useFallback } from "./useFallback";
 import type { SignIn } from "./useSignIn";
 import { WaysOut } from "./WaysOut";
@@ -19,11 +20,7 @@ export function AskedView({ signIn, status }: { signIn: SignIn; status: StatusBo
     <>
       <div className="login-words">
         <Heading>Check your phone</Heading>
-        <p>
-          {number || !status
-            ? "Open the request, type this number, and approve."
-            : "Open the request there and answer it."}
-        </p>
+        <p>{askedWords(status, signIn.tracks)}</p>
       </div>
       <CountdownRing endsAt={ends} total={signIn.promptSpan} now={signIn.now}>
         {number ? (

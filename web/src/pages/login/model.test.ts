@@ -1,6 +1,14 @@
 import { expect, test } from "vitest";
 import { NO_COUNTDOWNS, type StatusBody } from "../../sdk";
-import { endingOf, resultSpoken, triesLeft, viewOf, waitingWords, waysOf } from "./model";
+import {
+  askedWords,
+  endingOf,
+  resultSpoken,
+  triesLeft,
+  viewOf,
+  waitingWords,
+  waysOf,
+} from "./model";
 
 const body = (more: Partial<StatusBody>): StatusBody => ({
   verification_id: "ver_1",
@@ -20,6 +28,18 @@ test.each([
   ["locked", "locked"],
 ] as const)("in stage %s the card shows %s", (stage, view) => {
   expect(viewOf(body({ stage }))).toBe(view);
+});
+
+test("a request that cannot come by itself is not insisted on", () => {
+  const off = [{ id: "a", channel: "websocket", device: "d", state: "undelivered", class: "" }];
+  const open = { match_number: "042", prompt_expires_at: "2026-05-04T10:02:00.000Z" };
+  expect(askedWords(null, [])).toContain("type this number, and approve");
+  expect(askedWords(body(open), [])).toContain("type this number, and approve");
+  expect(askedWords(body({ ...open, match_number: null }), [])).toContain("answer it");
+  expect(askedWords(body({ ...open, fallback: { channel: "sms", in: 30 } }), off)).toBe(
+    "We cannot reach your phone right now, so a code comes by SMS. Or open the app there and type this number.",
+  );
+  expect(askedWords(body(open), off)).toContain("Choose another way, or open the app there");
 });
 
 test("only what is possible is offered, with its wait", () => {
@@ -63,6 +83,7 @@ test.each([
   ["failed", "max_attempts", "No tries left"],
   ["failed", "undeliverable", "We could not reach you"],
   ["blocked", "account_locked", "This sign-in was held back"],
+  ["blocked", "fraud_rule", "This sign-in was held back"],
   ["blocked", "rate_limited", "This sign-in was held back"],
   ["superseded", null, "A newer sign-in took over"],
   ["canceled", null, "Sign-in canceled"],

@@ -1,3 +1,4 @@
+import { outOfReach } from "../../component/rail";
 import { clock, inWords } from "../../component/time";
 import type { Track } from "../../component/tracks";
 import { type Countdowns, type StatusBody, secondsUntil } from "../../sdk";
@@ -11,6 +12,21 @@ export function viewOf(status: StatusBody): View {
   if (status.stage === "locked") return "locked";
   if (status.stage === "awaiting_resend") return "waiting";
   return "asked";
+}
+
+/** What to do on the phone; before anything is known, what most will have to do. */
+export function askedWords(status: StatusBody | null, tracks: Track[]): string {
+  const number = !status || Boolean(status.match_number);
+  if (status && outOfReach(status, tracks)) {
+    const open = `open the app there and ${number ? "type this number" : "answer"}`;
+    const coded = tracks.some((t) => t.channel === "sms") || status.fallback?.channel === "sms";
+    return coded
+      ? `We cannot reach your phone right now, so a code comes by SMS. Or ${open}.`
+      : `We cannot reach your phone right now. Choose another way, or ${open}.`;
+  }
+  return number
+    ? "Open the request, type this number, and approve."
+    : "Open the request there and answer it.";
 }
 
 /** A way to be asked again, with the words on its button. */
@@ -130,7 +146,7 @@ function denied(reason: StatusBody["reason"]): Ending {
   if (reason === "user_reported") {
     return {
       title: "Thank you for telling us",
-      text: `You said this wasn't you. ${nothing} New sign-ins are held back for a while, and your bank has been told.`,
+      text: `You said this wasn't you. ${nothing} New sign-ins are held back for 15 minutes, and your bank can see it.`,
       again: null,
       tone: "problem",
     };
@@ -161,10 +177,12 @@ function failed(reason: StatusBody["reason"]): Ending {
 }
 
 function blocked(reason: StatusBody["reason"]): Ending {
+  const whys: Record<string, string> = {
+    account_locked: "Too many wrong codes were typed lately, so codes are paused for this account.",
+    fraud_rule: "The last sign-in was reported as not yours, so new ones have to wait.",
+  };
   const text =
-    reason === "account_locked"
-      ? "Too many wrong codes were typed lately, so codes are paused for this account."
-      : "There were too many requests in a short time, so nothing was sent.";
+    whys[reason ?? ""] ?? "There were too many requests in a short time, so nothing was sent.";
   return {
     title: "This sign-in was held back",
     text: `${text} Your account is safe. Wait a while, then start again.`,

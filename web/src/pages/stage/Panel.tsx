@@ -53,7 +53,7 @@ export function Panel({
 const words = {
   app: "Continue on the login page, then answer on the phone.",
   push: "Switch Online off and sign in again: a notification takes over.",
-  code: "Switch Push allowed off too: an SMS brings a code.",
+  code: "Switch Push allowed off too: an SMS brings a code, in half a minute or when you ask for it.",
 };
 
 // What to do first, and then; each one is ticked off when it led to a sign-in.
