@@ -2,8 +2,14 @@ import { useState } from "react";
 import { Button } from "../../component/Button";
 import { Heading } from "../../component/Heading";
 import { Notice } from "../../component/Notice";
+import { NodError } from "../../sdk";
 import { Mark } from "../../theme/Mark";
 import { type Trouble, trouble } from "../problem";
+
+const wrongKey: Trouble = {
+  title: "That did not open the console",
+  text: "This key is not one of this server's. Check it, or make another on the server: nod key",
+};
 
 /** Asks for the API key, which is swapped for a session and not kept. */
 export function KeyView({
@@ -23,7 +29,8 @@ export function KeyView({
     try {
       await onOpen(apiKey.trim());
     } catch (error) {
-      setProblem(trouble(error));
+      const wrong = error instanceof NodError && error.code === "unauthenticated";
+      setProblem(wrong ? wrongKey : trouble(error));
       setBusy(false);
     }
   };
@@ -44,7 +51,7 @@ export function KeyView({
           </Notice>
         )}
         {problem && (
-          <Notice tone="problem" icon="warning" title="That did not open the console">
+          <Notice tone="problem" icon="warning" title={problem.title}>
             {problem.text}
           </Notice>
         )}
