@@ -191,6 +191,15 @@ test("without a server the page says so and can be tried again", async () => {
   expect((await screen.findByLabelText(/^Number to type/)).textContent).toBe("042");
 });
 
+test("after a report the page says when a sign-in can start again", async () => {
+  server.on("POST /demo/sign-ins", () => problem(403, "blocked", { retry_after: 800 }));
+  render(<LoginPage />);
+  await press("Continue as Ada");
+  expect(await screen.findByText("Sign-ins are held back")).toBeTruthy();
+  expect(screen.getByText(/reported as not yours.*Try again at \d\d:\d\d\.$/)).toBeTruthy();
+  await expectAccessible();
+});
+
 test("the number's ring goes on by the server's clock however often the page is drawn", async () => {
   const peer = await started();
   const left = async () => (await screen.findByRole("timer")).textContent;

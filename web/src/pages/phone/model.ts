@@ -100,7 +100,7 @@ export function answered(
     case "report":
       return {
         title: "Thank you for telling us",
-        text: "Nobody was signed in. New sign-ins are held back for 15 minutes and your bank has been told.",
+        text: "Nobody was signed in. New sign-ins are held back for 15 minutes, and your bank can see it.",
         tone: "plain",
       };
   }
