@@ -1,6 +1,7 @@
 import { Button } from "../../component/Button";
 import { Notice } from "../../component/Notice";
 import { timeOfDay } from "../../component/time";
+import type { Switches } from "../bridge";
 import { NotificationCard } from "./NotificationCard";
 import { useMinute } from "./useMinute";
 import type { Phone } from "./usePhone";
@@ -29,12 +30,7 @@ export function LockScreen({ phone }: { phone: Phone }) {
         </Notice>
       )}
       {phone.connection === "closed" && (
-        <p className="lock-offline">
-          The app is offline.{" "}
-          {phone.switches.push
-            ? "A notification can still reach it."
-            : "Only an SMS can reach this phone."}
-        </p>
+        <p className="lock-offline">The app is offline. {stillReached(phone.switches)}</p>
       )}
       {phone.notifications.length > 0 ? (
         <ul className="lock-list" aria-label="Notifications">
@@ -58,4 +54,9 @@ export function LockScreen({ phone }: { phone: Phone }) {
       </div>
     </div>
   );
+}
+
+function stillReached({ push, signal }: Switches): string {
+  if (push) return "A notification can still reach it.";
+  return signal ? "Only an SMS can reach this phone." : "Nothing can reach this phone now.";
 }

@@ -88,6 +88,19 @@ test("a phone that cannot be set up says why and tries again", async () => {
   expect(await screen.findByRole("button", { name: "Open the app" })).toBeTruthy();
 });
 
+test.each([
+  [409, "conflict", "This link was used already"],
+  [410, "expired", "This link no longer works"],
+  [401, "unauthenticated", "This link no longer works"],
+])("a link refused with %i %s asks for a new one", async (status, code, title) => {
+  history.replaceState(null, "", "#enroll=token-that-was-used");
+  server.on("POST /api/v1/devices", () => problem(status, code, { field: "enrollment_token" }));
+  render(<PhonePage slot="1" />);
+  expect(await screen.findByText(title)).toBeTruthy();
+  expect(screen.getByText("Make a new one on the stage.")).toBeTruthy();
+  expect(screen.queryByRole("button", { name: "Try again" })).toBeNull();
+});
+
 test("a request is opened, its number typed by keyboard, and approved with Enter", async () => {
   const peer = await phone();
   await ask(peer, 1);

@@ -1,6 +1,7 @@
-import { useEffect, useRef, useState } from "react";
+import { type KeyboardEvent, useEffect, useRef, useState } from "react";
 import { Button } from "../../component/Button";
 import { CodeField } from "../../component/CodeField";
+import { afterKey } from "../../component/digits";
 import { Heading } from "../../component/Heading";
 import { Keypad } from "../../component/Keypad";
 import { Notice } from "../../component/Notice";
@@ -16,12 +17,21 @@ export function RequestSheet({ phone, prompt }: { phone: Phone; prompt: Prompt }
   const [reporting, setReporting] = useState(false);
   const field = useRef<HTMLInputElement>(null);
   useEverySecond();
+  // While the phone is busy the field is disabled and cannot take the focus.
   useEffect(() => {
-    if (document.hasFocus()) field.current?.focus({ preventScroll: true });
-  }, []);
+    if (!phone.busy && document.hasFocus()) field.current?.focus({ preventScroll: true });
+  }, [phone.busy]);
   const left = phone.remaining(prompt);
   const complete = number.length === prompt.digits;
   const approve = () => phone.answer("approve", prompt.digits > 0 ? number : undefined);
+  const typeAnywhere = (event: KeyboardEvent) => {
+    if (event.target === field.current || event.ctrlKey || event.metaKey || event.altKey) return;
+    const digits = afterKey(number, event.key, prompt.digits);
+    if (reporting || digits === number) return;
+    event.preventDefault();
+    setNumber(digits);
+    field.current?.focus({ preventScroll: true });
+  };
   return (
     <div
       className="sheet"
@@ -29,6 +39,7 @@ export function RequestSheet({ phone, prompt }: { phone: Phone; prompt: Prompt }
       aria-labelledby="request"
       onKeyDown={(event) => {
         if (event.key === "Escape") phone.lock();
+        typeAnywhere(event);
       }}
     >
       <form
@@ -86,8 +97,8 @@ function Report({ phone, onBack }: { phone: Phone; onBack: () => void }) {
   return (
     <div className="sheet-report">
       <p>
-        Somebody else may be trying to sign in as you. Reporting refuses it, holds back new sign-ins
-        for 15 minutes and tells your bank.
+        Somebody else may be trying to sign in as you. Reporting refuses it and holds back new
+        sign-ins for 15 minutes. Your bank can see it.
       </p>
       <Button tone="danger" wide busy={phone.busy} onClick={() => phone.answer("report")}>
         Report it

@@ -13,7 +13,7 @@ export function SetupView({ phone }: { phone: Phone }) {
           tone="problem"
           icon="warning"
           title={phone.problem.title}
-          action={<Button onClick={phone.again}>Try again</Button>}
+          action={phone.again && <Button onClick={phone.again}>Try again</Button>}
         >
           {phone.problem.text}
         </Notice>

@@ -3,11 +3,13 @@ import {
   enroll,
   indexedDbKeyStore,
   type KeyStore,
+  NodError,
   parseInvitation,
   Rest,
 } from "../../sdk";
 import { isSwitches, type Switches } from "../bridge";
 import { adoptPerson, asPerson, ensurePerson, type Person } from "../person";
+import { type Trouble, trouble } from "../problem";
 
 /** A phone that is ready: whose it is, its keys, and where pushes find it. */
 export interface Ready {
@@ -15,6 +17,29 @@ export interface Ready {
   record: DeviceRecord;
   keys: KeyStore;
   pushToken: string;
+}
+
+/** An enrollment link that no second try can save. */
+export class LinkRefused extends Error {
+  readonly trouble: Trouble;
+
+  private constructor(error: NodError, words: Trouble) {
+    super(words.title, { cause: error });
+    this.trouble = words;
+  }
+
+  /** What a failed set-up says about its link; null when it may succeed later. */
+  static from(error: unknown): LinkRefused | null {
+    if (!(error instanceof NodError) || error.temporary) return null;
+    const next = "Make a new one on the stage.";
+    if (error.code === "conflict" && error.field === "enrollment_token") {
+      return new LinkRefused(error, { title: "This link was used already", text: next });
+    }
+    if (["expired", "unauthenticated", "not_found"].includes(error.code)) {
+      return new LinkRefused(error, { title: "This link no longer works", text: next });
+    }
+    return new LinkRefused(error, trouble(error));
+  }
 }
 
 const rest = new Rest({ baseUrl: location.origin });
@@ -35,8 +60,12 @@ export async function setUp(slot: string): Promise<Ready> {
   if (location.hash) history.replaceState(null, "", location.pathname + location.search);
   const keys = indexedDbKeyStore();
   if (invitation) {
-    const person = await (invitation.demo ? adoptPerson(invitation.demo) : ensurePerson());
-    return enrollWith(slot, invitation.token, person, keys);
+    try {
+      const person = await (invitation.demo ? adoptPerson(invitation.demo) : ensurePerson());
+      return await enrollWith(slot, invitation.token, person, keys);
+    } catch (error) {
+      throw LinkRefused.from(error) ?? error;
+    }
   }
   const person = await ensurePerson();
   const record = await keys.load(slot);

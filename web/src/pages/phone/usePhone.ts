@@ -37,7 +37,8 @@ export interface Phone {
   openApp: () => void;
   answer: (decision: Decision, number?: string) => void;
   lock: () => void;
-  again: () => void;
+  /** Sets the phone up once more; null where that is no help. */
+  again: (() => void) | null;
 }
 
 const removed: Trouble = {

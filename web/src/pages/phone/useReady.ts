@@ -1,10 +1,14 @@
 import { useEffect, useReducer, useState } from "react";
 import { type Trouble, trouble } from "../problem";
-import { type Ready, setUp, setUpAgain } from "./setup";
+import { LinkRefused, type Ready, setUp, setUpAgain } from "./setup";
 
-/** Makes the phone ready when the page opens; `renew` enrolls it anew, `again` retries. */
+/**
+ * Makes the phone ready when the page opens; `renew` enrolls it anew, `again` retries and is null
+ * once an enrollment link was refused.
+ */
 export function useReady(slot: string, setProblem: (problem: Trouble | null) => void) {
   const [ready, setReady] = useState<Ready | null>(null);
+  const [refused, setRefused] = useState(false);
   const [{ tries, anew }, retry] = useReducer(
     (now: { tries: number; anew: boolean }, anew: boolean) => ({ tries: now.tries + 1, anew }),
     { tries: 0, anew: false },
@@ -16,11 +20,15 @@ export function useReady(slot: string, setProblem: (problem: Trouble | null) => 
     const work = anew ? setUpAgain(slot) : setUp(slot);
     work.then(
       (value) => current && setReady(value),
-      (error) => current && setProblem(trouble(error)),
+      (error) => {
+        if (!current) return;
+        setRefused(error instanceof LinkRefused);
+        setProblem(error instanceof LinkRefused ? error.trouble : trouble(error));
+      },
     );
     return () => {
       current = false;
     };
   }, [slot, tries, anew, setProblem]);
-  return { ready, renew: () => retry(true), again: () => retry(anew) };
+  return { ready, renew: () => retry(true), again: refused ? null : () => retry(anew) };
 }

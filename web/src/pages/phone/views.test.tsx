@@ -8,6 +8,7 @@ import { allOn } from "../bridge";
 import { LockScreen } from "./LockScreen";
 import { OutcomeView } from "./OutcomeView";
 import { RequestSheet } from "./RequestSheet";
+import { SetupView } from "./SetupView";
 import { StatusBar } from "./StatusBar";
 import type { Phone } from "./usePhone";
 
@@ -59,6 +60,43 @@ test("the locked screen gives nothing away and opens the request", async () => {
 test("offline is told in words", () => {
   render(<StatusBar phone={phone({ connection: "closed" })} />);
   expect(screen.getByText("Offline")).toBeTruthy();
+});
+
+test.each([
+  [{ push: true, signal: false }, "A notification can still reach it."],
+  [{ push: false, signal: true }, "Only an SMS can reach this phone."],
+  [{ push: false, signal: false }, "Nothing can reach this phone now."],
+])("offline with %j the locked screen says what can still come", (left, words) => {
+  const switches = { online: false, ...left };
+  render(<LockScreen phone={phone({ connection: "closed", switches })} />);
+  expect(screen.getByText(`The app is offline. ${words}`)).toBeTruthy();
+});
+
+test.each([
+  ["the heading", () => screen.getByRole("heading")],
+  ["a button", () => screen.getByRole("button", { name: "Deny" })],
+])("digits typed while the focus is on %s reach the number", async (_place, focused) => {
+  const page = phone();
+  render(<RequestSheet phone={page} prompt={prompt} />);
+  focused().focus();
+  await userEvent.keyboard("043{Backspace}2{Enter}");
+  expect(page.answer).toHaveBeenCalledExactlyOnceWith("approve", "042");
+});
+
+test("digits typed while the sheet still opens are not lost, and the field takes over", async () => {
+  const { rerender } = render(<RequestSheet phone={phone({ busy: true })} prompt={prompt} />);
+  screen.getByRole("heading").focus();
+  await userEvent.keyboard("04");
+  rerender(<RequestSheet phone={phone()} prompt={prompt} />);
+  expect(document.activeElement).toBe(screen.getByRole("textbox"));
+  expect(screen.getByRole("textbox")).toHaveProperty("value", "04");
+});
+
+test("a phone that no second try can set up offers none", () => {
+  const problem = { title: "This link was used already", text: "Make a new one on the stage." };
+  render(<SetupView phone={phone({ problem, again: null })} />);
+  expect(screen.getByRole("alert").textContent).toContain("Make a new one on the stage.");
+  expect(screen.queryByRole("button", { name: "Try again" })).toBeNull();
 });
 
 test("approving needs the whole number, from the keypad or the keyboard", async () => {
