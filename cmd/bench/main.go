@@ -171,6 +171,9 @@ func (b *bench) times(ctx context.Context, phones []*phone, most int) ([]time.Du
 			return nil, err
 		}
 		took = append(took, at.Sub(begun))
+		if err := b.nod.Cancel(ctx, v.VerificationID); err != nil { // or its countdown would load what follows
+			return nil, err
+		}
 	}
 	slices.Sort(took)
 	return took, nil
