@@ -71,8 +71,8 @@ func (v *Verification) climb(p *Policy, now time.Time) {
 
 // push asks a device by push, beside its socket.
 func (v *Verification) push(deviceID string, now time.Time) {
-	v.addDelivery(Delivery{Channel: Push, DeviceID: deviceID, PromptGeneration: v.Prompt.Generation, Fallback: true, DueAt: now}, now)
 	v.emit(EventFallbackStarted, now, EventData{Channel: Push, DeviceID: deviceID})
+	v.addDelivery(Delivery{Channel: Push, DeviceID: deviceID, PromptGeneration: v.Prompt.Generation, Fallback: true, DueAt: now}, now)
 }
 
 // fallBack leaves the app for the number, by itself.

@@ -150,6 +150,16 @@ func TestAPromptEndsWithItsSession(t *testing.T) {
 	}
 }
 
+func TestTheTrailSaysWhyBeforeWhat(t *testing.T) {
+	w := newWorld(t)
+	w.answer = nobody
+	if err := w.begin(login(number), verify.Situation{Devices: []verify.Device{w.device("dev_1", true, start)}}); err != nil {
+		t.Fatal(err)
+	}
+	w.until(30 * time.Second)
+	w.told("delivery.undelivered", verify.EventFallbackStarted, "delivery.queued", "delivery.accepted", verify.EventFallbackStarted, verify.EventCodeIssued, "delivery.queued")
+}
+
 func TestChannels(t *testing.T) {
 	for _, tc := range []struct {
 		channel  verify.Channel
