@@ -3,7 +3,7 @@
 import type { ServerResponse } from "node:http";
 import { act, cleanup, render, screen, waitFor } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { expectAccessible } from "../../component/testkit";
 import { Authority } from "../../sdk/testing/authority";
 import { type Peer, problem, type TestServer } from "../../sdk/testing/server";
@@ -99,6 +99,14 @@ test.each([
   expect(await screen.findByText(title)).toBeTruthy();
   expect(screen.getByText("Make a new one on the stage.")).toBeTruthy();
   expect(screen.queryByRole("button", { name: "Try again" })).toBeNull();
+});
+
+test("a phone that did not come over https says so and offers no second try", async () => {
+  vi.stubGlobal("isSecureContext", false);
+  render(<PhonePage slot="1" />);
+  expect(await screen.findByText("This page needs https")).toBeTruthy();
+  expect(screen.queryByRole("button", { name: "Try again" })).toBeNull();
+  vi.unstubAllGlobals();
 });
 
 test("a request is opened, its number typed by keyboard, and approved with Enter", async () => {

@@ -19,26 +19,34 @@ export interface Ready {
   pushToken: string;
 }
 
-/** An enrollment link that no second try can save. */
-export class LinkRefused extends Error {
+/** A set-up that no second try can save. */
+export class SetUpRefused extends Error {
   readonly trouble: Trouble;
 
-  private constructor(error: NodError, words: Trouble) {
-    super(words.title, { cause: error });
+  private constructor(words: Trouble, cause?: NodError) {
+    super(words.title, { cause });
     this.trouble = words;
   }
 
+  /** Browsers keep keys only for pages that came over https, or from this computer. */
+  static insecure(): SetUpRefused {
+    return new SetUpRefused({
+      title: "This page needs https",
+      text: "A phone's keys are safe only on a page that came over https. Open nod by an https address.",
+    });
+  }
+
   /** What a failed set-up says about its link; null when it may succeed later. */
-  static from(error: unknown): LinkRefused | null {
+  static from(error: unknown): SetUpRefused | null {
     if (!(error instanceof NodError) || error.temporary) return null;
     const next = "Make a new one on the stage.";
     if (error.code === "conflict" && error.field === "enrollment_token") {
-      return new LinkRefused(error, { title: "This link was used already", text: next });
+      return new SetUpRefused({ title: "This link was used already", text: next }, error);
     }
     if (["expired", "unauthenticated", "not_found"].includes(error.code)) {
-      return new LinkRefused(error, { title: "This link no longer works", text: next });
+      return new SetUpRefused({ title: "This link no longer works", text: next }, error);
     }
-    return new LinkRefused(error, trouble(error));
+    return new SetUpRefused(trouble(error), error);
   }
 }
 
@@ -56,6 +64,7 @@ export function slotOf(search: string): string {
  * the phone enrolls itself for that person. The fragment is wiped at once.
  */
 export async function setUp(slot: string): Promise<Ready> {
+  if (window.isSecureContext === false) throw SetUpRefused.insecure();
   const invitation = parseInvitation(location.href);
   if (location.hash) history.replaceState(null, "", location.pathname + location.search);
   const keys = indexedDbKeyStore();
@@ -64,7 +73,7 @@ export async function setUp(slot: string): Promise<Ready> {
       const person = await (invitation.demo ? adoptPerson(invitation.demo) : ensurePerson());
       return await enrollWith(slot, invitation.token, person, keys);
     } catch (error) {
-      throw LinkRefused.from(error) ?? error;
+      throw SetUpRefused.from(error) ?? error;
     }
   }
   const person = await ensurePerson();

@@ -1,10 +1,10 @@
 import { useEffect, useReducer, useState } from "react";
 import { type Trouble, trouble } from "../problem";
-import { LinkRefused, type Ready, setUp, setUpAgain } from "./setup";
+import { type Ready, SetUpRefused, setUp, setUpAgain } from "./setup";
 
 /**
  * Makes the phone ready when the page opens; `renew` enrolls it anew, `again` retries and is null
- * once an enrollment link was refused.
+ * once that can never help.
  */
 export function useReady(slot: string, setProblem: (problem: Trouble | null) => void) {
   const [ready, setReady] = useState<Ready | null>(null);
@@ -22,8 +22,8 @@ export function useReady(slot: string, setProblem: (problem: Trouble | null) => 
       (value) => current && setReady(value),
       (error) => {
         if (!current) return;
-        setRefused(error instanceof LinkRefused);
-        setProblem(error instanceof LinkRefused ? error.trouble : trouble(error));
+        setRefused(error instanceof SetUpRefused);
+        setProblem(error instanceof SetUpRefused ? error.trouble : trouble(error));
       },
     );
     return () => {

@@ -53,8 +53,8 @@ export function OwnPhone({ person }: { person: Person }) {
       </p>
       {onlyHere(new URL(link).hostname) && (
         <p>
-          This server listens on this computer only. To let a phone in, start it with an address
-          that the phone can open.
+          This server listens on this computer only. To let a phone in, put an https address before
+          it and start it with NOD_PUBLIC_URL, NOD_SECRET and NOD_SIMULATOR=true.
         </p>
       )}
     </div>
