@@ -193,6 +193,7 @@ func (d *demo) messages(w http.ResponseWriter, r *http.Request, p person) {
 		})
 	}
 	all.Wait()
+	_ = out.c.SetWriteDeadline(time.Now().Add(5 * time.Second)) // or the stream would be cut off, not ended
 }
 
 // follow writes a person's messages to one target until ctx ends or the page is
