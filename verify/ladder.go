@@ -21,20 +21,11 @@ func (v *Verification) Advance(p *Policy, now time.Time) {
 	if v.Prompt.Open(now) {
 		v.climb(p, now)
 	}
-	if v.Prompt.Open(now) && len(v.Devices) == 0 {
-		v.desert(p, now)
+	if v.Prompt.Open(now) && len(v.Devices) == 0 { // the last was revoked: nobody can answer
+		v.closePrompt(now)
+		v.lapse(now)
 	}
 	v.settle(p, now)
-}
-
-// desert closes a prompt whose last device was revoked: nobody can answer it, and
-// the next channel starts at once, displayed or not (contract, section 4, Ladder).
-func (v *Verification) desert(p *Policy, now time.Time) {
-	if v.Channel == Auto && !v.hasCode() && v.canCode(p) && !now.Before(v.NotBefore) {
-		v.fallBack(p, now)
-	}
-	v.closePrompt(now)
-	v.lapse(now)
 }
 
 // reclaim takes back the deliveries of a worker that died: nothing had left a
@@ -103,11 +94,12 @@ func (v *Verification) pushDue(p *Policy, dev *Device) time.Time {
 }
 
 // codeDue says when the automatic SMS starts; zero: never. A display on any
-// device stops it. What a broker said never starts it: only push answers, push
+// device stops it, while there is one left to answer. What a broker said never starts it: only push answers, push
 // tokens and connections in the last minute do.
 func (v *Verification) codeDue(p *Policy) time.Time {
 	pr := &v.Prompt
-	if v.Channel != Auto || !pr.DisplayedAt.IsZero() || v.hasCode() || !v.canCode(p) {
+	shown := !pr.DisplayedAt.IsZero() && len(v.Devices) > 0
+	if v.Channel != Auto || shown || v.hasCode() || !v.canCode(p) {
 		return time.Time{}
 	}
 	due := pr.OpenedAt.Add(p.SocketTimeout + p.PushTimeout + p.FallbackSlack)
