@@ -65,6 +65,9 @@ func (t *tx) situation(ctx context.Context, who verify.Applicant) (*verify.Situa
 	var err error
 	if who.Purpose == verify.Login {
 		open, err = t.one(ctx, "where user_id = $1 and purpose = 'login' and status = 'pending'"+t.forUpdate, who.UserID)
+		if err == nil {
+			s.ReportedAt, err = t.reportedAt(ctx, who.UserID)
+		}
 	} else {
 		open, err = t.one(ctx, "where user_id = $1 and number_hash = $2 and purpose = 'phone' and status = 'pending'"+t.forUpdate, who.UserID, hash)
 	}
@@ -76,13 +79,6 @@ func (t *tx) situation(ctx context.Context, who verify.Applicant) (*verify.Situa
 	} else if s.Devices, err = t.liveDevices(ctx, who.UserID); err != nil {
 		return nil, nil, err
 	}
-	reported, err := number(ctx, t, "select max(ended_at) from verifications where user_id = $1 and reason = 'user_reported'", who.UserID)
-	if err != nil {
-		return nil, nil, err
-	}
-	if reported != 0 {
-		s.ReportedAt = time.UnixMilli(reported).UTC()
-	}
 	if hash != "" {
 		earlier, err := t.rows(ctx, "where user_id = $1 and number_hash = $2 and code_accepted_at is not null order by code_accepted_at desc limit 1", who.UserID, hash)
 		if err != nil {
@@ -93,6 +89,15 @@ func (t *tx) situation(ctx context.Context, who verify.Applicant) (*verify.Situa
 		}
 	}
 	return s, open, nil
+}
+
+// reportedAt reads when a user last said "this isn't me"; zero when never.
+func (t *tx) reportedAt(ctx context.Context, userID string) (time.Time, error) {
+	ms, err := number(ctx, t, "select max(ended_at) from verifications where user_id = $1 and reason = 'user_reported'", userID)
+	if err != nil || ms == 0 {
+		return time.Time{}, err
+	}
+	return time.UnixMilli(ms).UTC(), nil
 }
 
 // UpdateVerification runs rule on the verification inside the transaction that

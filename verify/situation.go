@@ -16,7 +16,8 @@ type Situation struct {
 	// Nil when there is none. A rule may change it (supersede, reuse); the store
 	// writes it back.
 	Open *Verification
-	// ReportedAt is when the user last said "this isn't me"; zero when never.
+	// ReportedAt is when the user last said "this isn't me"; zero when never, and
+	// for a purpose other than login.
 	ReportedAt time.Time
 	// Devices are the user's live devices.
 	Devices []Device
