@@ -208,18 +208,24 @@ func TestGap(t *testing.T) {
 	})
 }
 
+// longStory is a canceled login with more events than may wait for a socket.
+func (w *wired) longStory() attempt {
+	for range 10 {
+		w.phone("u1")
+	}
+	l := w.login(object{"phone_number": number})
+	for range 3 {
+		w.pass(5 * time.Minute)
+		w.act(l, "resend", object{"channel": "push"}).allow(202)
+	}
+	w.act(l, "cancel", nil).allow(200)
+	return l
+}
+
 // TestLongStory resumes from the first of more events than may wait for a socket.
 func TestLongStory(t *testing.T) {
 	wire(t, func(t *testing.T, w *wired) {
-		for range 10 {
-			w.phone("u1")
-		}
-		l := w.login(object{"phone_number": number})
-		for range 3 {
-			w.pass(5 * time.Minute)
-			w.act(l, "resend", object{"channel": "push"}).allow(202)
-		}
-		w.act(l, "cancel", nil).allow(200)
+		l := w.longStory()
 		page, _ := w.resume(l, 0)
 		var seq int64
 		page.until(&seq, "verification.canceled")
@@ -433,15 +439,7 @@ func TestNewsDuringARepair(t *testing.T) {
 // wait for a socket: they wait in the store.
 func TestSlowReaderOfALongStory(t *testing.T) {
 	wire(t, func(t *testing.T, w *wired) {
-		for range 10 {
-			w.phone("u1")
-		}
-		l := w.login(object{"phone_number": number})
-		for range 3 {
-			w.pass(5 * time.Minute)
-			w.act(l, "resend", object{"channel": "push"}).allow(202)
-		}
-		w.act(l, "cancel", nil).allow(200)
+		l := w.longStory()
 		ws, _, err := websocket.Dial(t.Context(), wireURL+"/ws", &websocket.DialOptions{HTTPClient: w.client})
 		w.must(err)
 		defer func() { _ = ws.CloseNow() }()
