@@ -36,7 +36,10 @@ var house = map[string]struct {
 	"server/demo": {[]string{"client"}, "the demo's integrator has what every integrator has"},
 	"storage":     {[]string{"delivery", "verify", "analytics", "migrations"}, "a store is wired to nothing above it"},
 
-	"hub/brokertest": {[]string{"hub"}, "a conformance suite knows what it tests"},
+	"hub/brokertest":  {[]string{"hub"}, "a conformance suite knows what it tests"},
+	"hub/redisbroker": {[]string{"hub"}, "a broker serves the hub and nobody else"},
+
+	"deploy/throwaway": {nil, "servers of others know nothing of nod"},
 
 	"cmd/nod":   {[]string{"*"}, ""},
 	"cmd/bench": {[]string{"*"}, ""},

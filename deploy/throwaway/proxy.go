@@ -1,0 +1,152 @@
+package throwaway
+
+import (
+	"errors"
+	"net"
+	"sync"
+)
+
+// Proxy is a network between a client and a server that can fail as networks do.
+// It forwards TCP on loopback.
+type Proxy struct {
+	Addr string // what a client dials instead of the server
+
+	target   string
+	listener net.Listener
+	all      sync.WaitGroup
+
+	mu      sync.Mutex
+	cond    sync.Cond // forwarding changed, or the proxy was closed
+	stalled bool
+	cut     bool
+	closed  bool
+	conns   map[net.Conn]struct{}
+}
+
+// NewProxy forwards to target, a host:port.
+func NewProxy(target string) (*Proxy, error) {
+	l, err := listen()
+	if err != nil {
+		return nil, err
+	}
+	p := &Proxy{Addr: l.Addr().String(), target: target, listener: l, conns: map[net.Conn]struct{}{}}
+	p.cond.L = &p.mu
+	p.all.Go(p.accept)
+	return p, nil
+}
+
+// Stall makes the network half-open: connections stay, new ones are taken, and
+// not a byte arrives on either side. Nobody is told.
+func (p *Proxy) Stall() { p.set(func() { p.stalled = true }) }
+
+// Cut drops every connection and every new one at once.
+func (p *Proxy) Cut() {
+	p.set(func() {
+		p.cut = true
+		p.dropLocked()
+	})
+}
+
+// Heal ends Stall and Cut. What was held up by Stall arrives now.
+func (p *Proxy) Heal() { p.set(func() { p.stalled, p.cut = false, false }) }
+
+// Close ends the proxy and all that runs through it.
+func (p *Proxy) Close() {
+	p.set(func() {
+		p.closed = true
+		p.dropLocked()
+	})
+	_ = p.listener.Close()
+	p.all.Wait()
+}
+
+func (p *Proxy) set(change func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	change()
+	p.cond.Broadcast()
+}
+
+func (p *Proxy) dropLocked() {
+	for c := range p.conns {
+		_ = c.Close()
+	}
+}
+
+func (p *Proxy) accept() {
+	for {
+		c, err := p.listener.Accept()
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err == nil {
+			p.all.Go(func() { p.serve(c) })
+		}
+	}
+}
+
+func (p *Proxy) serve(c net.Conn) {
+	defer func() { _ = c.Close() }()
+	if !p.open(c) || !p.wait() {
+		return
+	}
+	defer p.forget(c)
+	s, err := dial(p.target)
+	if err != nil || !p.open(s) {
+		return
+	}
+	defer p.forget(s)
+	var both sync.WaitGroup
+	both.Go(func() { p.forward(s, c) })
+	both.Go(func() { p.forward(c, s) })
+	both.Wait()
+}
+
+// open notes a connection, unless the network is cut.
+func (p *Proxy) open(c net.Conn) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.cut || p.closed {
+		_ = c.Close()
+		return false
+	}
+	p.conns[c] = struct{}{}
+	return true
+}
+
+func (p *Proxy) forget(c net.Conn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.conns, c)
+	_ = c.Close()
+}
+
+// wait holds while the network is stalled; false when it was closed.
+func (p *Proxy) wait() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for p.stalled && !p.closed {
+		p.cond.Wait()
+	}
+	return !p.closed
+}
+
+// forward copies until one side ends, then ends the other.
+func (p *Proxy) forward(to, from net.Conn) {
+	defer func() { _ = to.Close() }()
+	buf := make([]byte, 32<<10)
+	for {
+		n, err := from.Read(buf)
+		if !p.wait() {
+			return
+		}
+		if n > 0 {
+			if _, err := to.Write(buf[:n]); err != nil {
+				return
+			}
+		}
+		if err != nil {
+			return
+		}
+	}
+}
