@@ -3,6 +3,7 @@ package hub
 import (
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/url"
@@ -25,7 +26,7 @@ func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if refusal := h.reserve(); refusal != "" {
-		h.refuse(w, r, http.StatusServiceUnavailable, "unavailable", refusal, retryLater)
+		h.refuse(w, r, http.StatusServiceUnavailable, "unavailable", refusal, retryLater())
 		return
 	}
 	k, err := accept(w, r, func(status int, detail string) {
@@ -40,8 +41,25 @@ func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	go s.greet()
 }
 
-// retryLater is what a refused request is told to wait.
-const retryLater = 2 * time.Second
+// retryLater is what a refused request is told to wait: those that were refused
+// at one moment do not come back at one.
+func retryLater() time.Duration { return time.Second + rand.N(4*time.Second) }
+
+// bucket lets rate requests a second through, and as many at once.
+type bucket struct {
+	left float64   // of what may come at once
+	at   time.Time // when left was counted; zero: never, so it is full
+}
+
+func (b *bucket) take(now time.Time, rate int) bool {
+	b.left = min(float64(rate), b.left+now.Sub(b.at).Seconds()*float64(rate))
+	b.at = now
+	if b.left < 1 {
+		return false
+	}
+	b.left--
+	return true
+}
 
 // allowed compares the whole origin: an origin equal to the Host header is not
 // enough, since a page of a stranger's can point its own name at this server.

@@ -19,14 +19,16 @@ type Stats struct {
 	Ticks        uint64         // ticks to clients
 	TicksDropped uint64         // ticks overtaken by a newer one before they left
 	Refused      uint64         // requests not let in
+	Throttled    uint64         // of them: more at once than Config.AcceptRate
 	Lost         uint64         // connections whose socket took nothing any more
 	Closed       map[int]uint64 // connections closed by this node, by close code
 }
 
 // figures are what Stats is made of, where a lock would be in the way.
 type figures struct {
-	queued                                        atomic.Int64
-	received, sent, ticks, dropped, refused, lost atomic.Uint64
+	queued                         atomic.Int64
+	received, sent, ticks, dropped atomic.Uint64
+	refused, throttled, lost       atomic.Uint64
 
 	mu     sync.Mutex
 	closed map[int]uint64
@@ -52,6 +54,7 @@ func (h *Hub) Stats() Stats {
 		Ticks:        f.ticks.Load(),
 		TicksDropped: f.dropped.Load(),
 		Refused:      f.refused.Load(),
+		Throttled:    f.throttled.Load(),
 		Lost:         f.lost.Load(),
 	}
 	f.mu.Lock()

@@ -79,6 +79,7 @@ type Config struct {
 	DrainTimeout time.Duration // for goodbyes at the end of Run; 0 is 10 s
 	MaxSessions  int           // connections at once; 0 is 100,000
 	MaxPending   int           // of them not yet authenticated; 0 is 2,048
+	AcceptRate   int           // new connections a second, and as many at once; 0 is 1,000
 }
 
 func (c Config) withDefaults() Config {
@@ -87,6 +88,7 @@ func (c Config) withDefaults() Config {
 	def(&c.DrainTimeout, 10*time.Second)
 	def(&c.MaxSessions, 100_000)
 	def(&c.MaxPending, 2_048)
+	def(&c.AcceptRate, 1_000)
 	if c.Now == nil {
 		c.Now = time.Now
 	}
@@ -125,6 +127,7 @@ type Hub struct {
 
 	mu       sync.Mutex
 	sessions map[*Session]struct{}
+	accepts  bucket
 	places   int            // taken, of MaxSessions
 	pending  int            // of them not yet authenticated
 	roles    map[string]int // of the others
@@ -185,6 +188,10 @@ func (h *Hub) Listen(topic string, deliver func(Message)) (stop func()) {
 	})
 }
 
+// Tell hands m to everybody on its topic on this node only and counts them: for
+// an application that finds out by itself what a broker should have brought.
+func (h *Hub) Tell(m Message) (heard int) { return h.deliver(m) }
+
 // deliver is where messages of the broker arrive.
 func (h *Hub) deliver(m Message) int {
 	if m.Kind != kindClose {
@@ -236,6 +243,9 @@ func (h *Hub) reserve() (refusal string) {
 		return "This server holds as many connections as it can. Try again later."
 	case h.pending >= h.config.MaxPending:
 		return "Too many connections are about to authenticate. Try again in a moment."
+	case !h.accepts.take(time.Now(), h.config.AcceptRate):
+		h.figures.throttled.Add(1)
+		return "Too many connections are opened at once. Try again in a moment."
 	}
 	h.places++
 	h.pending++

@@ -77,7 +77,7 @@ func (s *Server) respond(ctx context.Context, deviceID, verificationID, token st
 		return PromptResult{}, invalid("token", "This answer is about another request than the address names.")
 	}
 	var verdict verify.Verdict
-	err = s.store.UpdateVerification(ctx, reply.VerificationID, nil, func(v *verify.Verification, now time.Time) (err error) {
+	err = s.decisions.UpdateVerification(ctx, reply.VerificationID, nil, func(v *verify.Verification, now time.Time) (err error) {
 		v.Advance(s.policy, now)
 		verdict, err = v.Reply(reply, s.authority, now)
 		return err

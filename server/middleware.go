@@ -116,6 +116,9 @@ func (s *Server) guard(next echo.HandlerFunc) echo.HandlerFunc {
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Cache-Control", "no-store") // what may be kept says so
+		if s.retired.Load() {
+			h.Set("Connection", "close") // the next request finds a node that stays
+		}
 		if secure {
 			h.Set("Strict-Transport-Security", "max-age=31536000")
 		}

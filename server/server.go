@@ -21,6 +21,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"sync/atomic"
 
 	"github.com/labstack/echo/v4"
 	"github.com/prometheus/client_golang/prometheus"
@@ -38,6 +39,14 @@ type Config struct {
 	Store     Store
 	Hub       *hub.Hub
 	Outbox    *delivery.Outbox // the simulator's messages; nil without it
+	Decisions Decisions        // where codes, answers of phones and exchanges are decided; nil: Store
+
+	// Ready says whether a load balancer may send requests here, beside the store;
+	// nil: it always may.
+	Ready func() error
+	// Repair has the server read every two seconds what changed on other nodes, for
+	// what a broker has lost.
+	Repair bool
 
 	// APIKeys are the hashes of the API keys: Keys.Hash("api_key", key).
 	APIKeys []string
@@ -67,6 +76,7 @@ type Server struct {
 	keys      *verify.Keys
 	policy    *verify.Policy
 	store     Store
+	decisions Decisions
 	hub       *hub.Hub
 	apiKeys   []string
 	users     *foreignUsers
@@ -76,6 +86,7 @@ type Server struct {
 	echo      *echo.Echo
 	traffic   *traffic
 	live      *live
+	retired   atomic.Bool
 	document  []byte // the OpenAPI document
 	manual    []byte // the same for people
 }
@@ -88,12 +99,18 @@ func New(c Config) (*Server, error) {
 	if c.Log == nil {
 		c.Log = slog.Default()
 	}
+	if c.Decisions == nil {
+		c.Decisions = c.Store
+	}
+	if c.Ready == nil {
+		c.Ready = func() error { return nil }
+	}
 	if c.Registry == nil {
 		c.Registry = prometheus.NewRegistry()
 	}
 	s := &Server{
 		authority: c.Authority, keys: c.Authority.Keys(), policy: c.Policy,
-		store: c.Store, hub: c.Hub, apiKeys: c.APIKeys, config: c, log: c.Log, live: newLive(),
+		store: c.Store, decisions: c.Decisions, hub: c.Hub, apiKeys: c.APIKeys, config: c, log: c.Log, live: newLive(),
 	}
 	own, err := url.Parse(c.Authority.URL())
 	if err != nil || own.Host == "" {

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strconv"
 	"time"
@@ -27,14 +28,31 @@ func (s *Server) healthz(c echo.Context) error {
 // readyLimit is how long the store may take to show that it works.
 const readyLimit = 2 * time.Second
 
-// readyz says whether a load balancer may send requests here.
+// Retire says that this node is about to go: /readyz answers 503 from now on and
+// connections of HTTP end with their next answer, while everything else goes on.
+func (s *Server) Retire() { s.retired.Store(true) }
+
+// readyz says whether a load balancer may send requests here, and if not, why.
 func (s *Server) readyz(c echo.Context) error {
 	ctx, cancel := context.WithTimeout(c.Request().Context(), readyLimit)
 	defer cancel()
+	if s.retired.Load() {
+		return unready("This node is going down. Another one answers.", nil)
+	}
 	if err := s.store.Ping(ctx); err != nil {
-		return err
+		return unready("The database does not answer this node, which is back as soon as it does.", err)
+	}
+	if err := s.config.Ready(); err != nil {
+		return unready("Nothing passes between this node and the others, which it waits for.", err)
 	}
 	return c.JSON(http.StatusOK, map[string]string{"status": "ready"})
+}
+
+// unready tells callers the detail, and operators the error too.
+func unready(detail string, err error) error {
+	p := newProblem(codeUnavailable, detail)
+	p.RetryAfter = storeRest
+	return errors.Join(p, err)
 }
 
 // metrics is open to all, so it holds no id, number or address; an operator who

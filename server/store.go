@@ -41,6 +41,12 @@ type Verifications interface {
 	NewestVerification(ctx context.Context, userID string, purpose verify.Purpose, n verify.Number) (*verify.Verification, time.Time, error)
 }
 
+// Decisions is where a verification is decided: a store that keeps room for it
+// when everything else is busy.
+type Decisions interface {
+	UpdateVerification(ctx context.Context, id string, once *verify.Once, rule func(*verify.Verification, time.Time) error) error
+}
+
 // Trail keeps what happened, to a verification, to a user and lately.
 type Trail interface {
 	Recent(ctx context.Context, limit int) ([]*verify.Verification, error)

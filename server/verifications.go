@@ -161,7 +161,7 @@ func (s *Server) tell(ctx context.Context, code int, v *verify.Verification, now
 // act runs a rule on a verification that the caller may touch, after what is due
 // has been done: who comes after the end meets the end. The answer is the status
 // after it.
-func (s *Server) act(ctx context.Context, id string, o Once, body any, code int, rule func(*verify.Verification, time.Time) error) (*statusAnswer, error) {
+func (s *Server) act(ctx context.Context, in Decisions, id string, o Once, body any, code int, rule func(*verify.Verification, time.Time) error) (*statusAnswer, error) {
 	c := callerFrom(ctx)
 	var (
 		v  *verify.Verification
@@ -170,7 +170,7 @@ func (s *Server) act(ctx context.Context, id string, o Once, body any, code int,
 	once := o.claim(ctx, body, func() verify.Answer {
 		return recorded(code, s.tell(ctx, code, v, at).Body, v)
 	})
-	err := s.store.UpdateVerification(ctx, id, once, func(got *verify.Verification, now time.Time) error {
+	err := in.UpdateVerification(ctx, id, once, func(got *verify.Verification, now time.Time) error {
 		if err := c.may(got); err != nil {
 			return err
 		}
@@ -204,7 +204,7 @@ func (s *Server) check(ctx context.Context, in *checkInput) (*statusAnswer, erro
 // counted each time it is made.
 func (s *Server) checkCode(ctx context.Context, id, code string) (*statusAnswer, error) {
 	var ok bool
-	out, err := s.act(ctx, id, Once{}, nil, http.StatusOK, func(v *verify.Verification, now time.Time) (err error) {
+	out, err := s.act(ctx, s.decisions, id, Once{}, nil, http.StatusOK, func(v *verify.Verification, now time.Time) (err error) {
 		ok, err = v.Check(s.keys, code, s.policy, now)
 		return err
 	})
@@ -236,14 +236,14 @@ func (s *Server) resend(ctx context.Context, in *resendInput) (*statusAnswer, er
 // sendAgain resends. A refusal changes nothing but is itself a fact of the
 // verification's life, so it is written on its own.
 func (s *Server) sendAgain(ctx context.Context, id string, channel verify.Channel, o Once, body any) (*statusAnswer, error) {
-	out, err := s.act(ctx, id, o, body, http.StatusAccepted, func(v *verify.Verification, now time.Time) error {
+	out, err := s.act(ctx, s.store, id, o, body, http.StatusAccepted, func(v *verify.Verification, now time.Time) error {
 		return v.Resend(channel, s.policy, now)
 	})
 	refusal, ok := errors.AsType[*verify.Refusal](err)
 	if !ok || refusal.Code == verify.CodeNotFound || refusal.Code == verify.CodeIdempotencyConflict {
 		return out, err
 	}
-	if _, e := s.act(ctx, id, Once{}, nil, 0, func(v *verify.Verification, now time.Time) error {
+	if _, e := s.act(ctx, s.store, id, Once{}, nil, 0, func(v *verify.Verification, now time.Time) error {
 		if !v.Terminal() {
 			v.RejectResend(refusal, now)
 		}
@@ -266,14 +266,14 @@ type Empty struct{}
 
 // next starts the next channel now.
 func (s *Server) next(ctx context.Context, in *emptyInput) (*statusAnswer, error) {
-	return s.act(ctx, in.ID, in.Once, in.Body, http.StatusAccepted, func(v *verify.Verification, now time.Time) error {
+	return s.act(ctx, s.store, in.ID, in.Once, in.Body, http.StatusAccepted, func(v *verify.Verification, now time.Time) error {
 		return v.Next(s.policy, now)
 	})
 }
 
 // cancel ends a verification that nobody waits for any more.
 func (s *Server) cancel(ctx context.Context, in *emptyInput) (*statusAnswer, error) {
-	return s.act(ctx, in.ID, in.Once, in.Body, http.StatusOK, func(v *verify.Verification, now time.Time) error {
+	return s.act(ctx, s.decisions, in.ID, in.Once, in.Body, http.StatusOK, func(v *verify.Verification, now time.Time) error {
 		return v.Cancel(now)
 	})
 }
@@ -354,7 +354,7 @@ func (s *Server) exchange(ctx context.Context, in *exchangeInput) (*exchangeAnsw
 		return verify.Answer{Status: http.StatusOK, VerificationID: in.ID}
 	})
 	// No Advance: an approval is final, nothing can come due.
-	err := s.store.UpdateVerification(ctx, in.ID, once, func(got *verify.Verification, now time.Time) error {
+	err := s.decisions.UpdateVerification(ctx, in.ID, once, func(got *verify.Verification, now time.Time) error {
 		v = got
 		switch {
 		case !s.keys.CheckResultToken(v, in.Body.ResultToken, time.Time{}):
