@@ -2,7 +2,11 @@ package delivery_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"math/rand/v2"
+	"reflect"
+	"strconv"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -114,6 +118,89 @@ func TestOutboxWaits(t *testing.T) {
 		last := o.List(number, "", 10)[0].ID
 		if m := o.Wait(ctx, number, last, 10); len(m) != 0 || m == nil || time.Since(began) != 25*time.Second {
 			t.Errorf("%+v after %s", m, time.Since(began))
+		}
+	})
+}
+
+// nodes are outboxes that share: each message reaches all of them, its own node
+// too, each after a while of its own.
+func nodes(t *testing.T, n int, while func() time.Duration) []*delivery.Outbox {
+	all := make([]*delivery.Outbox, n)
+	for i := range all {
+		all[i] = &delivery.Outbox{}
+		all[i].Share = func(s delivery.Simulated) {
+			text, err := json.Marshal(s)
+			if err != nil {
+				t.Error(err)
+			}
+			for _, other := range all {
+				time.AfterFunc(while(), func() {
+					var s delivery.Simulated
+					if err := json.Unmarshal(text, &s); err != nil {
+						t.Error(err)
+					}
+					other.Add(s)
+				})
+			}
+		}
+	}
+	return all
+}
+
+func TestOutboxOfAnotherNode(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		all := nodes(t, 2, func() time.Duration { return 20 * time.Millisecond })
+		began := time.Now()
+		all[0].Send(t.Context(), delivery.Message{
+			Channel: verify.Push, Push: &verify.PushTarget{Token: pushToken}, Title: "Is this you?", Text: "Open", Code: "123456",
+			UserID: "u1", VerificationID: "ver_1", DeliveryID: "dlv_1", ExpiresAt: began.Add(time.Minute), Life: 2 * time.Minute, // of a store a minute behind
+		})
+		got := all[1].Wait(t.Context(), pushToken, "", 10)
+		if took := time.Since(began); took != 270*time.Millisecond {
+			t.Errorf("it was shown after %s", took)
+		}
+		if own := all[0].List("", "", 10); len(got) != 1 || !reflect.DeepEqual(got, own) {
+			t.Fatalf("%+v, on its own node %+v", got, own)
+		}
+		if !got[0].At.Equal(began.Add(-time.Minute)) {
+			t.Errorf("it is of %s, not by the store's clock", got[0].At)
+		}
+		for field, value := range reflect.ValueOf(got[0]).Fields() {
+			if value.IsZero() {
+				t.Errorf("%s got lost on the way", field.Name)
+			}
+		}
+	})
+}
+
+// TestOutboxIsReadOnFromAnyNode asks another node every time, while all of them
+// send: every message is read once.
+func TestOutboxIsReadOnFromAnyNode(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const messages, apart = 300, 20 * time.Millisecond
+		upTo := func(d time.Duration) time.Duration { return rand.N(d) }
+		all := nodes(t, 3, func() time.Duration { return upTo(250 * time.Millisecond) })
+		for i := range messages {
+			time.AfterFunc(time.Duration(i)*apart+upTo(apart), func() {
+				now := time.Now()
+				m := sms(number, strconv.Itoa(i))
+				m.ExpiresAt, m.Life = now.Add(time.Hour), time.Hour
+				all[rand.N(len(all))].Send(t.Context(), m)
+			})
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		read, after := map[string]int{}, ""
+		for ctx.Err() == nil {
+			for _, m := range all[rand.N(len(all))].Wait(ctx, number, after, 3) {
+				read[m.Code]++
+				after = m.ID
+			}
+		}
+		for i := range messages {
+			if n := read[strconv.Itoa(i)]; n != 1 {
+				t.Errorf("message %d was read %d times", i, n)
+			}
 		}
 	})
 }
