@@ -29,6 +29,8 @@ type engine interface {
 	read(ctx context.Context, do func(context.Context, *tx) error) error
 	// migrator gives what package goose needs to migrate this database.
 	migrator() (*sql.DB, goose.Dialect, []goose.ProviderOption, error)
+	// reserved is the same database over connections of their own.
+	reserved() engine
 	close() error
 }
 

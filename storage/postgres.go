@@ -16,13 +16,15 @@ import (
 
 const (
 	postgresConnections = 20
+	postgresReserved    = 4
 	postgresTries       = 5
 )
 
 // postgres is a pool of connections; every write is a transaction of its own.
 type postgres struct {
 	dialect
-	db *sql.DB
+	db    *sql.DB
+	small *postgres // the reserved pool
 }
 
 func openPostgres(ctx context.Context, url string) (*postgres, error) {
@@ -30,9 +32,13 @@ func openPostgres(ctx context.Context, url string) (*postgres, error) {
 	if err != nil {
 		return nil, errors.New("the database URL is not one that Postgres understands") // pgx's error may repeat the password
 	}
-	p := &postgres{db: stdlib.OpenDB(*config)}
-	p.db.SetMaxOpenConns(postgresConnections)
-	p.db.SetMaxIdleConns(postgresConnections)
+	pool := func(connections int) *sql.DB {
+		db := stdlib.OpenDB(*config)
+		db.SetMaxOpenConns(connections)
+		db.SetMaxIdleConns(connections)
+		return db
+	}
+	p := &postgres{db: pool(postgresConnections)}
 	p.dialect = dialect{
 		forUpdate:  " for update",
 		skipLocked: " for update skip locked",
@@ -46,6 +52,7 @@ func openPostgres(ctx context.Context, url string) (*postgres, error) {
 	if err := p.db.PingContext(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("reaching Postgres: %w", err), p.db.Close())
 	}
+	p.small = &postgres{dialect: p.dialect, db: pool(postgresReserved)}
 	return p, nil
 }
 
@@ -111,4 +118,6 @@ func (p *postgres) migrator() (*sql.DB, goose.Dialect, []goose.ProviderOption, e
 	return p.db, goose.DialectPostgres, []goose.ProviderOption{goose.WithSessionLocker(l)}, err
 }
 
-func (p *postgres) close() error { return p.db.Close() }
+func (p *postgres) reserved() engine { return p.small }
+
+func (p *postgres) close() error { return errors.Join(p.db.Close(), p.small.db.Close()) }

@@ -105,6 +105,8 @@ func (s *sqlite) migrator() (*sql.DB, goose.Dialect, []goose.ProviderOption, err
 	return s.writing, goose.DialectSQLite3, nil, nil
 }
 
+func (s *sqlite) reserved() engine { return s }
+
 func (s *sqlite) close() error {
 	close(s.stop)
 	s.group.close()

@@ -69,14 +69,14 @@ type Store struct {
 	engine engine
 	end    func() error
 	keys   *verify.Keys
-	told   announcer
+	told   *announcer
 	log    *slog.Logger
 }
 
 // Open migrates the database, opens it, and loads the keys or, the first time,
 // makes them. It returns [verify.ErrWrongSecret] when neither secret opens them.
 func Open(ctx context.Context, c Config) (*Store, error) {
-	s := &Store{log: c.Log, told: announcer{notify: c.Notify, waiting: map[string]*line{}}}
+	s := &Store{log: c.Log, told: &announcer{notify: c.Notify, waiting: map[string]*line{}}}
 	if s.log == nil {
 		s.log = slog.Default()
 	}
@@ -106,6 +106,15 @@ func Migrate(ctx context.Context, url string, log *slog.Logger) error {
 
 // Close ends the store after the batch under way. Work that comes later fails.
 func (s *Store) Close() error { return s.end() }
+
+// Reserved is the same store on a small pool of its own: what runs there goes
+// on when everything else waits. SQLite has one writer for all, so there it is
+// the store itself.
+func (s *Store) Reserved() *Store {
+	r := *s
+	r.engine = s.engine.reserved()
+	return &r
+}
 
 // Keys returns the opened keys.
 func (s *Store) Keys() *verify.Keys { return s.keys }

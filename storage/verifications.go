@@ -200,23 +200,3 @@ func (s *Store) Recent(ctx context.Context, limit int) (recent []*verify.Verific
 	return recent, err
 }
 
-// EventsAfter reads events of one verification after seq, in order, at most limit.
-func (s *Store) EventsAfter(ctx context.Context, verificationID string, seq int64, limit int) ([]verify.Event, error) {
-	return s.events(ctx, "where verification_id = $1 and seq > $2 order by seq limit $3", verificationID, seq, limit)
-}
-
-// UserEvents reads all events of a user since a time, oldest first.
-func (s *Store) UserEvents(ctx context.Context, userID string, since time.Time) ([]verify.Event, error) {
-	return s.events(ctx, "where user_id = $1 and at >= $2 order by at, seq, id", userID, since.UnixMilli())
-}
-
-func (s *Store) events(ctx context.Context, condition string, args ...any) (es []verify.Event, err error) {
-	err = s.read(ctx, func(ctx context.Context, t *tx) error {
-		rows, err := events.query(ctx, t, condition, args...)
-		for _, e := range rows {
-			es = append(es, *e)
-		}
-		return err
-	})
-	return es, err
-}

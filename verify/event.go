@@ -68,3 +68,11 @@ type Change struct {
 	Device       *Device       // nil for a change of a verification
 	Events       []Event
 }
+
+// Changed names what got events in some span of time: a verification, or a
+// device of a user.
+type Changed struct {
+	VerificationID string // empty: events of a device
+	UserID         string
+	Seq            int64 // of its newest event in that span; 0 for a device
+}

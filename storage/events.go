@@ -1,0 +1,75 @@
+package storage
+
+import (
+	"context"
+	"encoding/json"
+	"math"
+	"time"
+
+	"nod/verify"
+)
+
+// EventsAfter reads events of one verification after seq, in order, at most limit.
+func (s *Store) EventsAfter(ctx context.Context, verificationID string, seq int64, limit int) ([]verify.Event, error) {
+	return s.events(ctx, "where verification_id = $1 and seq > $2 order by seq limit $3", verificationID, seq, limit)
+}
+
+// UserEvents reads all events of a user since a time, oldest first.
+func (s *Store) UserEvents(ctx context.Context, userID string, since time.Time) ([]verify.Event, error) {
+	return s.events(ctx, "where user_id = $1 and at >= $2 order by at, seq, id", userID, since.UnixMilli())
+}
+
+// UsersEvents reads all events of several users since a time, by verification
+// (those of devices first) and in order.
+func (s *Store) UsersEvents(ctx context.Context, users []string, since time.Time) (es []verify.Event, err error) {
+	list, err := json.Marshal(users)
+	if err != nil {
+		return nil, err
+	}
+	err = s.read(ctx, func(ctx context.Context, t *tx) error {
+		rows, err := events.query(ctx, t, "where user_id "+t.inList+" and at >= $2 order by coalesce(verification_id, ''), seq, at, id", string(list), since.UnixMilli())
+		for _, e := range rows {
+			es = append(es, *e)
+		}
+		return err
+	})
+	return es, err
+}
+
+func (s *Store) events(ctx context.Context, condition string, args ...any) (es []verify.Event, err error) {
+	err = s.read(ctx, func(ctx context.Context, t *tx) error {
+		rows, err := events.query(ctx, t, condition, args...)
+		for _, e := range rows {
+			es = append(es, *e)
+		}
+		return err
+	})
+	return es, err
+}
+
+// Changed reads which verifications and devices got events from a time until
+// before another (zero: open end), in no order. An event is seen once its
+// transaction has committed, and bears the time at which it began: who asks
+// again and again looks back further than a transaction may take.
+func (s *Store) Changed(ctx context.Context, from, to time.Time) (changed []verify.Changed, err error) {
+	end := int64(math.MaxInt64)
+	if !to.IsZero() {
+		end = to.UnixMilli()
+	}
+	err = s.read(ctx, func(ctx context.Context, t *tx) error {
+		rows, err := t.QueryContext(ctx, "select verification_id, user_id, max(seq) from events where at >= $1 and at < $2 group by verification_id, user_id", from.UnixMilli(), end)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = rows.Close() }() // the error that counts is rows.Err
+		for rows.Next() {
+			var c verify.Changed
+			if err := rows.Scan((*optional)(&c.VerificationID), &c.UserID, &c.Seq); err != nil {
+				return err
+			}
+			changed = append(changed, c)
+		}
+		return rows.Err()
+	})
+	return changed, err
+}
