@@ -19,6 +19,7 @@ import (
 	"strings"
 	"time"
 
+	"nod/hub/redisbroker"
 	"nod/verify"
 )
 
@@ -28,6 +29,7 @@ type config struct {
 	Addr           string
 	PublicURL      string // empty until the listener's address is known
 	DatabaseURL    string
+	RedisURL       string // empty: this node is the only one
 	Secret         string // empty: kept beside the SQLite file
 	SecretPrevious string
 	APIKeys        []string
@@ -74,8 +76,9 @@ var settings = []setting{
 		}
 		return errNotAllowed
 	}},
-	{"NOD_REDIS_URL", "", "empty: this version runs as one node", true, func(_ *config, v string) error {
-		return errNotAllowed
+	{"NOD_REDIS_URL", "", "redis://, rediss://, redis+sentinel://host:port,…/master or redis+cluster://host:port,…; without it nod is the only node", true, func(c *config, v string) error {
+		c.RedisURL = v
+		return redisbroker.Check(v)
 	}},
 	{"NOD_SECRET", "", "32 bytes or more, for example from: openssl rand -base64 32", true, func(c *config, v string) error {
 		c.Secret = v
@@ -264,6 +267,8 @@ func (c *config) agree() error {
 		return errors.New("NOD_PROMPT_TTL must not be longer than NOD_SESSION_TIMEOUT")
 	case c.UserJWTIssuer == "" && (c.UserJWKSURL != "" || c.UserJWTSecret != ""):
 		return errors.New("NOD_USER_JWT_ISSUER is needed with NOD_USER_JWKS_URL or NOD_USER_JWT_SECRET: the iss of the tokens to accept")
+	case c.RedisURL != "" && c.sqlitePath() != "":
+		return errors.New("NOD_REDIS_URL is for several nodes, and they share a database: set NOD_DATABASE_URL to postgres://…")
 	case c.Secret == "" && !(c.sqlitePath() != "" && loopback(host)):
 		return errors.New("NOD_SECRET is needed unless nod runs on loopback with SQLite: 32 bytes or more, for example from: openssl rand -base64 32")
 	}

@@ -18,6 +18,7 @@ import (
 	"nod/client"
 	"nod/delivery"
 	"nod/hub"
+	"nod/hub/redisbroker"
 	"nod/server"
 	"nod/server/demo"
 	"nod/storage"
@@ -25,8 +26,13 @@ import (
 	"nod/web"
 )
 
-// drainTime is how long a stopping nod may take to say goodbye.
-const drainTime = 25 * time.Second
+const (
+	// retireTime is how long one of several nodes goes on serving once it has said
+	// that it is not ready: a balancer that looks every second has seen it by then.
+	retireTime = 3 * time.Second
+	// drainTime is how long a stopping nod may then take to say goodbye.
+	drainTime = 20 * time.Second
+)
 
 // run wires the rooms together on a listener and blocks until ctx ends and all
 // is put away. It prints on out what to open. Whole-program tests call it too.
@@ -39,9 +45,9 @@ func run(ctx context.Context, c config, listener net.Listener, out io.Writer, lo
 		return errors.Join(err, listener.Close())
 	}
 	if err := a.greet(out); err != nil {
-		return errors.Join(err, listener.Close(), a.store.Close())
+		return errors.Join(err, listener.Close(), a.close())
 	}
-	return errors.Join(a.serve(ctx, listener), a.store.Close())
+	return errors.Join(a.serve(ctx, listener), a.close())
 }
 
 // app is the wired program.
@@ -50,6 +56,7 @@ type app struct {
 	log        *slog.Logger
 	newKey     string // made at this first start; empty otherwise
 	store      *storage.Store
+	broker     *redisbroker.Broker // nil: this node is the only one
 	hub        *hub.Hub
 	dispatcher *delivery.Dispatcher
 	server     *server.Server
@@ -66,9 +73,18 @@ func build(ctx context.Context, c config, log *slog.Logger) (*app, error) {
 		return nil, err
 	}
 	if err := a.wire(ctx); err != nil {
-		return nil, errors.Join(err, a.store.Close())
+		return nil, errors.Join(err, a.close())
 	}
 	return a, nil
+}
+
+// close ends what lasts longer than serving.
+func (a *app) close() error {
+	var err error
+	if a.broker != nil {
+		err = a.broker.Close()
+	}
+	return errors.Join(err, a.store.Close())
 }
 
 // committed is told every change, after its commit.
@@ -102,14 +118,25 @@ func (a *app) wire(ctx context.Context) error {
 	}
 	var bank http.Handler
 	if c.demo() {
-		key := "nod_sk_" + randomToken() // the demo's own, for as long as this process lives
-		keys = append(keys, hashAPIKey(a.store.Keys(), key))
+		key := a.store.Keys().DemoKey()
+		apiKey := demoAPIKey(key)
+		keys = append(keys, hashAPIKey(a.store.Keys(), apiKey))
 		bank = demo.New(demo.Config{
-			Client: client.New(c.PublicURL, key), Key: a.store.Keys().DemoKey(),
+			Client: client.New(c.PublicURL, apiKey), Key: key,
 			PublicURL: c.PublicURL, Log: a.log, ClientIP: server.ClientIP(c.Proxies),
 		})
 	}
+	var broker hub.Broker
+	var ready func() error
+	if c.RedisURL != "" {
+		a.broker, err = redisbroker.Open(redisbroker.Config{URL: c.RedisURL, Now: func() time.Time { return a.server.Now() }, Log: a.log})
+		if err != nil {
+			return fmt.Errorf("opening Redis: %w", err)
+		}
+		broker, ready = a.broker, a.broker.Ready
+	}
 	a.hub, err = hub.New(hub.Config{
+		Broker: broker,
 		Authenticate: func(ctx context.Context, auth hub.Auth) (hub.Identity, hub.Client, error) {
 			return a.server.Authenticate(ctx, auth)
 		},
@@ -120,7 +147,8 @@ func (a *app) wire(ctx context.Context) error {
 		return fmt.Errorf("making the hub: %w", err)
 	}
 	a.server, err = server.New(server.Config{
-		Authority: authority, Policy: &policy, Store: a.store, Hub: a.hub, Outbox: outbox,
+		Authority: authority, Policy: &policy, Store: a.store, Decisions: a.store.Reserved(), Hub: a.hub, Outbox: outbox,
+		Ready: ready, Repair: a.several(),
 		APIKeys:        keys,
 		UserTokens:     server.UserTokens{JWKSURL: c.UserJWKSURL, Secret: []byte(c.UserJWTSecret), Issuer: c.UserJWTIssuer},
 		AllowedOrigins: c.Origins, TrustedProxies: c.Proxies,
@@ -130,9 +158,15 @@ func (a *app) wire(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if outbox != nil && a.several() {
+		a.shareOutbox(outbox)
+	}
 	a.dispatcher = delivery.New(delivery.Config{Store: a.store, Authority: authority, Policy: &policy, Channels: channels, Log: a.log})
 	return a.measure()
 }
+
+// several tells whether other nodes may run beside this one.
+func (a *app) several() bool { return a.broker != nil }
 
 // apiKeys are the hashes that are good; the first start makes a key.
 func (a *app) apiKeys(ctx context.Context) ([]string, error) {
@@ -162,9 +196,21 @@ func (a *app) greet(out io.Writer) error {
 // serve runs everything until ctx ends or a part fails, then drains all parts at
 // once: sockets hear goodbye, requests and tries under way end. What a request
 // still writes meanwhile is rows, for the next start or another node to deliver.
-func (a *app) serve(ctx context.Context, listener net.Listener) error {
-	ctx, stop := context.WithCancel(ctx)
+// One of several nodes first says that it is not ready and goes on for a moment,
+// so that a balancer sends its requests elsewhere before the door closes.
+func (a *app) serve(asked context.Context, listener net.Listener) error {
+	ctx, stop := context.WithCancel(context.WithoutCancel(asked))
 	defer stop()
+	defer context.AfterFunc(asked, func() {
+		a.server.Retire()
+		if a.several() {
+			select {
+			case <-time.After(retireTime):
+			case <-ctx.Done():
+			}
+		}
+		stop()
+	})()
 	front := newHTTPServer(a.server.Handler(), a.log)
 	parts := []func() error{
 		func() error { return a.hub.Run(ctx) },
