@@ -40,7 +40,10 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		s.traffic.saw(c.Request().Method, path, status, took)
 		level := slog.LevelInfo
-		if status >= http.StatusInternalServerError {
+		switch {
+		case path == "/healthz" || path == "/readyz":
+			level = slog.LevelDebug // a balancer asks every second
+		case status >= http.StatusInternalServerError:
 			level = slog.LevelError
 		}
 		s.log.LogAttrs(ctx, level, "request",

@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"strconv"
 	"time"
@@ -37,22 +36,25 @@ func (s *Server) readyz(c echo.Context) error {
 	ctx, cancel := context.WithTimeout(c.Request().Context(), readyLimit)
 	defer cancel()
 	if s.retired.Load() {
-		return unready("This node is going down. Another one answers.", nil)
+		return s.unready(c, "This node is going down. Another one answers.", nil)
 	}
 	if err := s.store.Ping(ctx); err != nil {
-		return unready("The database does not answer this node, which is back as soon as it does.", err)
+		return s.unready(c, "The database does not answer this node, which is back as soon as it does.", err)
 	}
 	if err := s.config.Ready(); err != nil {
-		return unready("Nothing passes between this node and the others, which it waits for.", err)
+		return s.unready(c, "Nothing passes between this node and the others, which it waits for.", err)
 	}
 	return c.JSON(http.StatusOK, map[string]string{"status": "ready"})
 }
 
-// unready tells callers the detail, and operators the error too.
-func unready(detail string, err error) error {
+// unready tells the caller the detail. The error is for the debug log only: a
+// balancer asks every second, and whoever it befell has told it at its own pace.
+func (s *Server) unready(c echo.Context, detail string, err error) error {
+	s.log.DebugContext(c.Request().Context(), "not ready", "detail", detail, "error", err)
 	p := newProblem(codeUnavailable, detail)
 	p.RetryAfter = storeRest
-	return errors.Join(p, err)
+	writeProblem(c.Response(), p)
+	return nil
 }
 
 // metrics is open to all, so it holds no id, number or address; an operator who
