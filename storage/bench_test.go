@@ -8,22 +8,41 @@ import (
 	"testing"
 	"time"
 
+	"nod/deploy/throwaway"
 	"nod/verify"
 )
 
 // BenchmarkCreate writes verifications, each with its code, delivery and events,
-// on SQLite with synchronous=FULL, from as many callers at once as its name says.
+// to the disk (SQLite with synchronous=FULL, Postgres with fsync), from as many
+// callers at once as its name says.
 func BenchmarkCreate(b *testing.B) {
-	for _, callers := range []int{1, 8, 64} {
-		b.Run(fmt.Sprint(callers), func(b *testing.B) {
-			s := newSQLite(b).open(b)
-			var user atomic.Int64
-			parallel(b, callers, func() error {
-				_, err := admit(s, request(s, fmt.Sprint("u", user.Add(1))), nil)
-				return err
+	each(b, func(b *testing.B, db database) {
+		for _, callers := range []int{1, 8, 64} {
+			b.Run(fmt.Sprint(callers), func(b *testing.B) {
+				s := db.open(b)
+				var turn atomic.Int64
+				parallel(b, callers, func() error {
+					q := request(s, verify.NewID("usr"))
+					q.Number = verify.StoredNumber(fmt.Sprintf("+1415%07d", turn.Add(1))) // creates for one number wait for each other
+					_, err := admit(s, q, nil)
+					return err
+				})
 			})
-		})
-	}
+		}
+	})
+}
+
+// each runs a benchmark on both databases, as they run in production.
+func each(b *testing.B, bench func(b *testing.B, db database)) {
+	b.Run("sqlite", func(b *testing.B) { bench(b, newSQLite(b)) })
+	b.Run("postgres", func(b *testing.B) {
+		server, err := throwaway.StartPostgres("fsync=on")
+		if err != nil {
+			b.Skip(err)
+		}
+		b.Cleanup(server.Close)
+		bench(b, newSchema(b, server.URL))
+	})
 }
 
 // BenchmarkUpdate records wrong guesses, each on one of a thousand verifications.

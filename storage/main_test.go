@@ -4,23 +4,16 @@ import (
 	"context"
 	"crypto/rand"
 	"database/sql"
-	"errors"
 	"fmt"
-	"net"
 	"net/url"
 	"os"
-	"os/exec"
-	"os/user"
 	"path/filepath"
-	"slices"
-	"strconv"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 
 	"go.uber.org/goleak"
 
+	"nod/deploy/throwaway"
 	"nod/storage"
 )
 
@@ -29,16 +22,20 @@ func TestMain(m *testing.M) {
 		childMain(url)
 		return
 	}
-	server, err := startPostgres()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "postgres:", err)
-		if os.Getenv("CI") == "true" {
-			os.Exit(1)
+	stop := func() {}
+	if postgresURL = os.Getenv("TEST_POSTGRES_URL"); postgresURL == "" {
+		server, err := throwaway.StartPostgres()
+		if err == nil {
+			postgresURL, stop = server.URL, server.Close
+		} else {
+			fmt.Fprintln(os.Stderr, "postgres:", err)
+			if os.Getenv("CI") == "true" {
+				os.Exit(1)
+			}
 		}
 	}
-	postgresURL = server.url
-	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
-		server.stop()
+	goleak.VerifyTestMain(m, goleak.IgnoreCurrent(), goleak.Cleanup(func(code int) {
+		stop()
 		os.Exit(code)
 	}))
 }
@@ -46,123 +43,6 @@ func TestMain(m *testing.M) {
 // postgresURL is a database in which every test makes a schema of its own; empty
 // when there is none.
 var postgresURL string
-
-// server is a throw-away cluster, or one that was there before.
-type server struct {
-	url     string
-	folder  string
-	process *exec.Cmd
-}
-
-// startPostgres uses TEST_POSTGRES_URL, or starts the newest Postgres installed.
-func startPostgres() (s server, err error) {
-	if s.url = os.Getenv("TEST_POSTGRES_URL"); s.url != "" {
-		return s, nil
-	}
-	bin, err := postgresBin()
-	if err != nil {
-		return s, err
-	}
-	if s.folder, err = os.MkdirTemp("", "nod-postgres-"); err != nil {
-		return s, err
-	}
-	owner, err := unprivileged(s.folder)
-	if err != nil {
-		return s, err
-	}
-	data := filepath.Join(s.folder, "data")
-	run := func(name string, args ...string) *exec.Cmd {
-		cmd := exec.Command(filepath.Join(bin, name), args...)
-		cmd.Dir, cmd.SysProcAttr = s.folder, &syscall.SysProcAttr{Credential: owner, Pdeathsig: syscall.SIGQUIT}
-		return cmd
-	}
-	if out, err := run("initdb", "-D", data, "-U", "nod", "--auth=trust", "--no-sync", "-E", "UTF8", "--locale=C").CombinedOutput(); err != nil {
-		return s, fmt.Errorf("initdb: %w: %s", err, out)
-	}
-	port, err := freePort()
-	if err != nil {
-		return s, err
-	}
-	s.process = run("postgres", "-D", data, "-p", port, "-k", s.folder, "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-c", "max_connections=300")
-	if err := s.process.Start(); err != nil {
-		return s, err
-	}
-	s.url = "postgres://nod@127.0.0.1:" + port + "/postgres?sslmode=disable"
-	return s, reachable(s.url)
-}
-
-func (s server) stop() {
-	if s.process != nil {
-		_ = s.process.Process.Signal(syscall.SIGQUIT)
-		_ = s.process.Wait()
-	}
-	if s.folder != "" {
-		_ = os.RemoveAll(s.folder)
-	}
-}
-
-func postgresBin() (string, error) {
-	if path, err := exec.LookPath("postgres"); err == nil {
-		return filepath.Dir(path), nil
-	}
-	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/postgres")
-	if err != nil || len(found) == 0 {
-		return "", errors.Join(errors.New("none is installed"), err)
-	}
-	version := func(path string) int {
-		n, _ := strconv.Atoi(strings.Split(path, "/")[4])
-		return n
-	}
-	return filepath.Dir(slices.MaxFunc(found, func(a, b string) int { return version(a) - version(b) })), nil
-}
-
-// unprivileged gives the folder to the user postgres when we are root, because
-// the server refuses to run as root.
-func unprivileged(folder string) (*syscall.Credential, error) {
-	if os.Getuid() != 0 {
-		return nil, nil
-	}
-	u, err := user.Lookup("postgres")
-	if err != nil {
-		return nil, err
-	}
-	uid, err := strconv.ParseUint(u.Uid, 10, 32)
-	if err != nil {
-		return nil, err
-	}
-	gid, err := strconv.ParseUint(u.Gid, 10, 32)
-	if err != nil {
-		return nil, err
-	}
-	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, os.Chown(folder, int(uid), int(gid))
-}
-
-func freePort() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer func() { _ = l.Close() }()
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	return port, err
-}
-
-func reachable(url string) error {
-	db, err := sql.Open("pgx", url)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = db.Close() }()
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	for range 200 {
-		if err = db.Ping(); err == nil {
-			return nil
-		}
-		<-tick.C
-	}
-	return err
-}
 
 // database is one empty database; several stores may be opened on it.
 type database struct {
@@ -188,8 +68,14 @@ func newPostgres(t testing.TB) database {
 	if postgresURL == "" {
 		t.Skip("no Postgres here: install it or set TEST_POSTGRES_URL")
 	}
+	return newSchema(t, postgresURL)
+}
+
+// newSchema makes an empty schema on a server.
+func newSchema(t testing.TB, server string) database {
+	t.Helper()
 	name := "nod_test_" + strings.ToLower(rand.Text())
-	admin := beside(t, "pgx", postgresURL)
+	admin := beside(t, "pgx", server)
 	if _, err := admin.Exec("create schema " + name); err != nil {
 		t.Fatal(err)
 	}
@@ -198,7 +84,7 @@ func newPostgres(t testing.TB) database {
 			t.Error(err)
 		}
 	})
-	u, err := url.Parse(postgresURL)
+	u, err := url.Parse(server)
 	if err != nil {
 		t.Fatal(err)
 	}

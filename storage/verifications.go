@@ -199,4 +199,3 @@ func (s *Store) Recent(ctx context.Context, limit int) (recent []*verify.Verific
 	})
 	return recent, err
 }
-
