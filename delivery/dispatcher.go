@@ -21,8 +21,9 @@ const (
 	poll     = 250 * time.Millisecond // the longest rest between two looks at the store
 	breath   = 10 * time.Millisecond  // after a claim that had nothing to send
 
-	// A store that is down is asked at this pace, doubling.
-	pauseFirst, pauseMost = 250 * time.Millisecond, 2 * time.Second
+	// A store that is down is asked at this pace, doubling. It may hang for two
+	// seconds before it fails, and is to be found within three.
+	pauseFirst, pauseMost = 250 * time.Millisecond, time.Second
 )
 
 // Store is what a [Dispatcher] needs of the store.
@@ -94,7 +95,7 @@ func New(c Config) *Dispatcher {
 // nothing), for example the NextAt of a verification that was just committed. It
 // only saves the wait for the next poll. It never blocks.
 func (d *Dispatcher) Wake(at time.Time) {
-	if !at.IsZero() && d.pace.earlier(at) {
+	if !at.IsZero() && d.pace.wake(at) {
 		signal(d.woken)
 	}
 }
@@ -125,7 +126,7 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 		case claimed == limit:
 			d.pace.now()
 		default:
-			d.pace.earlier(next)
+			d.pace.found(claimed, next)
 		}
 		if err == nil && failures > 0 {
 			d.config.Log.Info("the store can be reached again", "failed_tries", failures)
@@ -202,6 +203,7 @@ func (d *Dispatcher) drain(abandon func()) error {
 func (d *Dispatcher) claim(ctx context.Context, limit int) (claimed, begun int, next time.Time, err error) {
 	one, cancel := context.WithTimeout(ctx, dbLimit)
 	defer cancel()
+	began := time.Now()
 	h := haul{token: rand.Text(), of: map[string]leased{}, load: map[verify.Channel]int{}}
 	claimed, next, err = d.config.Store.ClaimDue(one, limit, func(v *verify.Verification, now time.Time) (err error) {
 		defer func() {
@@ -217,7 +219,7 @@ func (d *Dispatcher) claim(ctx context.Context, limit int) (claimed, begun int, 
 		return 0, 0, time.Time{}, err // had it been committed after all, the lease will end
 	}
 	for _, l := range h.of {
-		d.pace.skew(l.skew)
+		l.began = began
 		d.figures.claimed(l.late, l.putOff)
 		begun += len(l.jobs)
 		for _, j := range l.jobs {
@@ -239,7 +241,8 @@ func (d *Dispatcher) claim(ctx context.Context, limit int) (claimed, begun int, 
 // same transaction: it may be sent twice, so a commit of its own before it
 // leaves would protect nothing, and a prompt is on the phone one write earlier.
 func (d *Dispatcher) lease(v *verify.Verification, h *haul, now time.Time) leased {
-	l := leased{v: v, at: now, late: max(0, now.Sub(v.NextAt)), skew: time.Until(now)}
+	d.pace.tell(now)
+	l := leased{v: v, at: now, late: max(0, now.Sub(v.NextAt))}
 	p := d.config.Policy
 	v.Advance(p, now)
 	for c := range d.config.Channels {
@@ -267,8 +270,8 @@ type haul struct {
 type leased struct {
 	v      *verify.Verification // as the claim wrote it
 	jobs   []job
-	at     time.Time     // by the store's clock
-	skew   time.Duration // of that clock against ours
+	began  time.Time // of the claim, by our clock: no lease in it began earlier
+	at     time.Time // of the leases, by the store's clock
 	late   time.Duration
 	putOff bool
 }

@@ -178,10 +178,9 @@ func TestOutboxOfAnotherNode(t *testing.T) {
 func TestOutboxIsReadOnFromAnyNode(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const messages, apart = 300, 20 * time.Millisecond
-		upTo := func(d time.Duration) time.Duration { return rand.N(d) }
-		all := nodes(t, 3, func() time.Duration { return upTo(250 * time.Millisecond) })
+		all := nodes(t, 3, func() time.Duration { return rand.N(250 * time.Millisecond) })
 		for i := range messages {
-			time.AfterFunc(time.Duration(i)*apart+upTo(apart), func() {
+			time.AfterFunc(time.Duration(i)*apart+rand.N(apart), func() {
 				now := time.Now()
 				m := sms(number, strconv.Itoa(i))
 				m.ExpiresAt, m.Life = now.Add(time.Hour), time.Hour

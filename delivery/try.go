@@ -13,12 +13,11 @@ import (
 
 // try brings one leased delivery on its way and writes what came of it.
 func (d *Dispatcher) try(ctx context.Context, l leased, j job, token string) {
-	v, now := l.v, l.at
-	if v.Delivery(j.id).State == verify.StateLeased {
+	if l.v.Delivery(j.id).State == verify.StateLeased {
 		leaves := false
-		err := d.write(ctx, v.ID, func(fresh *verify.Verification, at time.Time) error {
+		began, err := d.write(ctx, l.v.ID, func(fresh *verify.Verification, at time.Time) error {
 			leaves = fresh.Send(j.id, token, d.config.Policy, at)
-			v, now = fresh, at
+			l.v, l.at = fresh, at
 			return nil
 		})
 		if err != nil {
@@ -28,10 +27,11 @@ func (d *Dispatcher) try(ctx context.Context, l leased, j job, token string) {
 		if !leaves {
 			return
 		}
+		l.began = began
 	}
-	o := d.send(ctx, v, v.Delivery(j.id), now)
+	o := d.send(ctx, l, l.v.Delivery(j.id))
 	o.Jitter = rand.Float64() //nolint:gosec // spreads retries, guards nothing
-	err := d.write(ctx, v.ID, func(fresh *verify.Verification, at time.Time) error {
+	_, err := d.write(ctx, l.v.ID, func(fresh *verify.Verification, at time.Time) error {
 		fresh.Settle(j.id, token, o, d.config.Policy, at)
 		return nil
 	})
@@ -43,7 +43,13 @@ func (d *Dispatcher) try(ctx context.Context, l leased, j job, token string) {
 
 // send composes the message and hands it to its channel, within the time that
 // is left. It always has an outcome.
-func (d *Dispatcher) send(ctx context.Context, v *verify.Verification, row *verify.Delivery, now time.Time) (o verify.Outcome) {
+//
+// A process may stand still between any two instructions, for longer than its
+// lease. So the last thing before a message leaves is to look how long ago the
+// lease began: what would leave in its second half stays, because it could end
+// after it, when the delivery is another worker's. Elapsed time is what both
+// sides agree on, whatever their clocks say.
+func (d *Dispatcher) send(ctx context.Context, l leased, row *verify.Delivery) (o verify.Outcome) {
 	defer func() {
 		if r := recover(); r != nil {
 			// The value may hold what was being sent; its type and the stack do not.
@@ -55,9 +61,15 @@ func (d *Dispatcher) send(ctx context.Context, v *verify.Verification, row *veri
 	if channel == nil {
 		return verify.Outcome{State: verify.StateFailed, Class: verify.ClassPolicy, Detail: "no_provider"}
 	}
-	m, ok := d.compose(v, row, now)
+	m, ok := d.compose(l.v, row)
 	if !ok {
 		return verify.Outcome{State: verify.StateFailed, Class: verify.ClassPermanentTarget, Detail: "target_gone"}
+	}
+	spent := time.Since(l.began)
+	m.Life = m.ExpiresAt.Sub(l.at) - spent
+	if spent > d.config.Policy.LeaseLife/2 || m.Life <= 0 {
+		d.config.Log.Warn("a delivery did not leave: this process or the store stood still", "delivery_id", row.ID, "channel", row.Channel, "for", spent)
+		return verify.Outcome{State: verify.StateRetrying, Class: verify.ClassTransient, Detail: "late"}
 	}
 	ctx, cancel := context.WithTimeout(ctx, min(d.config.Timeout, m.Life))
 	defer cancel()
@@ -73,9 +85,9 @@ func (d *Dispatcher) send(ctx context.Context, v *verify.Verification, row *veri
 	return o
 }
 
-// compose makes the message of a delivery; false when the device is revoked or
+// compose makes the message of a delivery, but for its Life; false when the device is revoked or
 // has switched push off.
-func (d *Dispatcher) compose(v *verify.Verification, row *verify.Delivery, now time.Time) (Message, bool) {
+func (d *Dispatcher) compose(v *verify.Verification, row *verify.Delivery) (Message, bool) {
 	m := Message{UserID: v.UserID, VerificationID: v.ID, DeliveryID: row.ID, Channel: row.Channel, DeviceID: row.DeviceID, Locale: v.Locale}
 	if c := v.CodeOf(row); c != nil {
 		m.Number, m.ExpiresAt = v.Number, c.ExpiresAt
@@ -95,7 +107,6 @@ func (d *Dispatcher) compose(v *verify.Verification, row *verify.Delivery, now t
 		prompt := d.config.Authority.Prompt(v, row)
 		m.Prompt, m.ExpiresAt = &prompt, v.Prompt.ExpiresAt
 	}
-	m.Life = m.ExpiresAt.Sub(now)
 	return m, true
 }
 
@@ -109,23 +120,25 @@ func deviceOf(v *verify.Verification, id string) *verify.Device {
 }
 
 // write runs a rule, again while the store fails, but not longer than a lease
-// and not once tries are given up. A transaction under way is let finish.
-func (d *Dispatcher) write(ctx context.Context, id string, rule func(*verify.Verification, time.Time) error) error {
+// and not once tries are given up. A transaction under way is let finish. It
+// returns when, by our clock, the transaction that stood began.
+func (d *Dispatcher) write(ctx context.Context, id string, rule func(*verify.Verification, time.Time) error) (time.Time, error) {
 	retrying, cancel := context.WithTimeout(ctx, d.config.Policy.LeaseLife)
 	defer cancel()
 	for pause := pauseFirst; ; pause = min(2*pause, pauseMost) {
+		began := time.Now()
 		one, done := context.WithTimeout(context.WithoutCancel(ctx), dbLimit)
 		err := d.config.Store.UpdateVerification(one, id, nil, rule)
 		done()
 		if _, refused := errors.AsType[*verify.Refusal](err); refused || err == nil {
-			return err
+			return began, err
 		}
 		timer := time.NewTimer(pause)
 		select {
 		case <-timer.C:
 		case <-retrying.Done():
 			timer.Stop()
-			return err
+			return began, err
 		}
 	}
 }
