@@ -14,90 +14,92 @@ import (
 // TestDemo is the demo's integrator as its pages use it: a person, a phone by
 // link, a sign-in by SMS that only that person's phone is shown, and the end.
 func TestDemo(t *testing.T) {
-	p := start(t)
-	meet := func() (object, string) {
-		status, out := p.call("POST", "/demo/people", "", object{})
-		if status != 201 {
-			t.Fatalf("%d %v", status, out)
+	onBoth(t, func(t *testing.T, start starter) {
+		p := start(t)
+		meet := func() (object, string) {
+			status, out := p.call("POST", "/demo/people", "", object{})
+			if status != 201 {
+				t.Fatalf("%d %v", status, out)
+			}
+			return out, "Authorization: Demo " + out.str("demo_token")
 		}
-		return out, "Authorization: Demo " + out.str("demo_token")
-	}
-	ann, asAnn := meet()
-	_, asBob := meet()
+		ann, asAnn := meet()
+		_, asBob := meet()
 
-	_, enrolled := p.call("POST", "/demo/enrollments", asAnn, object{})
-	link, err := url.Parse(enrolled.str("link"))
-	if err != nil || !strings.HasPrefix(enrolled.str("link"), p.url+"/phone#") || link.RawQuery != "" {
-		t.Fatalf("link %q: a credential stands in the fragment or nowhere", enrolled.str("link"))
-	}
-	if _, err := client.NewDevice(t.Context(), p.url, enrolled.str("enrollment_token"), "Ann's phone", nil); err != nil {
-		t.Fatal(err)
-	}
-
-	// A stranger's code to the same number is not for Ann's eyes.
-	p.do(201, "POST", "/api/v1/verifications", object{"user_id": "stranger", "phone_number": ann.str("phone_number")})
-	p.outbox(ann.str("phone_number"), 1)
-	messages, bobs := p.follow(asAnn), p.follow(asBob)
-	status, v := p.call("POST", "/demo/sign-ins", asAnn, object{"channel": "sms"})
-	if status != 201 || v.str("client_secret") == "" {
-		t.Fatalf("%d %v", status, v)
-	}
-	m := messages()
-	if m.str("channel") != "sms" || m.str("verification_id") != v.str("verification_id") {
-		t.Fatalf("the phone was told %v", m)
-	}
-	if _, out := p.call("POST", "/demo/sign-ins", asBob, object{"channel": "sms"}); bobs().str("verification_id") != out.str("verification_id") {
-		t.Error("Bob's phone was told of Ann's message")
-	}
-	_, out := p.call("POST", "/api/v1/verifications/"+v.str("verification_id")+"/check", page(v), object{"code": m.str("text")[:6]})
-	finish := "/demo/sign-ins/" + v.str("verification_id") + "/finish"
-	if status, out := p.call("POST", finish, asBob, object{"result_token": out.str("result_token")}); status == 200 {
-		t.Fatalf("Bob finished Ann's sign-in: %v", out)
-	}
-	_, out = p.call("GET", "/api/v1/verifications/"+v.str("verification_id"), page(v), nil)
-	if out.str("result_token") != "" {
-		t.Error("a spent result is handed out again")
-	}
-
-	for _, tc := range []struct{ name, credential string }{{"nobody", ""}, {"a forger", asAnn + "x"}, {"an API key", "Authorization: Bearer " + p.key}} {
-		if status, out := p.call("GET", "/demo/me", tc.credential, nil); status != 401 || out.str("code") != "unauthenticated" {
-			t.Errorf("%s: %d %v", tc.name, status, out)
+		_, enrolled := p.call("POST", "/demo/enrollments", asAnn, object{})
+		link, err := url.Parse(enrolled.str("link"))
+		if err != nil || !strings.HasPrefix(enrolled.str("link"), p.url+"/phone#") || link.RawQuery != "" {
+			t.Fatalf("link %q: a credential stands in the fragment or nowhere", enrolled.str("link"))
 		}
-	}
-	p.kill()
-	p.again()
-	if _, out := p.call("GET", "/demo/me", asAnn, nil); out.str("phone_number") != ann.str("phone_number") {
-		t.Errorf("after a restart Ann is %v", out)
-	}
+		if _, err := client.NewDevice(t.Context(), p.url, enrolled.str("enrollment_token"), "Ann's phone", nil); err != nil {
+			t.Fatal(err)
+		}
+
+		// A stranger's code to the same number is not for Ann's eyes.
+		p.do(201, "POST", "/api/v1/verifications", object{"user_id": "stranger", "phone_number": ann.str("phone_number")})
+		p.outbox(ann.str("phone_number"), 1)
+		messages, bobs := p.follow(asAnn), p.follow(asBob)
+		status, v := p.call("POST", "/demo/sign-ins", asAnn, object{"channel": "sms"})
+		if status != 201 || v.str("client_secret") == "" {
+			t.Fatalf("%d %v", status, v)
+		}
+		m := messages()
+		if m.str("channel") != "sms" || m.str("verification_id") != v.str("verification_id") {
+			t.Fatalf("the phone was told %v", m)
+		}
+		if _, out := p.call("POST", "/demo/sign-ins", asBob, object{"channel": "sms"}); bobs().str("verification_id") != out.str("verification_id") {
+			t.Error("Bob's phone was told of Ann's message")
+		}
+		_, out := p.call("POST", pathOf(v)+"/check", page(v), object{"code": m.str("text")[:6]})
+		finish := "/demo/sign-ins/" + v.str("verification_id") + "/finish"
+		if status, out := p.call("POST", finish, asBob, object{"result_token": out.str("result_token")}); status == 200 {
+			t.Fatalf("Bob finished Ann's sign-in: %v", out)
+		}
+		_, out = p.call("GET", pathOf(v), page(v), nil)
+		if out.str("result_token") != "" {
+			t.Error("a spent result is handed out again")
+		}
+
+		for _, tc := range []struct{ name, credential string }{{"nobody", ""}, {"a forger", asAnn + "x"}, {"an API key", "Authorization: Bearer " + p.key}} {
+			if status, out := p.call("GET", "/demo/me", tc.credential, nil); status != 401 || out.str("code") != "unauthenticated" {
+				t.Errorf("%s: %d %v", tc.name, status, out)
+			}
+		}
+		p.kill()
+		p.again()
+		if _, out := p.call("GET", "/demo/me", asAnn, nil); out.str("phone_number") != ann.str("phone_number") {
+			t.Errorf("after a restart Ann is %v", out)
+		}
+	})
 }
 
 // follow opens a phone's stream of messages; each call waits for the next.
-func (p *program) follow(credential string) func() object {
-	p.t.Helper()
-	req, err := http.NewRequestWithContext(p.t.Context(), http.MethodGet, p.url+"/demo/messages", nil)
+func (d *door) follow(credential string) func() object {
+	d.t.Helper()
+	req, err := http.NewRequestWithContext(d.t.Context(), http.MethodGet, d.url+"/demo/messages", nil)
 	if err != nil {
-		p.t.Fatal(err)
+		d.t.Fatal(err)
 	}
 	name, value, _ := strings.Cut(credential, ": ")
 	req.Header.Set(name, value)
-	res, err := http.DefaultClient.Do(req)
+	res, err := d.client.Do(req)
 	if err != nil {
-		p.t.Fatal(err)
+		d.t.Fatal(err)
 	}
-	p.t.Cleanup(func() { _ = res.Body.Close() })
+	d.t.Cleanup(func() { _ = res.Body.Close() })
 	lines := bufio.NewScanner(res.Body)
 	return func() object {
-		p.t.Helper()
+		d.t.Helper()
 		for lines.Scan() {
 			if data, ok := strings.CutPrefix(lines.Text(), "data: "); ok {
 				var m object
 				if err := json.Unmarshal([]byte(data), &m); err != nil {
-					p.t.Fatal(err)
+					d.t.Fatal(err)
 				}
 				return m
 			}
 		}
-		p.t.Fatalf("the stream ended: %v", lines.Err())
+		d.t.Fatalf("the stream ended: %v", lines.Err())
 		return nil
 	}
 }
@@ -105,23 +107,25 @@ func (p *program) follow(credential string) func() object {
 // TestPagesStandAtThePublicURL: localhost leads to 127.0.0.1 when that is the
 // public name; a foreign Host leads nowhere.
 func TestPagesStandAtThePublicURL(t *testing.T) {
-	p := start(t)
-	for host, want := range map[string]string{
-		strings.Replace(p.url, "http://127.0.0.1", "localhost", 1): p.url + "/phone?slot=2",
-		"evil.example": "",
-	} {
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.url+"/phone?slot=2", nil)
-		if err != nil {
-			t.Fatal(err)
+	onBoth(t, func(t *testing.T, start starter) {
+		p := start(t)
+		for host, want := range map[string]string{
+			strings.Replace(p.url, "http://127.0.0.1", "localhost", 1): p.url + "/phone?slot=2",
+			"evil.example": "",
+		} {
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.url+"/phone?slot=2", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.Host = host
+			res, err := http.DefaultTransport.RoundTrip(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = res.Body.Close()
+			if got := res.Header.Get("Location"); got != want {
+				t.Errorf("asked by %s: led to %q, want %q", host, got, want)
+			}
 		}
-		req.Host = host
-		res, err := http.DefaultTransport.RoundTrip(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_ = res.Body.Close()
-		if got := res.Header.Get("Location"); got != want {
-			t.Errorf("asked by %s: led to %q, want %q", host, got, want)
-		}
-	}
+	})
 }

@@ -6,12 +6,17 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
+	"math/rand/v2"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -21,45 +26,75 @@ import (
 	"nod/client"
 )
 
-// deadline bounds everything that a test waits for.
-const deadline = 20 * time.Second
+const (
+	// deadline bounds everything that a test waits for.
+	deadline = 30 * time.Second
+	// journalSize is how much of what a process said is kept.
+	journalSize = 1 << 20
+)
 
 // program is a nod that runs as a process of its own, so that it can be killed.
 type program struct {
-	t    *testing.T
-	dir  string
-	env  []string
-	cmd  *exec.Cmd
-	url  string
-	key  string
-	logs *bytes.Buffer
+	*door
+	env     []string
+	cmd     *exec.Cmd
+	journal *journal
 }
 
 var banner = regexp.MustCompile(`(?s)open +(http://\S+)(?:.*?API key +(nod_sk_\S+))?`)
 
-// start runs `nod serve` on a free port and a fresh SQLite file. The settings
-// are NAME=value.
+// starter runs `nod serve` on a free port until the test ends. The settings are
+// NAME=value.
+type starter func(t *testing.T, settings ...string) *program
+
+// onBoth runs a test of one nod on SQLite alone, and on Postgres and Redis as one
+// of several nodes would run.
+func onBoth(t *testing.T, test func(t *testing.T, start starter)) {
+	t.Parallel()
+	for name, start := range map[string]starter{"sqlite": start, "postgres": startShared} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, start)
+		})
+	}
+}
+
+// start is a starter on a fresh SQLite file.
 func start(t *testing.T, settings ...string) *program {
 	t.Helper()
-	p := &program{t: t, dir: t.TempDir(), env: settings}
-	p.up("127.0.0.1:0")
+	p := newProgram(t, append([]string{"NOD_DATABASE_URL=sqlite:" + filepath.Join(t.TempDir(), "nod.db")}, settings...)...)
+	p.up()
+	return p
+}
+
+// newProgram prepares a nod that is not running yet. Whatever a test does to it,
+// at the end it must stop as it should and have raced nowhere.
+func newProgram(t *testing.T, settings ...string) *program {
+	t.Helper()
+	p := &program{env: settings, journal: &journal{}}
+	addr := freeAddr(t)
+	p.door = newDoor(t, "http://"+addr, &http.Transport{})
+	p.env = append([]string{"NOD_TEST_CHILD=1", "NOD_ADDR=" + addr, "NOD_LOG_LEVEL=debug"}, settings...)
 	t.Cleanup(func() {
-		if p.cmd.ProcessState == nil {
+		if p.running() {
+			p.thaw()
 			p.stop()
 		}
+		if said := p.journal.String(); strings.Contains(said, "DATA RACE") {
+			t.Errorf("a data race in nod at %s", p.url)
+		}
 		if t.Failed() {
-			t.Logf("what nod said:\n%s", p.logs)
+			t.Logf("what nod at %s said:\n%s", p.url, p.journal)
 		}
 	})
 	return p
 }
 
-func (p *program) up(addr string) {
+// up starts it and waits until it listens.
+func (p *program) up() {
 	p.t.Helper()
-	p.logs = &bytes.Buffer{}
 	p.cmd = exec.Command(os.Args[0])
-	p.cmd.Env = append([]string{"NOD_TEST_CHILD=1", "NOD_ADDR=" + addr, "NOD_LOG_LEVEL=debug", "NOD_DATABASE_URL=sqlite:" + filepath.Join(p.dir, "nod.db")}, p.env...)
-	p.cmd.Stderr = p.logs
+	p.cmd.Env, p.cmd.Stderr = p.env, p.journal
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {
@@ -74,36 +109,95 @@ func (p *program) up(addr string) {
 		said += string(buf[:n])
 		if err != nil {
 			_ = p.cmd.Wait()
-			p.t.Fatalf("nod did not start: %v\n%s%s", err, said, p.logs)
+			p.t.Fatalf("nod did not start: %v\n%s", err, said)
 		}
 	}
 	m := banner.FindStringSubmatch(said)
-	p.url = m[1]
+	p.public = m[1]
 	if m[2] != "" {
 		p.key = m[2]
 	}
 }
+
+func (p *program) running() bool { return p.cmd != nil && p.cmd.ProcessState == nil }
 
 // kill ends it as a power cut would.
 func (p *program) kill() {
 	p.t.Helper()
 	_ = p.cmd.Process.Kill()
 	_ = p.cmd.Wait()
+	p.client.CloseIdleConnections()
 }
 
 // again starts it on the same address and database.
 func (p *program) again() {
 	p.t.Helper()
-	p.up(strings.TrimPrefix(p.url, "http://"))
+	fmt.Fprintln(p.journal, "--- started again")
+	p.up()
 }
 
-// stop ends it as an operator does, and wants exit code 0.
+// stop ends it as an operator does, and wants exit code 0 within the time that
+// service managers give.
 func (p *program) stop() {
 	p.t.Helper()
+	late := time.AfterFunc(drainTime+retirement, func() { _ = p.cmd.Process.Signal(syscall.SIGABRT) }) // and it says what every goroutine does
+	defer late.Stop()
 	_ = p.cmd.Process.Signal(syscall.SIGTERM)
 	if err := p.cmd.Wait(); err != nil {
 		p.t.Errorf("nod ended with %v", err)
 	}
+	p.client.CloseIdleConnections()
+}
+
+// retirement is how much longer than drainTime a stop may take: what a node of
+// several waits before it drains, and a slow machine.
+const retirement = 10 * time.Second
+
+// freeze stops the process where it stands, as a stalled virtual machine does;
+// thaw lets it go on.
+func (p *program) freeze() { _ = p.cmd.Process.Signal(syscall.SIGSTOP) }
+
+func (p *program) thaw() { _ = p.cmd.Process.Signal(syscall.SIGCONT) }
+
+// journal keeps the end of what a process says.
+type journal struct {
+	mu   sync.Mutex
+	said []byte
+}
+
+func (j *journal) Write(b []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.said = append(j.said, b...)
+	if over := len(j.said) - journalSize; over > journalSize {
+		j.said = append([]byte("…"), j.said[over:]...)
+	}
+	return len(b), nil
+}
+
+func (j *journal) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return string(j.said)
+}
+
+// freeAddr finds a loopback address that stays free while nobody listens on it:
+// its port is below those that outgoing connections take.
+func freeAddr(t *testing.T) string {
+	t.Helper()
+	for range 100 {
+		addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(15000+rand.IntN(15000)))
+		l, err := net.Listen("tcp", addr)
+		if err != nil {
+			continue
+		}
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return addr
+	}
+	t.Fatal("no free port")
+	return ""
 }
 
 // object is a JSON object.
@@ -124,9 +218,36 @@ func (o object) obj(name string) object {
 	return m
 }
 
-// call makes one request with one credential ("Name: value"; empty: none).
-func (p *program) call(method, path, credential string, body any) (int, object) {
-	p.t.Helper()
+// list is a member that is an array of objects.
+func (o object) list(name string) (all []object) {
+	raw, _ := o[name].([]any)
+	for _, e := range raw {
+		m, _ := e.(map[string]any)
+		all = append(all, m)
+	}
+	return all
+}
+
+// door is a way into nod: one node's own, or a balancer's.
+type door struct {
+	t      *testing.T
+	url    string // where it is
+	public string // NOD_PUBLIC_URL, for which phones sign
+	key    string
+	client *http.Client
+}
+
+func newDoor(t *testing.T, url string, transport *http.Transport) *door {
+	t.Cleanup(transport.CloseIdleConnections)
+	return &door{t: t, url: url, public: url, client: &http.Client{Transport: transport}}
+}
+
+// asKey is the integrator's credential.
+func (d *door) asKey() string { return "Authorization: Bearer " + d.key }
+
+// try makes one request with one credential ("Name: value"; empty: none). An
+// error means that no whole answer came: what was asked may have happened or not.
+func (d *door) try(ctx context.Context, method, path, credential string, body any) (int, object, error) {
 	var in io.Reader
 	switch b := body.(type) {
 	case nil:
@@ -135,45 +256,74 @@ func (p *program) call(method, path, credential string, body any) (int, object) 
 	default:
 		raw, err := json.Marshal(b)
 		if err != nil {
-			p.t.Fatal(err)
+			return 0, nil, err
 		}
 		in = bytes.NewReader(raw)
 	}
-	ctx, stop := context.WithTimeout(p.t.Context(), deadline)
+	ctx, stop := context.WithTimeout(ctx, deadline)
 	defer stop()
-	req, err := http.NewRequestWithContext(ctx, method, p.url+path, in)
+	req, err := http.NewRequestWithContext(ctx, method, d.url+path, in)
 	if err != nil {
-		p.t.Fatal(err)
+		return 0, nil, err
 	}
 	req.Header.Set("Content-Type", "application/json")
 	if name, value, ok := strings.Cut(credential, ": "); ok {
 		req.Header.Set(name, value)
 	}
-	res, err := http.DefaultClient.Do(req)
+	res, err := d.client.Do(req)
 	if err != nil {
-		p.t.Fatalf("%s %s: %v", method, path, err)
+		return 0, nil, err
 	}
 	defer func() { _ = res.Body.Close() }()
 	raw, err := io.ReadAll(res.Body)
 	if err != nil {
-		p.t.Fatal(err)
+		return 0, nil, err
 	}
 	out := object{}
-	if len(raw) > 0 && json.Unmarshal(raw, &out) != nil {
-		p.t.Fatalf("%s %s: %s is no JSON object", method, path, raw)
+	if len(raw) > 0 {
+		if err := json.Unmarshal(raw, &out); err != nil {
+			return 0, nil, fmt.Errorf("%s %s: %s is no JSON object", method, path, raw)
+		}
 	}
-	return res.StatusCode, out
+	return res.StatusCode, out, nil
+}
+
+// call is try where an answer must come.
+func (d *door) call(method, path, credential string, body any) (int, object) {
+	d.t.Helper()
+	status, out, err := d.try(d.t.Context(), method, path, credential, body)
+	if err != nil {
+		d.t.Fatalf("%s %s: %v", method, path, err)
+	}
+	return status, out
 }
 
 // do is call by the integrator, and wants a status.
-func (p *program) do(status int, method, path string, body any) object {
-	p.t.Helper()
-	got, out := p.call(method, path, "Authorization: Bearer "+p.key, body)
+func (d *door) do(status int, method, path string, body any) object {
+	d.t.Helper()
+	got, out := d.call(method, path, d.asKey(), body)
 	if got != status {
-		p.t.Fatalf("%s %s: %d %v, want %d", method, path, got, out, status)
+		d.t.Fatalf("%s %s: %d %v, want %d", method, path, got, out, status)
 	}
 	return out
 }
+
+// ask starts a login of a user; with adds to the request.
+func (d *door) ask(user string, with object) object {
+	d.t.Helper()
+	body := object{"user_id": user}
+	maps.Copy(body, with)
+	return d.do(201, "POST", "/api/v1/verifications", body)
+}
+
+// status is how a verification stands, as the integrator sees it.
+func (d *door) status(v object) object {
+	d.t.Helper()
+	return d.do(200, "GET", pathOf(v), nil)
+}
+
+// pathOf is the path of a verification.
+func pathOf(v object) string { return "/api/v1/verifications/" + v.str("verification_id") }
 
 // page is the credential of a waiting page.
 func page(v object) string { return "Nod-Client-Secret: " + v.str("client_secret") }
@@ -181,19 +331,22 @@ func page(v object) string { return "Nod-Client-Secret: " + v.str("client_secret
 // phone is an enrolled device that speaks the public protocol.
 type phone struct {
 	*client.Device
-	p *program
+	door *door
 }
 
 // enroll adds a device to a user; push may be nil.
-func (p *program) enroll(user string, push *client.Push) *phone {
-	p.t.Helper()
-	token := p.do(201, "POST", "/api/v1/users/"+user+"/enrollments", object{}).str("enrollment_token")
-	d, err := client.NewDevice(p.t.Context(), p.url, token, "Test phone", push)
+func (d *door) enroll(user string, push *client.Push) *phone {
+	d.t.Helper()
+	token := d.do(201, "POST", "/api/v1/users/"+user+"/enrollments", object{}).str("enrollment_token")
+	device, err := client.NewDevice(d.t.Context(), d.public, token, "Test phone", push)
 	if err != nil {
-		p.t.Fatalf("enrolling: %v", err)
+		d.t.Fatalf("enrolling: %v", err)
 	}
-	return &phone{d, p}
+	return &phone{device, d}
 }
+
+// at is the phone as it uses another door.
+func (ph *phone) at(d *door) *phone { return &phone{ph.Device, d} }
 
 // rest is the credential of one REST call.
 func (ph *phone) rest() string { return "Authorization: " + ph.RESTToken() }
@@ -203,37 +356,45 @@ func (ph *phone) answer(prompt object, decision, number string) object {
 	return object{"token": ph.Answer(prompt.str("verification_id"), prompt.str("signed"), decision, number)}
 }
 
+// prompts are the open ones, over REST.
+func (ph *phone) prompts() []object {
+	ph.door.t.Helper()
+	_, out := ph.door.call("GET", "/api/v1/prompts", ph.rest(), nil)
+	return out.list("prompts")
+}
+
 // socket is a connection to /ws after its welcome.
 type socket struct {
 	t *testing.T
 	c *websocket.Conn
 }
 
-func (p *program) dial() *socket {
-	p.t.Helper()
-	ctx, stop := context.WithTimeout(p.t.Context(), deadline)
+func (d *door) dial() *socket {
+	d.t.Helper()
+	ctx, stop := context.WithTimeout(d.t.Context(), deadline)
 	defer stop()
-	c, _, err := websocket.Dial(ctx, "ws"+strings.TrimPrefix(p.url, "http")+"/ws", &websocket.DialOptions{Subprotocols: []string{"nod.v1"}})
+	c, _, err := websocket.Dial(ctx, "ws"+strings.TrimPrefix(d.url, "http")+"/ws", &websocket.DialOptions{HTTPClient: d.client, Subprotocols: []string{"nod.v1"}})
 	if err != nil {
-		p.t.Fatalf("dialing: %v", err)
+		d.t.Fatalf("dialing: %v", err)
 	}
 	c.SetReadLimit(1 << 20)
-	p.t.Cleanup(func() { _ = c.CloseNow() })
-	return &socket{p.t, c}
+	d.t.Cleanup(func() { _ = c.CloseNow() })
+	return &socket{d.t, c}
 }
 
 func (ph *phone) connect() *socket {
-	ph.p.t.Helper()
-	s := ph.p.dial()
+	ph.door.t.Helper()
+	s := ph.door.dial()
 	nonce := s.next("challenge").str("nonce")
 	s.send("auth", object{"token": ph.SocketToken(nonce)})
 	s.next("welcome")
 	return s
 }
 
-func (p *program) watch(v object, lastSeq any) *socket {
-	p.t.Helper()
-	s := p.dial()
+// watch is the waiting page of a verification; lastSeq may be nil.
+func (d *door) watch(v object, lastSeq any) *socket {
+	d.t.Helper()
+	s := d.dial()
 	s.next("challenge")
 	auth := object{"client_secret": v.str("client_secret")}
 	if lastSeq != nil {
@@ -294,26 +455,39 @@ func (s *socket) next(want string) object {
 // eventually polls until ok, with a deadline.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	end := time.Now().Add(deadline)
-	for pause := time.NewTicker(20 * time.Millisecond); ; <-pause.C {
+	within(t, deadline, what, ok)
+}
+
+// within polls until ok, for as long as patience, and returns how long it took.
+func within(t *testing.T, patience time.Duration, what string, ok func() bool) time.Duration {
+	t.Helper()
+	begun := time.Now()
+	pause := time.NewTicker(20 * time.Millisecond)
+	defer pause.Stop()
+	for ; ; <-pause.C {
+		took := time.Since(begun)
 		if ok() {
-			pause.Stop()
-			return
+			return took
 		}
-		if time.Now().After(end) {
-			t.Fatalf("not within %s: %s", deadline, what)
+		if took > patience {
+			t.Fatalf("not within %s: %s", patience, what)
 		}
 	}
 }
 
 // outbox waits for the n-th simulated message to a target.
-func (p *program) outbox(to string, n int) object {
-	p.t.Helper()
-	var got []any
-	eventually(p.t, fmt.Sprintf("message %d to %s", n, to), func() bool {
-		got, _ = p.do(200, "GET", "/api/v1/outbox?to="+strings.ReplaceAll(to, "+", "%2B"), nil)["messages"].([]any)
+func (d *door) outbox(to string, n int) object {
+	d.t.Helper()
+	var got []object
+	eventually(d.t, fmt.Sprintf("message %d to %s", n, to), func() bool {
+		got = d.sent(to)
 		return len(got) >= n
 	})
-	m, _ := got[n-1].(map[string]any)
-	return m
+	return got[n-1]
+}
+
+// sent are the simulated messages to a target, as this door knows them.
+func (d *door) sent(to string) []object {
+	d.t.Helper()
+	return d.do(200, "GET", "/api/v1/outbox?to="+strings.ReplaceAll(to, "+", "%2B"), nil).list("messages")
 }

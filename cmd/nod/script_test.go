@@ -1,7 +1,9 @@
 package main
 
 import (
+	flags "flag" // the configuration has a flag of its own
 	"os"
+	"strconv"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -16,11 +18,22 @@ func TestMain(m *testing.M) {
 	testscript.Main(leakCheck{m}, map[string]func(){"nod": main})
 }
 
+// sideBySide is how many tests run at once unless -parallel says otherwise: they
+// wait for processes more than they compute.
+const sideBySide = 12
+
 // leakCheck fails the package when a test leaves a goroutine behind.
 type leakCheck struct{ m *testing.M }
 
 func (l leakCheck) Run() int {
+	flags.Parse()
+	asked := false
+	flags.Visit(func(f *flags.Flag) { asked = asked || f.Name == "test.parallel" })
+	if !asked {
+		_ = flags.Set("test.parallel", strconv.Itoa(sideBySide)) // the testing package's own flag
+	}
 	code := l.m.Run()
+	sharedServers.stop()
 	if code == 0 {
 		if err := goleak.Find(); err != nil {
 			println(err.Error())
