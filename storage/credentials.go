@@ -20,37 +20,59 @@ func (s *Store) SpendTokenID(ctx context.Context, deviceID, jti string, expires 
 	})
 }
 
-// AddAPIKey keeps the hash of an API key; one that is there stays.
-func (s *Store) AddAPIKey(ctx context.Context, hash string) error {
-	return s.write(ctx, func(ctx context.Context, t *tx) error {
-		now, err := t.now(ctx)
-		if err != nil {
+// FirstAPIKey keeps the hash when there is none yet, and returns all: of several
+// processes that start at once on an empty database, one makes the key.
+func (s *Store) FirstAPIKey(ctx context.Context, hash string) (hashes []string, err error) {
+	err = s.write(ctx, func(ctx context.Context, t *tx) error {
+		if err := t.lockAll(ctx, "api keys"); err != nil {
 			return err
 		}
-		_, err = exec(ctx, t, "insert into api_keys (hash, created_at) values ($1, $2) on conflict (hash) do nothing", hash, now.UnixMilli())
-		return err
+		if hashes, err = t.apiKeys(ctx); err != nil || len(hashes) > 0 {
+			return err
+		}
+		hashes = []string{hash}
+		return t.addAPIKey(ctx, hash)
 	})
+	return hashes, err
+}
+
+// AddAPIKey keeps the hash of an API key; one that is there stays.
+func (s *Store) AddAPIKey(ctx context.Context, hash string) error {
+	return s.write(ctx, func(ctx context.Context, t *tx) error { return t.addAPIKey(ctx, hash) })
+}
+
+func (t *tx) addAPIKey(ctx context.Context, hash string) error {
+	now, err := t.now(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = exec(ctx, t, "insert into api_keys (hash, created_at) values ($1, $2) on conflict (hash) do nothing", hash, now.UnixMilli())
+	return err
 }
 
 // APIKeys reads the hashes of all API keys, oldest first.
 func (s *Store) APIKeys(ctx context.Context) (hashes []string, err error) {
 	err = s.read(ctx, func(ctx context.Context, t *tx) error {
-		hashes = nil
-		rows, err := t.QueryContext(ctx, "select hash from api_keys order by created_at, hash")
-		if err != nil {
-			return err
-		}
-		defer func() { _ = rows.Close() }() // the error that counts is rows.Err
-		for rows.Next() {
-			var hash string
-			if err := rows.Scan(&hash); err != nil {
-				return err
-			}
-			hashes = append(hashes, hash)
-		}
-		return rows.Err()
+		hashes, err = t.apiKeys(ctx)
+		return err
 	})
 	return hashes, err
+}
+
+func (t *tx) apiKeys(ctx context.Context) (hashes []string, err error) {
+	rows, err := t.QueryContext(ctx, "select hash from api_keys order by created_at, hash")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }() // the error that counts is rows.Err
+	for rows.Next() {
+		var hash string
+		if err := rows.Scan(&hash); err != nil {
+			return nil, err
+		}
+		hashes = append(hashes, hash)
+	}
+	return hashes, rows.Err()
 }
 
 // enrollmentRest is how long an enrollment is kept after its end, so that a late

@@ -196,6 +196,29 @@ func TestAPIKeys(t *testing.T) {
 	})
 }
 
+// Of many first starts at once, one makes the key, and all know it.
+func TestFirstAPIKey(t *testing.T) {
+	onBoth(t, func(t *testing.T, db database) {
+		s := db.open(t)
+		told := make([][]string, 8)
+		var all sync.WaitGroup
+		for i := range told {
+			all.Go(func() {
+				var err error
+				if told[i], err = s.FirstAPIKey(context.Background(), fmt.Sprint(i)); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		for _, hashes := range told {
+			if len(hashes) != 1 || hashes[0] != told[0][0] {
+				t.Errorf("told %v and %v", hashes, told[0])
+			}
+		}
+	})
+}
+
 func TestSweep(t *testing.T) {
 	onBoth(t, func(t *testing.T, db database) {
 		ctx, s := context.Background(), db.open(t)

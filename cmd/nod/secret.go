@@ -49,11 +49,7 @@ func (c *config) secret() ([]byte, error) {
 	return []byte(secret), nil
 }
 
-// newAPIKey makes a key and keeps its hash; the key itself is only returned.
-func newAPIKey(ctx context.Context, store *storage.Store) (string, error) {
-	key := "nod_sk_" + randomToken()
-	return key, store.AddAPIKey(ctx, hashAPIKey(store.Keys(), key))
-}
+func newAPIKey() string { return "nod_sk_" + randomToken() }
 
 func hashAPIKey(keys *verify.Keys, key string) string { return keys.Hash("api_key", key) }
 
@@ -79,7 +75,8 @@ func makeKey(ctx context.Context, c config, out io.Writer, log *slog.Logger) err
 	if err != nil {
 		return err
 	}
-	key, err := newAPIKey(ctx, store)
+	key := newAPIKey()
+	err = store.AddAPIKey(ctx, hashAPIKey(store.Keys(), key))
 	if err := errors.Join(err, store.Close()); err != nil {
 		return fmt.Errorf("making an API key: %w", err)
 	}
