@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -14,15 +16,18 @@ import (
 
 // phone is a connected device. It is used by one goroutine at a time.
 type phone struct {
+	socket
 	user   string
 	device *client.Device
-	conn   *websocket.Conn
 	frames int // sent on this connection
 }
 
 // frameLimit is how many frames a connection sends before it is made anew: the
 // server takes 100 a minute.
 const frameLimit = 90
+
+// socket is one end of a conversation.
+type socket struct{ conn *websocket.Conn }
 
 type frame struct {
 	Type string          `json:"type"`
@@ -36,12 +41,30 @@ type prompt struct {
 	Nonce          string `json:"nonce"` // of a challenge
 }
 
-func (p *phone) connect(ctx context.Context) error {
-	c, _, err := websocket.Dial(ctx, "ws"+strings.TrimPrefix(p.device.URL, "http")+"/ws", &websocket.DialOptions{Subprotocols: []string{"nod.v1"}}) //nolint:bodyclose // the dial closes it
+// dial connects to a node. A node takes so many new connections a second; to the
+// others it says when to come back, and dial does.
+func dial(ctx context.Context, url string) (socket, error) {
+	for {
+		c, res, err := websocket.Dial(ctx, "ws"+strings.TrimPrefix(url, "http")+"/ws", &websocket.DialOptions{Subprotocols: []string{"nod.v1"}}) //nolint:bodyclose // the dial closes it
+		if err == nil || res == nil || res.StatusCode != http.StatusServiceUnavailable {
+			return socket{c}, err
+		}
+		seconds, _ := strconv.Atoi(res.Header.Get("Retry-After"))
+		select {
+		case <-time.After(time.Duration(max(seconds, 1)) * time.Second):
+		case <-ctx.Done():
+			return socket{}, ctx.Err()
+		}
+	}
+}
+
+// connect puts the phone on a node, in place of where it was.
+func (p *phone) connect(ctx context.Context, at *node) error {
+	s, err := dial(ctx, at.url)
 	if err != nil {
 		return err
 	}
-	p.conn, p.frames = c, 0
+	p.socket, p.frames = s, 0
 	challenge, err := p.next(ctx, "challenge")
 	if err != nil {
 		return err
@@ -51,6 +74,59 @@ func (p *phone) connect(ctx context.Context) error {
 	}
 	_, err = p.next(ctx, "prompts")
 	return err
+}
+
+// watch puts a page that waits for a verification on a node.
+func watch(ctx context.Context, at *node, v *client.Verification) (socket, error) {
+	s, err := dial(ctx, at.url)
+	if err != nil {
+		return s, err
+	}
+	if _, err = s.next(ctx, "challenge"); err == nil {
+		err = s.send(ctx, "auth", map[string]string{"client_secret": v.ClientSecret})
+	}
+	if err == nil {
+		_, err = s.next(ctx, "snapshot")
+	}
+	if err != nil {
+		_ = s.conn.CloseNow()
+	}
+	return s, err
+}
+
+// signIn is one login as everybody sees it.
+type signIn struct {
+	verification *client.Verification
+	token        string        // the page's result token
+	prompt       time.Duration // from sending the create to reading the prompt on the phone
+	result       time.Duration // from sending the answer to reading the result on the page
+}
+
+// signIn runs a login: backend and page are at a node, the phone is where it is.
+func (p *phone) signIn(ctx context.Context, at *node) (s signIn, err error) {
+	begun := time.Now()
+	if s.verification, err = at.nod.Start(ctx, client.Login{UserID: p.user}); err != nil {
+		return s, err
+	}
+	read, shown, err := p.prompt(ctx, s.verification.VerificationID)
+	if err != nil {
+		return s, err
+	}
+	s.prompt = read.Sub(begun)
+	page, err := watch(ctx, at, s.verification)
+	if err != nil {
+		return s, err
+	}
+	defer func() { _ = page.conn.CloseNow() }()
+	answer := p.device.Answer(s.verification.VerificationID, shown.Signed, "approve", s.verification.MatchNumber)
+	begun = time.Now()
+	p.frames++
+	if err := p.send(ctx, "respond", map[string]string{"token": answer}); err != nil {
+		return s, err
+	}
+	s.token, err = page.result(ctx)
+	s.result = time.Since(begun)
+	return s, err
 }
 
 // prompt waits for the prompt of a verification and tells when it was read.
@@ -63,40 +139,25 @@ func (p *phone) prompt(ctx context.Context, verificationID string) (time.Time, p
 	}
 }
 
-// approve answers and returns the result token, as the page would be told it.
-func (p *phone) approve(ctx context.Context, shown prompt, v *client.Verification) (string, error) {
-	page, _, err := websocket.Dial(ctx, "ws"+strings.TrimPrefix(p.device.URL, "http")+"/ws", &websocket.DialOptions{Subprotocols: []string{"nod.v1"}}) //nolint:bodyclose // as above
-	if err != nil {
-		return "", err
-	}
-	defer func() { _ = page.CloseNow() }()
-	w := &phone{conn: page}
-	if _, err := w.next(ctx, "challenge"); err != nil {
-		return "", err
-	}
-	if err := w.send(ctx, "auth", map[string]string{"client_secret": v.ClientSecret}); err != nil {
-		return "", err
-	}
-	if err := p.send(ctx, "respond", map[string]string{"token": p.device.Answer(v.VerificationID, shown.Signed, "approve", v.MatchNumber)}); err != nil {
-		return "", err
-	}
+// result waits for the end of a verification and returns the result token.
+func (s socket) result(ctx context.Context) (string, error) {
 	for {
-		f, err := w.read(ctx)
+		f, err := s.read(ctx)
 		if err != nil {
 			return "", err
 		}
 		var told struct {
 			ResultToken string `json:"result_token"`
 		}
-		if (f.Type == "result" || f.Type == "snapshot") && json.Unmarshal(f.Data, &told) == nil && told.ResultToken != "" {
+		if f.Type == "result" && json.Unmarshal(f.Data, &told) == nil && told.ResultToken != "" {
 			return told.ResultToken, nil
 		}
 	}
 }
 
-func (p *phone) next(ctx context.Context, typ string) (prompt, error) {
+func (s socket) next(ctx context.Context, typ string) (prompt, error) {
 	for {
-		f, err := p.read(ctx)
+		f, err := s.read(ctx)
 		if err != nil {
 			return prompt{}, fmt.Errorf("waiting for %s: %w", typ, err)
 		}
@@ -108,22 +169,21 @@ func (p *phone) next(ctx context.Context, typ string) (prompt, error) {
 	}
 }
 
-func (p *phone) read(ctx context.Context) (frame, error) {
+func (s socket) read(ctx context.Context) (frame, error) {
 	ctx, stop := context.WithTimeout(ctx, 30*time.Second)
 	defer stop()
 	var f frame
-	_, raw, err := p.conn.Read(ctx)
+	_, raw, err := s.conn.Read(ctx)
 	if err != nil {
 		return f, err
 	}
 	return f, json.Unmarshal(raw, &f)
 }
 
-func (p *phone) send(ctx context.Context, typ string, data any) error {
-	p.frames++
+func (s socket) send(ctx context.Context, typ string, data any) error {
 	raw, err := json.Marshal(map[string]any{"type": typ, "data": data})
 	if err != nil {
 		return err
 	}
-	return p.conn.Write(ctx, websocket.MessageText, raw)
+	return s.conn.Write(ctx, websocket.MessageText, raw)
 }

@@ -1,0 +1,127 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"os"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"nod/client"
+)
+
+// node is a nod under measure, a process of its own.
+type node struct {
+	cmd *exec.Cmd
+	url string
+	nod *client.Client
+}
+
+// What several nodes have in common. They serve nobody but this program.
+const (
+	benchSecret = "a secret for the time of a benchmark"
+	benchKey    = "nod_sk_" + "for-the-time-of-a-benchmark-and-no-longer"
+)
+
+var (
+	opened = regexp.MustCompile(`(?m)^ *open +(http://\S+)$`)
+	shown  = regexp.MustCompile(`(?m)^ *API key +(nod_sk_\S+)$`)
+)
+
+// start starts the program with settings, NAME=value, and waits until it says
+// where it listens.
+func start(ctx context.Context, program string, settings ...string) (*node, error) {
+	cmd := exec.CommandContext(ctx, program, "serve")
+	cmd.Env = append(os.Environ(), "NOD_ADDR=127.0.0.1:0", "NOD_PUBLIC_URL=", "NOD_DEMO=false", "NOD_LOG_LEVEL=warn")
+	cmd.Env = append(cmd.Env, settings...)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("starting %s: %w (run `make build` first)", program, err)
+	}
+	var said strings.Builder
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		said.WriteString(lines.Text() + "\n")
+		if strings.TrimSpace(lines.Text()) == "" && opened.MatchString(said.String()) {
+			break
+		}
+	}
+	url, key := opened.FindStringSubmatch(said.String()), shown.FindStringSubmatch(said.String())
+	if url == nil {
+		return nil, errors.Join(errors.New("it did not say where it listens: "+said.String()), cmd.Wait())
+	}
+	if key == nil {
+		key = []string{"", benchKey}
+	}
+	return newNode(cmd, url[1], key[1]), nil
+}
+
+func newNode(cmd *exec.Cmd, url, key string) *node {
+	c := client.New(url, key)
+	c.HTTP = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 256}}
+	return &node{cmd, url, c}
+}
+
+func (b *node) stop() {
+	_ = b.cmd.Process.Signal(syscall.SIGTERM)
+	_ = b.cmd.Wait()
+}
+
+// join enrolls the phone's device.
+func (b *node) join(ctx context.Context, p *phone) error {
+	e, err := b.nod.Enroll(ctx, p.user)
+	if err != nil {
+		return err
+	}
+	p.device, err = client.NewDevice(ctx, b.url, e.Token, "bench", nil)
+	return err
+}
+
+type figures struct{ memory, goroutines float64 }
+
+// rest reads what the process uses when its garbage is gone: the least of what
+// is seen while it collects.
+func (b *node) rest(ctx context.Context) (figures, error) {
+	least := figures{math.Inf(1), math.Inf(1)}
+	for end := time.Now().Add(8 * time.Second); time.Now().Before(end); {
+		m, err := b.metrics(ctx)
+		if err != nil {
+			return least, err
+		}
+		least.memory = min(least.memory, m["go_memstats_heap_alloc_bytes"]+m["go_memstats_stack_inuse_bytes"])
+		least.goroutines = min(least.goroutines, m["go_goroutines"])
+	}
+	return least, nil
+}
+
+func (b *node) metrics(ctx context.Context) (map[string]float64, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, b.url+"/metrics", nil)
+	if err != nil {
+		return nil, err
+	}
+	res, err := b.nod.HTTP.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = res.Body.Close() }()
+	m := map[string]float64{}
+	lines := bufio.NewScanner(res.Body)
+	for lines.Scan() {
+		name, value, _ := strings.Cut(lines.Text(), " ")
+		if v, err := strconv.ParseFloat(value, 64); err == nil {
+			m[name] = v
+		}
+	}
+	return m, lines.Err()
+}
