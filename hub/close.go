@@ -46,5 +46,6 @@ var (
 	errSilent    = &violation{code: CloseGoingAway, reason: "two pings unanswered", bye: ByeIdle}
 	errSlow      = &violation{code: CloseTryLater, reason: "slow consumer", bye: ByeSlowConsumer}
 	errReplaced  = &violation{code: CloseReplaced, reason: "replaced by a newer connection", bye: ByeReplaced}
+	errBehind    = &violation{code: CloseTryLater, reason: "come again for what you missed", bye: ByeDraining}
 	errUnsettled = &violation{code: CloseTryLater, reason: "try again later"}
 )

@@ -88,6 +88,19 @@ func (h *Hub) drain() {
 	h.open.Wait()
 }
 
+// Recall sends every authenticated connection of this node away with 1013, to
+// come back at different moments and be told the present state anew: for an
+// application that has missed more than it can tell. It does not wait.
+func (h *Hub) Recall() {
+	all := h.present()
+	spread := reconnectSpread(len(all))
+	for _, s := range all {
+		if s.admitted.Load() {
+			s.closeAfter(errBehind, 500*time.Millisecond+rand.N(spread))
+		}
+	}
+}
+
 // reconnectSpread lets 500 connections a second come back to the other nodes,
 // over 2 s at least and the 30 s of a client's longest own wait at most.
 func reconnectSpread(connections int) time.Duration {

@@ -12,12 +12,13 @@ import (
 )
 
 const (
-	repairers     = 4                // goroutines that read the store for watchers that missed something
-	repairQueue   = 1024             // watchers that may wait for them
-	clockEvery    = 10               // beats between two looks at the store's clock
+	repairers     = 16               // goroutines that read the store for connections that missed something
+	repairAgain   = 2 * time.Second  // after the store failed one
+	clockEvery    = 10 * time.Second // between two looks at the store's clock
 	touchEvery    = 30               // beats between two records of who is connected: half of what holds back an SMS
 	farewellLimit = 5 * time.Second  // for the last record
 	watchAfterEnd = 10 * time.Minute // how long a client secret opens what has ended
+	skewLimit     = 30 * time.Second // between the store's clock and this process's: more is worth a warning
 )
 
 // Roles of connections.
@@ -31,12 +32,15 @@ const (
 // survive: it is read from the store again by whoever connects again.
 type live struct {
 	skew    atomic.Int64 // the store's clock less this process's, in nanoseconds
-	repairs chan func(context.Context)
+	skewed  bool         // it was warned about; followClock's alone
+	backlog backlog      // of connections that missed something
+	phones  phones
 	over    context.Context // ends with Run: streams and polls go home
 	close   func()          // ends over
 	room    room            // of those that stay
 
 	mu       sync.Mutex
+	anew     chan struct{} // closed when streams and polls are to read everything again
 	consoles map[*hub.Session]*consoleClient
 	left     map[string]struct{} // devices that closed a connection since the last record
 }
@@ -44,8 +48,9 @@ type live struct {
 func newLive() *live {
 	over, closeAll := context.WithCancel(context.Background())
 	return &live{
-		repairs: make(chan func(context.Context), repairQueue),
-		over:    over, close: closeAll, room: room{owned: map[owner]int{}},
+		backlog: backlog{more: make(chan struct{}, 1)},
+		phones:  phones{first: map[string]*deviceClient{}},
+		over:    over, close: closeAll, room: room{owned: map[owner]int{}}, anew: make(chan struct{}),
 		consoles: map[*hub.Session]*consoleClient{},
 		left:     map[string]struct{}{},
 	}
@@ -57,16 +62,20 @@ func newLive() *live {
 func (s *Server) Now() time.Time { return time.Now().Add(time.Duration(s.live.skew.Load())) }
 
 // Run does what connections need from time to time, until ctx ends: it repairs
-// watchers that missed something, records which devices are connected, tells
+// those that missed something, records which devices are connected, tells
 // consoles figures and follows the store's clock. At its end it sends streams and
 // long polls home. It runs once.
 func (s *Server) Run(ctx context.Context) error {
 	var parts sync.WaitGroup
 	defer parts.Wait()
 	for range repairers {
-		parts.Go(func() { s.repair(ctx) })
+		parts.Go(func() { s.live.backlog.work(ctx) })
 	}
-	s.followClock(ctx)
+	if s.config.Repair {
+		parts.Go(func() { s.repairAll(ctx) })
+	} else {
+		parts.Go(func() { s.watchClock(ctx) })
+	}
 	second := time.NewTicker(time.Second)
 	defer second.Stop()
 	for beat := 1; ; beat++ {
@@ -74,9 +83,6 @@ func (s *Server) Run(ctx context.Context) error {
 		case <-second.C:
 			s.tellConsoles()
 			s.recordConnected(ctx, beat%touchEvery == 0)
-			if beat%clockEvery == 0 {
-				s.followClock(ctx)
-			}
 		case <-ctx.Done():
 			s.live.close()
 			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewellLimit)
@@ -87,25 +93,28 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 }
 
-// repair works off what watchers ask for when they cannot wait for it.
-func (s *Server) repair(ctx context.Context) {
+// watchClock follows the store's clock where no repair does.
+func (s *Server) watchClock(ctx context.Context) {
+	clock := trouble{log: s.log, what: "the store's clock cannot be read"}
 	for {
-		select {
-		case do := <-s.live.repairs:
-			do(ctx)
-		case <-ctx.Done():
+		_, err := s.followClock(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		clock.note(ctx, err)
+		if !rest(ctx, clockEvery) {
 			return
 		}
 	}
 }
 
-// followClock measures how far the store's clock is from this process's.
-func (s *Server) followClock(ctx context.Context) {
+// followClock measures how far the store's clock is from this process's, and
+// returns its time as it was asked.
+func (s *Server) followClock(ctx context.Context) (time.Time, error) {
 	before := time.Now()
 	now, err := s.store.Now(ctx)
 	if err != nil {
-		s.log.WarnContext(ctx, "the store's clock cannot be read", "error", err)
-		return
+		return now, err
 	}
 	after := time.Now()
 	skew := now.Sub(before.Add(after.Sub(before) / 2))
@@ -113,15 +122,25 @@ func (s *Server) followClock(ctx context.Context) {
 		skew = 0 // no more than the measuring itself
 	}
 	s.live.skew.Store(int64(skew))
+	if skewed := skew.Abs() > skewLimit; skewed != s.live.skewed {
+		s.live.skewed = skewed
+		if skewed {
+			s.log.WarnContext(ctx, "this node's clock is off: nothing depends on it, but its logs tell the wrong time", "skew_s", skew.Seconds())
+		} else {
+			s.log.InfoContext(ctx, "this node's clock is right again", "skew_s", skew.Seconds())
+		}
+	}
+	return now, nil
 }
 
 // recordConnected records the devices that closed a connection, with all those that hold
 // one too: a device that was here within a minute holds back an SMS.
 func (s *Server) recordConnected(ctx context.Context, all bool) {
 	s.live.mu.Lock()
-	ids := slices.Collect(maps.Keys(s.live.left))
+	gone := slices.Collect(maps.Keys(s.live.left))
 	clear(s.live.left)
 	s.live.mu.Unlock()
+	ids := slices.Clone(gone)
 	if all {
 		for session := range s.hub.Sessions() {
 			if who := session.Identity(); who.Role == roleDevice {
@@ -133,9 +152,30 @@ func (s *Server) recordConnected(ctx context.Context, all bool) {
 		return
 	}
 	slices.Sort(ids)
-	if err := s.store.TouchDevices(ctx, slices.Compact(ids)); err != nil {
-		s.log.WarnContext(ctx, "connected devices were not recorded", "devices", len(ids), "error", err)
+	ctx, cancel := context.WithTimeout(ctx, storeLimit)
+	defer cancel()
+	err := s.store.TouchDevices(ctx, slices.Compact(ids))
+	s.unrecorded.note(ctx, err)
+	if err != nil {
+		for _, id := range gone {
+			s.live.deviceLeft(id) // it is recorded a little late
+		}
 	}
+}
+
+// recall has streams and polls read everything again.
+func (l *live) recall() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	close(l.anew)
+	l.anew = make(chan struct{})
+}
+
+// recalled is closed by the next recall.
+func (l *live) recalled() <-chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.anew
 }
 
 func (l *live) deviceLeft(id string) {

@@ -34,9 +34,7 @@ func (s *Server) Announce(c verify.Change) {
 		s.closePrompts(ctx, v)
 	}
 	if d := c.Device; d != nil && !d.RevokedAt.IsZero() {
-		if err := s.hub.Disconnect(ctx, deviceTopic(d.ID), hub.ByeRevoked, hub.CloseUnauthenticated); err != nil {
-			s.log.WarnContext(ctx, "a revoked device may still be connected", "device", d.ID, "error", err)
-		}
+		s.unpublished.note(ctx, s.hub.Disconnect(ctx, deviceTopic(d.ID), hub.ByeRevoked, hub.CloseUnauthenticated))
 	}
 	if lines := consoleLines(c); len(lines) > 0 {
 		s.publish(ctx, hub.Message{Topic: consoleTopic, Kind: "events"}, lines)
@@ -48,15 +46,13 @@ func (s *Server) publish(ctx context.Context, m hub.Message, data any) {
 	if m.Data, err = json.Marshal(data); err == nil {
 		_, err = s.hub.Publish(ctx, m)
 	}
-	if err != nil {
-		s.log.WarnContext(ctx, "a change was not published; readers repair it", "topic", m.Topic, "error", err)
-	}
+	s.unpublished.note(ctx, err)
 }
 
 // closePrompts tells every device that was asked which of its prompts have
 // ended. Each connection tells it once, and only of prompts that it was given.
 func (s *Server) closePrompts(ctx context.Context, v *verify.Verification) {
-	last, reason := v.Prompt.Generation, closeReason(v)
+	last, reason := v.Prompt.Generation, closeReason(v.Status, v.Method)
 	changed := v.Prompt.ClosedAt
 	if changed.IsZero() { // the present one is open: those before it are not
 		last, reason, changed = last-1, string(verify.Superseded), v.Prompt.OpenedAt
@@ -75,13 +71,16 @@ func (s *Server) closePrompts(ctx context.Context, v *verify.Verification) {
 	}
 }
 
-// closeReason says why the present prompt was closed.
-func closeReason(v *verify.Verification) string {
-	switch {
-	case v.Status == verify.Approved && v.Method != verify.ByApp:
-		return "code_used"
-	case v.Status == verify.Approved, v.Status == verify.Denied, v.Status == verify.Canceled, v.Status == verify.Superseded:
-		return string(v.Status)
+// closeReason says why the present prompt of a verification was closed.
+func closeReason(s verify.Status, m verify.Method) string {
+	switch s {
+	case verify.Approved:
+		if m != verify.ByApp {
+			return "code_used"
+		}
+		return string(s)
+	case verify.Denied, verify.Canceled, verify.Superseded:
+		return string(s)
 	}
 	return string(verify.Expired) // its own life, the session's, or the last way to answer
 }

@@ -14,6 +14,8 @@ import (
 // over this connection's nonce, a waiting page by its client secret, a console
 // by its session. It is the hub's [hub.Authenticate].
 func (s *Server) Authenticate(ctx context.Context, a hub.Auth) (hub.Identity, hub.Client, error) {
+	ctx, cancel := hurried(ctx)
+	defer cancel()
 	switch {
 	case a.ClientSecret != "" && a.Token == "":
 		return s.admitWatcher(ctx, a)
@@ -43,7 +45,7 @@ func (s *Server) admitDevice(ctx context.Context, id string, a hub.Auth) (hub.Id
 		return hub.Identity{}, nil, errRevoked
 	}
 	return hub.Identity{Role: roleDevice, ID: d.ID, Topic: deviceTopic(d.ID), Exclusive: true},
-		&deviceClient{server: s, id: d.ID}, nil
+		&deviceClient{server: s, id: d.ID, user: d.UserID}, nil
 }
 
 func (s *Server) admitWatcher(ctx context.Context, a hub.Auth) (hub.Identity, hub.Client, error) {
@@ -91,12 +93,19 @@ func turnAway(message string) (hub.Identity, hub.Client, error) {
 	}
 }
 
-// told turns what a rule or a reader of requests refused into the hub's refusal,
-// which leaves the connection open; any other error stays what it is.
-func told(err error) error {
-	if errors.As(err, new(*verify.Refusal)) || errors.As(err, new(*Problem)) {
-		p := problemOf(err)
-		return &hub.Refusal{Code: p.Code, Message: p.Detail, RetryAfter: p.RetryAfter}
+// told turns the error of a frame into the hub's refusal, which leaves the
+// connection open: what a rule or a reader of requests refused, or that the store
+// is in trouble.
+func (s *Server) told(ctx context.Context, err error) error {
+	if errors.Is(err, hub.ErrClosed) {
+		return err
 	}
-	return err
+	if !errors.As(err, new(*verify.Refusal)) && !errors.As(err, new(*Problem)) {
+		s.unanswered.note(ctx, err)
+	}
+	if err == nil {
+		return nil
+	}
+	p := problemOf(err)
+	return &hub.Refusal{Code: p.Code, Message: p.Detail, RetryAfter: p.RetryAfter}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"sync"
+	"time"
 
 	"nod/hub"
 	"nod/verify"
@@ -87,8 +88,9 @@ type nodeFigures struct {
 	Ticks        uint64         `json:"ticks"`
 	TicksDropped uint64         `json:"ticks_dropped"`
 	Refused      uint64         `json:"refused"`
-	Closed       map[int]uint64 `json:"closed"`  // by close code
-	Skipped      int            `json:"skipped"` // events this console was not told in the last second
+	Closed       map[int]uint64 `json:"closed"`     // by close code
+	ClockSkew    float64        `json:"clock_skew"` // the store's clock less this node's, in seconds
+	Skipped      int            `json:"skipped"`    // events this console was not told in the last second
 }
 
 func (s *Server) nodeFigures() nodeFigures {
@@ -97,6 +99,7 @@ func (s *Server) nodeFigures() nodeFigures {
 		ServerTime: verify.FormatTime(s.Now()), Sessions: now.Sessions, Pending: now.Pending,
 		Streams: s.live.room.waiting(), Queued: now.Queued, Received: now.Received, Sent: now.Sent,
 		Ticks: now.Ticks, TicksDropped: now.TicksDropped, Refused: now.Refused, Closed: now.Closed,
+		ClockSkew: time.Duration(s.live.skew.Load()).Seconds(),
 	}
 }
 

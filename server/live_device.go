@@ -17,13 +17,17 @@ const maxShown = 16
 
 // deviceClient is a phone's connection.
 type deviceClient struct {
-	server *Server
-	id     string
+	server   *Server
+	id, user string
+	session  *hub.Session  // set by Open
+	next     *deviceClient // of the user's, on this node; guarded by phones.mu
 
 	mu    sync.Mutex
 	shown []shown // newest last; nil on a device that was never asked
 	turns int     // how often messages changed shown
 
+	fetching  bool            // prompts that it missed are being read
+	gone      bool            // the connection has ended
 	answering bool            // the device's answer is being judged
 	held      []promptClosing // meanwhile: it hears its own result first
 }
@@ -38,19 +42,33 @@ type shown struct {
 // Open implements [hub.Client]. The device is on record before it is told
 // anything: an SMS is held back for who is connected.
 func (c *deviceClient) Open(ctx context.Context, s *hub.Session) error {
+	ctx, cancel := hurried(ctx)
+	defer cancel()
 	if err := c.server.store.TouchDevices(ctx, []string{c.id}); err != nil {
 		return err
 	}
+	c.session = s
+	c.server.live.phones.add(c)
 	return c.sync(ctx, s)
 }
 
-// sync tells every open prompt. A prompt that is published or closed while the
-// store is read would be older or newer than the list: then it is read again.
+// sync tells every open prompt.
 func (c *deviceClient) sync(ctx context.Context, s *hub.Session) error {
+	return c.fresh(ctx, func(open []*verify.Verification, ps []Prompt) { c.listLocked(s, open, ps) })
+}
+
+// fresh reads the open prompts and calls tell with them, holding the lock. A
+// prompt that is published or closed while the store is read would be older or
+// newer than they are: then they are read again. It returns [hub.ErrClosed] when
+// the connection has ended.
+func (c *deviceClient) fresh(ctx context.Context, tell func([]*verify.Verification, []Prompt)) error {
 	for {
 		c.mu.Lock()
-		turns := c.turns
+		turns, gone := c.turns, c.gone
 		c.mu.Unlock()
+		if gone {
+			return hub.ErrClosed
+		}
 		open, now, err := c.server.store.OpenPrompts(ctx, c.id)
 		if err != nil {
 			return err
@@ -58,7 +76,7 @@ func (c *deviceClient) sync(ctx context.Context, s *hub.Session) error {
 		ps := promptsOf(open, c.id, c.server.authority, now)
 		c.mu.Lock()
 		if turns == c.turns {
-			c.listLocked(s, open, ps)
+			tell(open, ps)
 			c.mu.Unlock()
 			return nil
 		}
@@ -100,17 +118,22 @@ func (c *deviceClient) noteLocked(n shown) {
 
 // Receive implements [hub.Client].
 func (c *deviceClient) Receive(ctx context.Context, s *hub.Session, f hub.Frame) error {
+	ctx, cancel := hurried(ctx)
+	defer cancel()
+	var err error
 	switch f.Type {
 	case "ack", "displayed":
-		return told(c.receipt(ctx, f))
+		err = c.receipt(ctx, f)
 	case "respond":
-		return told(c.respond(ctx, s, f))
+		err = c.respond(ctx, s, f)
 	case "sync":
-		return c.sync(ctx, s)
+		err = c.sync(ctx, s)
 	case "away":
-		return told(c.away(ctx))
+		err = c.away(ctx)
+	default:
+		return nil
 	}
-	return nil
+	return c.server.told(ctx, err)
 }
 
 // onlyDevices refuses to others what a device may send. Types that do not exist
@@ -225,12 +248,12 @@ func (c *deviceClient) Deliver(s *hub.Session, m hub.Message) {
 }
 
 // promptLocked tells a prompt, unless it stood in the list already or its end was
-// told first: they are told by different hands.
-func (c *deviceClient) promptLocked(s *hub.Session, f verify.PromptFrame) {
+// told first: they are told by different hands. It reports whether it did.
+func (c *deviceClient) promptLocked(s *hub.Session, f verify.PromptFrame) bool {
 	for i := range c.shown {
 		switch known := &c.shown[i]; {
 		case known.delivery == f.DeliveryID:
-			return
+			return false
 		case known.verification == f.VerificationID && known.open:
 			known.open = false
 			_ = s.Send("prompt_closed", 0, promptClosed{f.VerificationID, string(verify.Superseded)})
@@ -239,19 +262,21 @@ func (c *deviceClient) promptLocked(s *hub.Session, f verify.PromptFrame) {
 	ends, err := time.Parse(time.RFC3339, f.ExpiresAt)
 	if err != nil {
 		c.server.log.Error("a published prompt has no end", "verification", f.VerificationID, "error", err)
-		return
+		return false
 	}
 	c.turns++
 	c.noteLocked(shown{f.VerificationID, f.DeliveryID, true})
 	_ = s.Send("prompt", 0, Prompt{PromptFrame: f, Remaining: verify.Rest(ends.Sub(c.server.Now()))})
 	s.Timers(f.VerificationID, hub.Timer{Field: "prompt_in", At: ends})
+	return true
 }
 
 // closedLocked tells the end of a prompt that this connection was told of, once.
-func (c *deviceClient) closedLocked(s *hub.Session, p promptClosing) {
+// It reports whether it did.
+func (c *deviceClient) closedLocked(s *hub.Session, p promptClosing) bool {
 	if c.answering {
 		c.held = append(c.held, p)
-		return
+		return false
 	}
 	c.turns++
 	was := false
@@ -260,13 +285,20 @@ func (c *deviceClient) closedLocked(s *hub.Session, p promptClosing) {
 		c.noteLocked(shown{p.VerificationID, id, false})
 	}
 	if !was {
-		return
+		return false
 	}
 	if p.Reason != string(verify.Expired) { // one that ran out still owes its 0
 		s.Timers(p.VerificationID)
 	}
 	_ = s.Send("prompt_closed", 0, p.promptClosed)
+	return true
 }
 
 // Closed implements [hub.Client].
-func (c *deviceClient) Closed(context.Context, *hub.Session) { c.server.live.deviceLeft(c.id) }
+func (c *deviceClient) Closed(context.Context, *hub.Session) {
+	c.server.live.phones.remove(c)
+	c.server.live.deviceLeft(c.id)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.gone = true
+}

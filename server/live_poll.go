@@ -3,9 +3,11 @@ package server
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"nod/hub"
+	"nod/verify"
 )
 
 // Event streams and long polls cost a goroutine each, which a socket does not. So
@@ -65,44 +67,68 @@ func tooMany(code, detail string) *Problem {
 	return p
 }
 
-// await returns when the verification has an event after seq, when wait is over
-// or when the server stops; what became of it is then read as ever.
-func (s *Server) await(ctx context.Context, id string, seq int64, wait time.Duration) error {
+// await reads the verification once it has an event after seq, when wait is over
+// or when the server stops.
+func (s *Server) await(ctx context.Context, id string, seq int64, wait time.Duration) (*verify.Verification, time.Time, error) {
+	ctx = patiently(ctx)
 	leave, err := s.live.room.enter(callerFrom(ctx))
 	if err != nil {
-		return err
+		return nil, time.Time{}, err
 	}
 	defer leave()
-	news, stop := s.listen(id)
-	defer stop()
+	news := s.listen(id)
+	defer news.stop()
 	over := time.NewTimer(wait)
 	defer over.Stop()
-	for {
-		v, _, err := s.store.Verification(ctx, id)
-		if err != nil || v.Seq > seq {
-			return err
+	for last := false; ; {
+		anew := s.live.recalled()
+		v, now, err := s.present(ctx, id)
+		if err != nil || last || v.Seq > seq {
+			return v, now, err
 		}
+		news.heard.Store(v.Seq)
 		select {
-		case <-news:
+		case <-news.marks:
+		case <-anew:
 		case <-over.C:
-			return nil
+			last = true
 		case <-s.live.over.Done():
-			return nil
+			last = true
 		case <-ctx.Done():
-			return ctx.Err()
+			return nil, now, ctx.Err()
 		}
 	}
 }
 
-// listen tells when something was published about a verification: not what, so
-// that a slow reader holds one mark and no messages.
-func (s *Server) listen(id string) (news <-chan struct{}, stop func()) {
-	marks := make(chan struct{}, 1)
-	stop = s.hub.Listen(verificationTopic(id), func(hub.Message) {
+// present reads a verification for a request that may stay, but not for a store
+// that hangs.
+func (s *Server) present(ctx context.Context, id string) (*verify.Verification, time.Time, error) {
+	ctx, cancel := context.WithTimeout(ctx, storeLimit)
+	defer cancel()
+	return s.store.Verification(ctx, id)
+}
+
+// news tells one reader that a verification has events which it has not heard:
+// not what they are, so that a slow reader holds one mark and no messages.
+type news struct {
+	marks chan struct{}
+	heard atomic.Int64 // the newest event that the reader knows
+	stop  func()
+}
+
+func (s *Server) listen(id string) *news {
+	n := &news{marks: make(chan struct{}, 1)}
+	n.stop = s.hub.Listen(verificationTopic(id), func(m hub.Message) {
+		if m.Seq <= n.heard.Load() {
+			return
+		}
 		select {
-		case marks <- struct{}{}:
+		case n.marks <- struct{}{}:
+			if m.Kind == kindLook {
+				s.found(foundEvent)
+			}
 		default: // there is a mark already
 		}
 	})
-	return marks, stop
+	return n
 }

@@ -2,6 +2,7 @@ package server
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -27,18 +28,21 @@ const (
 // seq up to which its reader has heard everything, so Last-Event-ID resumes
 // without loss or repetition. The stream ends some seconds after the result.
 func (s *Server) streamEvents(c echo.Context) error {
-	ctx := c.Request().Context()
+	ctx := patiently(c.Request().Context())
 	leave, err := s.live.room.enter(callerFrom(ctx))
 	if err != nil {
 		return err
 	}
 	defer leave()
-	v, _, err := s.read(ctx, c.Param("id"))
+	v, _, err := s.present(ctx, c.Param("id"))
+	if err == nil {
+		err = callerFrom(ctx).may(v)
+	}
 	if err != nil {
 		return err
 	}
-	news, stop := s.listen(v.ID)
-	defer stop()
+	news := s.listen(v.ID)
+	defer news.stop()
 	st := &stream{server: s, to: http.NewResponseController(c.Response()), w: c.Response(), watch: s.newWatch(v)}
 	resumed := false
 	if last, err := strconv.ParseInt(c.Request().Header.Get("Last-Event-ID"), 10, 64); err == nil && last >= 0 && last <= v.Seq {
@@ -49,7 +53,7 @@ func (s *Server) streamEvents(c echo.Context) error {
 	h.Set("Cache-Control", "no-store, no-transform")
 	h.Set("X-Accel-Buffering", "no") // a proxy must not wait for more
 	c.Response().WriteHeader(http.StatusOK)
-	if err = st.run(c.Request(), resumed, news); err == nil {
+	if err = st.run(ctx, resumed, news); err == nil {
 		err = st.patience() // for what ends the body, which is written once this returns
 	}
 	if err != nil && ctx.Err() == nil && !errors.Is(err, errSecretVoid) {
@@ -68,8 +72,9 @@ type stream struct {
 	buf    bytes.Buffer
 }
 
-func (st *stream) run(r *http.Request, resumed bool, news <-chan struct{}) error {
-	ctx, s := r.Context(), st.server
+func (st *stream) run(ctx context.Context, resumed bool, news *news) error {
+	s := st.server
+	anew := s.live.recalled()
 	n, err := s.begin(ctx, &st.watch, resumed, st.say)
 	if err != nil {
 		return err
@@ -83,8 +88,9 @@ func (st *stream) run(r *http.Request, resumed bool, news <-chan struct{}) error
 		if st.watch.ended && end == nil {
 			end = time.After(streamLinger)
 		}
+		news.heard.Store(st.watch.next - 1)
 		select {
-		case <-news:
+		case <-news.marks:
 			if n, err = s.catchUp(ctx, &st.watch, st.say); err != nil {
 				return err
 			}
@@ -100,6 +106,8 @@ func (st *stream) run(r *http.Request, resumed bool, news <-chan struct{}) error
 				return err
 			}
 		case <-end:
+			return nil
+		case <-anew: // its reader comes again
 			return nil
 		case <-s.live.over.Done():
 			return nil

@@ -190,7 +190,7 @@ func (s *Server) begin(ctx context.Context, w *watch, resumed bool, say func([]f
 		return nil, err
 	}
 	n := s.notice(v, nil, now)
-	if resumed {
+	if resumed && w.next <= v.Seq {
 		if n, err = s.catchUp(ctx, w, say); err != nil {
 			return nil, err
 		}

@@ -19,7 +19,8 @@ type watcherClient struct {
 	mu        sync.Mutex
 	watch     watch // whoever repairs has it alone
 	repairing bool
-	missed    bool        // something was published while it was repaired
+	missed    bool // something was published while it was repaired
+	gone      bool
 	leave     *time.Timer // runs after the end
 }
 
@@ -44,6 +45,10 @@ func (c *watcherClient) Receive(_ context.Context, _ *hub.Session, f hub.Frame) 
 // repairer, and until it is through nothing else is told: so order is kept
 // without anybody waiting here.
 func (c *watcherClient) Deliver(s *hub.Session, m hub.Message) {
+	if m.Kind == kindLook {
+		c.look(s, m.Seq)
+		return
+	}
 	var n notice
 	if err := json.Unmarshal(m.Data, &n); err != nil {
 		c.server.log.Error("a published notice cannot be read", "topic", m.Topic, "error", err)
@@ -67,23 +72,37 @@ func (c *watcherClient) Deliver(s *hub.Session, m hub.Message) {
 	}
 	c.settleLocked(s, &n)
 	if !whole {
-		c.repairing = true
-		select {
-		case c.server.live.repairs <- func(ctx context.Context) { c.repair(ctx, s) }:
-		default: // too many at once: it comes again and is told everything
-			s.Close(hub.CloseTryLater, "")
-		}
+		c.repairLocked(s)
 	}
+}
+
+// look has what the page missed repaired, if it did.
+func (c *watcherClient) look(s *hub.Session, seq int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.repairing:
+		c.missed = true
+	case seq >= c.watch.next:
+		c.server.found(foundEvent)
+		c.repairLocked(s)
+	}
+}
+
+func (c *watcherClient) repairLocked(s *hub.Session) {
+	c.repairing = true
+	c.server.live.backlog.add(func(ctx context.Context) { c.repair(ctx, s) })
 }
 
 // repair tells what the store knows, and again while more is published meanwhile.
 func (c *watcherClient) repair(ctx context.Context, s *hub.Session) {
-	for {
+	for !c.left() {
 		n, err := c.server.catchUp(ctx, &c.watch, paced(ctx, s))
 		if err != nil {
-			c.abandon(ctx, s, err)
+			c.postpone(ctx, s, err)
 			return
 		}
+		c.server.unrepaired.note(ctx, nil)
 		c.mu.Lock()
 		c.settleLocked(s, n)
 		again := c.missed
@@ -95,15 +114,28 @@ func (c *watcherClient) repair(ctx context.Context, s *hub.Session) {
 	}
 }
 
-func (c *watcherClient) abandon(ctx context.Context, s *hub.Session, err error) {
+// postpone has the page wait for a store that fails: it loses nothing by that,
+// while coming again would cost the store more.
+func (c *watcherClient) postpone(ctx context.Context, s *hub.Session, err error) {
 	if refused, ok := errors.AsType[*hub.Refusal](err); ok {
 		s.Close(refused.Close, refused.Bye)
 		return
 	}
-	if !errors.Is(err, hub.ErrClosed) && ctx.Err() == nil {
-		c.server.log.ErrorContext(ctx, "a waiting page was not repaired", "verification", c.watch.id, "error", err)
+	if errors.As(err, new(*verify.Refusal)) { // it is not there any more
+		s.Close(hub.CloseUnauthenticated, hub.ByeUnauthenticated)
+		return
 	}
-	s.Close(hub.CloseTryLater, "")
+	if errors.Is(err, hub.ErrClosed) || ctx.Err() != nil {
+		return
+	}
+	c.server.unrepaired.note(ctx, err)
+	c.server.live.backlog.later(func(ctx context.Context) { c.repair(ctx, s) })
+}
+
+func (c *watcherClient) left() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.gone
 }
 
 // settleLocked sets the countdowns, and the clock of who may stay after the end.
@@ -121,6 +153,7 @@ func (c *watcherClient) settleLocked(s *hub.Session, n *notice) {
 func (c *watcherClient) Closed(context.Context, *hub.Session) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.gone = true
 	if c.leave != nil {
 		c.leave.Stop()
 	}

@@ -23,6 +23,26 @@ func requestID(ctx context.Context) string {
 	return id
 }
 
+// storeLimit is how long everything that one request asks of the store may take,
+// so that a store that hangs is told of within two seconds.
+const storeLimit = 1900 * time.Millisecond
+
+type patienceKey struct{}
+
+// hurried is ctx for work with the store.
+func hurried(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithValue(ctx, patienceKey{}, ctx), storeLimit)
+}
+
+// patiently is what a context was before it was hurried: for requests that wait
+// for news.
+func patiently(ctx context.Context) context.Context {
+	if before, ok := ctx.Value(patienceKey{}).(context.Context); ok {
+		return before
+	}
+	return ctx
+}
+
 // observe gives every request an id, logs and counts it and catches what panics.
 // It tells route, status and time: never a query, a header or a body.
 func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {

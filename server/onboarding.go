@@ -168,10 +168,10 @@ func (s *Server) verificationStatus(ctx context.Context, in *statusInput) (*mayb
 		return nil, err
 	}
 	if in.Wait > 0 && v.Seq <= in.SinceSeq {
-		if err := s.await(ctx, v.ID, in.SinceSeq, time.Duration(in.Wait)*time.Second); err != nil {
-			return nil, err
+		if v, now, err = s.await(ctx, v.ID, in.SinceSeq, time.Duration(in.Wait)*time.Second); err == nil {
+			err = callerFrom(ctx).may(v)
 		}
-		if v, now, err = s.read(ctx, v.ID); err != nil {
+		if err != nil {
 			return nil, err
 		}
 	}

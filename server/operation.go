@@ -40,7 +40,9 @@ func op[I, O any](method, path string, w who, status int, summary string, handle
 		o.MaxBodyBytes = maxBody + 1 // huma refuses at its limit, not above it
 		o.Middlewares = huma.Middlewares{s.gate(r.who)}
 		huma.Register(api, o, func(ctx context.Context, in *I) (*O, error) {
-			out, err := handler(s, ctx, in)
+			brief, cancel := hurried(ctx)
+			defer cancel()
+			out, err := handler(s, brief, in)
 			if err != nil {
 				return nil, s.fail(ctx, err)
 			}
@@ -91,7 +93,9 @@ func (s *Server) gate(w who) func(huma.Context, func(huma.Context)) {
 // admitRequest is admit with what a connection says beside its credential.
 func (s *Server) admitRequest(c echo.Context, w who) (caller, error) {
 	r := c.Request()
-	got, err := s.admit(r, w)
+	ctx, cancel := hurried(r.Context())
+	defer cancel()
+	got, err := s.admit(r.WithContext(ctx), w)
 	got.ip, got.agent, got.call = c.RealIP(), r.UserAgent(), r.Method+" "+r.URL.Path
 	return got, err
 }

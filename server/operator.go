@@ -76,7 +76,7 @@ func (s *Server) outbox(ctx context.Context, in *outboxInput) (*outboxAnswer, er
 			return nil, err
 		}
 		defer leave()
-		ctx, cancel := context.WithTimeout(ctx, time.Duration(in.Wait)*time.Second)
+		ctx, cancel := context.WithTimeout(patiently(ctx), time.Duration(in.Wait)*time.Second)
 		defer cancel()
 		defer context.AfterFunc(s.live.over, cancel)() // a server that stops waits for nobody who waits
 		found = box.Wait(ctx, to, in.After, outboxPage)

@@ -22,6 +22,7 @@ import (
 	"net/netip"
 	"net/url"
 	"sync/atomic"
+	"time"
 
 	"github.com/labstack/echo/v4"
 	"github.com/prometheus/client_golang/prometheus"
@@ -87,8 +88,12 @@ type Server struct {
 	traffic   *traffic
 	live      *live
 	retired   atomic.Bool
-	document  []byte // the OpenAPI document
-	manual    []byte // the same for people
+	repaired  *repairFigures
+
+	// What may fail many times a second.
+	unpublished, unrepaired, unrecorded, unanswered trouble
+	document                                        []byte // the OpenAPI document
+	manual                                          []byte // the same for people
 }
 
 // New makes a server. The error names the setting that is wrong.
@@ -111,6 +116,10 @@ func New(c Config) (*Server, error) {
 	s := &Server{
 		authority: c.Authority, keys: c.Authority.Keys(), policy: c.Policy,
 		store: c.Store, decisions: c.Decisions, hub: c.Hub, apiKeys: c.APIKeys, config: c, log: c.Log, live: newLive(),
+		unpublished: trouble{log: c.Log, what: "changes are not published, readers repair it"},
+		unrepaired:  trouble{log: c.Log, what: "the store fails connections that missed something, they wait"},
+		unrecorded:  trouble{log: c.Log, what: "connected devices are not recorded"},
+		unanswered:  trouble{log: c.Log, what: "the store fails frames of connections"},
 	}
 	own, err := url.Parse(c.Authority.URL())
 	if err != nil || own.Host == "" {
@@ -121,6 +130,15 @@ func New(c Config) (*Server, error) {
 		return nil, fmt.Errorf("making a server: %w", err)
 	}
 	if s.traffic, err = newTraffic(c.Registry, c.Hub); err != nil {
+		return nil, fmt.Errorf("making a server: registering its metrics: %w", err)
+	}
+	if s.repaired, err = newRepairFigures(c.Registry, c.Repair); err != nil {
+		return nil, fmt.Errorf("making a server: registering its metrics: %w", err)
+	}
+	skew := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "nod_clock_skew_seconds", Help: "The store's clock less this node's.",
+	}, func() float64 { return time.Duration(s.live.skew.Load()).Seconds() })
+	if err := c.Registry.Register(skew); err != nil {
 		return nil, fmt.Errorf("making a server: registering its metrics: %w", err)
 	}
 	if err := s.open(); err != nil {

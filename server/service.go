@@ -24,16 +24,13 @@ func (s *Server) healthz(c echo.Context) error {
 	return c.JSON(http.StatusOK, map[string]string{"status": "ok", "version": s.config.Version})
 }
 
-// readyLimit is how long the store may take to show that it works.
-const readyLimit = 2 * time.Second
-
 // Retire says that this node is about to go: /readyz answers 503 from now on and
 // connections of HTTP end with their next answer, while everything else goes on.
 func (s *Server) Retire() { s.retired.Store(true) }
 
 // readyz says whether a load balancer may send requests here, and if not, why.
 func (s *Server) readyz(c echo.Context) error {
-	ctx, cancel := context.WithTimeout(c.Request().Context(), readyLimit)
+	ctx, cancel := context.WithTimeout(c.Request().Context(), storeLimit)
 	defer cancel()
 	if s.retired.Load() {
 		return s.unready(c, "This node is going down. Another one answers.", nil)
@@ -129,12 +126,14 @@ var (
 	framesSent     = prometheus.NewDesc("nod_frames_sent_total", "Frames to clients, ticks included.", nil, nil)
 	framesReceived = prometheus.NewDesc("nod_frames_received_total", "Frames from clients.", nil, nil)
 	ticksDropped   = prometheus.NewDesc("nod_ticks_dropped_total", "Ticks that a newer one overtook.", nil, nil)
+	socketsRefused = prometheus.NewDesc("nod_sockets_refused_total", "Requests for a connection that were not let in.", nil, nil)
+	socketsHeld    = prometheus.NewDesc("nod_sockets_throttled_total", "Of them: more at once than the accept rate.", nil, nil)
 	socketsClosed  = prometheus.NewDesc("nod_sockets_closed_total", "Connections that this node closed.", []string{"code"}, nil)
 )
 
 // Describe implements prometheus.Collector.
 func (sockets) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{socketsOpen, socketsPending, framesQueued, framesSent, framesReceived, ticksDropped, socketsClosed} {
+	for _, d := range []*prometheus.Desc{socketsOpen, socketsPending, framesQueued, framesSent, framesReceived, ticksDropped, socketsRefused, socketsHeld, socketsClosed} {
 		ch <- d
 	}
 }
@@ -156,6 +155,8 @@ func (s sockets) Collect(ch chan<- prometheus.Metric) {
 	count(framesSent, st.Sent)
 	count(framesReceived, st.Received)
 	count(ticksDropped, st.TicksDropped)
+	count(socketsRefused, st.Refused)
+	count(socketsHeld, st.Throttled)
 	for code, n := range st.Closed {
 		count(socketsClosed, n, strconv.Itoa(code))
 	}

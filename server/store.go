@@ -17,6 +17,7 @@ type Store interface { //nolint:interfacebloat // a list of small ones, one for 
 	Answers
 	Verifications
 	Trail
+	Changes
 	Enrollments
 	Devices
 	DeviceSessions
@@ -52,6 +53,12 @@ type Trail interface {
 	Recent(ctx context.Context, limit int) ([]*verify.Verification, error)
 	EventsAfter(ctx context.Context, verificationID string, seq int64, limit int) ([]verify.Event, error)
 	UserEvents(ctx context.Context, userID string, since time.Time) ([]verify.Event, error)
+}
+
+// Changes tells what happened on any node.
+type Changes interface {
+	Changed(ctx context.Context, from, to time.Time) ([]verify.Changed, error)
+	UsersEvents(ctx context.Context, users []string, since time.Time) ([]verify.Event, error)
 }
 
 // Enrollments lets devices join.
