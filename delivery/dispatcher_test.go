@@ -94,6 +94,23 @@ func TestAFrozenWorker(t *testing.T) {
 			w.state(verify.SMS, verify.StateAccepted)
 		})
 	})
+	t.Run("until another was sending what it had leased", func(t *testing.T) {
+		bubble(t, func(w *world) {
+			w.policy.LeaseLife = 4 * s
+			w.script.does(verify.SMS, slow(s))
+			ice := &frozen{Store: w.store, thaw: make(chan struct{})}
+			w.run(func(c *delivery.Config) { c.Store = ice })
+			w.begin(over(verify.SMS))
+			w.at(s)
+			w.run()
+			w.at(4*s + 500*time.Millisecond)
+			w.left(verify.SMS, 4*s)
+			close(ice.thaw)
+			w.at(20 * s)
+			w.left(verify.SMS, 4*s)
+			w.state(verify.SMS, verify.StateAccepted)
+		})
+	})
 	t.Run("after it marked an SMS as leaving: it may be another's, and does not leave", func(t *testing.T) {
 		bubble(t, func(w *world) {
 			w.policy.LeaseLife = 4 * s
@@ -191,39 +208,6 @@ func (d *dazed) UpdateVerification(ctx context.Context, id string, once *verify.
 	err := d.Store.UpdateVerification(ctx, id, once, rule)
 	d.once.Do(func() { <-time.After(d.pause) })
 	return err
-}
-
-// Two processes on one database: what one takes the other leaves.
-func TestTwoDispatchersSendOnce(t *testing.T) {
-	w := open(t, t.TempDir()+"/nod.db")
-	outbox := &delivery.Outbox{}
-	simulated := func(c *delivery.Config) { c.Channels[verify.SMS] = outbox }
-	other := w.open()
-	w.run(simulated)
-	w.run(simulated, func(c *delivery.Config) { c.Store = other })
-	const logins = 200
-	for range logins {
-		q := w.request()
-		q.UserID, q.Channel = q.ID, verify.SMS
-		w.create(q)
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
-	defer cancel()
-	sent, after := map[string]int{}, ""
-	for len(sent) < logins && ctx.Err() == nil {
-		for _, m := range outbox.Wait(ctx, number, after, 50) {
-			sent[m.VerificationID]++
-			after = m.ID
-		}
-	}
-	if len(sent) != logins {
-		t.Errorf("%d of %d were sent", len(sent), logins)
-	}
-	for id, n := range sent {
-		if n != 1 {
-			t.Errorf("%s was sent %d times", id, n)
-		}
-	}
 }
 
 func TestWaking(t *testing.T) {

@@ -6,7 +6,11 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"database/sql"
+	"errors"
+	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -20,11 +24,56 @@ import (
 	"go.uber.org/goleak"
 
 	"nod/delivery"
+	"nod/deploy/throwaway"
 	"nod/storage"
 	"nod/verify"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	stop := func() {}
+	if postgresURL = os.Getenv("TEST_POSTGRES_URL"); postgresURL == "" {
+		server, err := throwaway.StartPostgres()
+		if err == nil {
+			postgresURL, stop = server.URL, server.Close
+		} else {
+			fmt.Fprintln(os.Stderr, "postgres:", err)
+			if os.Getenv("CI") == "true" {
+				os.Exit(1)
+			}
+		}
+	}
+	goleak.VerifyTestMain(m, goleak.IgnoreCurrent(), goleak.Cleanup(func(code int) {
+		stop()
+		os.Exit(code)
+	}))
+}
+
+// postgresURL is a database in which a test makes a schema of its own; empty when
+// there is none.
+var postgresURL string
+
+// newSchema is an empty schema in Postgres.
+func newSchema(t testing.TB) string {
+	t.Helper()
+	if postgresURL == "" {
+		t.Skip("no Postgres here: install it or set TEST_POSTGRES_URL")
+	}
+	admin, err := sql.Open("pgx", postgresURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := "nod_test_" + strings.ToLower(rand.Text())
+	if _, err := admin.Exec("create schema " + name); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_, err := admin.Exec("drop schema " + name + " cascade")
+		if err := errors.Join(err, admin.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+	return postgresURL + "&search_path=" + name
+}
 
 const (
 	number    = "+14155550123"
@@ -37,8 +86,8 @@ var accepted = verify.Outcome{State: verify.StateAccepted, Class: verify.ClassNo
 // world is a real store on a file, a dispatcher and a script of what providers
 // answer, on the fake clock of a bubble.
 type world struct {
-	t      *testing.T
-	path   string
+	t      testing.TB
+	url    string
 	store  *storage.Store
 	policy verify.Policy
 	auth   *verify.Authority
@@ -49,33 +98,38 @@ type world struct {
 	id     string // of the verification
 	deaf   atomic.Bool
 	runs   []*delivery.Dispatcher
+	notice func(*verify.Verification) // told every commit of this store, before the dispatchers are
 }
 
 // bubble runs a test with a store in a bubble where time is what the test says.
 func bubble(t *testing.T, test func(w *world)) {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "nod.db")
-	synctest.Test(t, func(t *testing.T) { test(open(t, path)) })
+	url := newFile(t)
+	synctest.Test(t, func(t *testing.T) { test(open(t, url)) })
 }
 
-func open(t *testing.T, path string) *world {
+func newFile(t testing.TB) string { return "sqlite:" + filepath.Join(t.TempDir(), "nod.db") }
+
+func open(t testing.TB, url string) *world {
 	t.Helper()
-	w := &world{t: t, path: path, policy: verify.DefaultPolicy(), script: &script{}, log: &syncBuffer{}, begun: time.Now()}
+	w := &world{t: t, url: url, policy: verify.DefaultPolicy(), script: &script{}, log: &syncBuffer{}, begun: time.Now()}
 	w.policy.HasPush, w.policy.HasSMS, w.policy.HasVoice = true, true, true
-	w.store = w.open()
+	w.store = w.openStore()
 	w.auth = verify.NewAuthority(w.store.Keys(), publicURL)
 	t.Cleanup(w.keepsSecrets)
 	return w
 }
 
-// open opens the database once more, as another process would.
-func (w *world) open() *storage.Store {
+func (w *world) openStore() *storage.Store {
 	w.t.Helper()
 	s, err := storage.Open(context.Background(), storage.Config{
-		URL: "sqlite:" + w.path, Secret: []byte("a secret of the tests, long enough"),
+		URL: w.url, Secret: []byte("a secret of the tests, long enough"),
 		Notify: func(c verify.Change) {
 			if c.Verification == nil || w.deaf.Load() {
 				return
+			}
+			if w.notice != nil {
+				w.notice(c.Verification)
 			}
 			for _, d := range w.runs {
 				d.Wake(c.Verification.NextAt)
