@@ -54,7 +54,8 @@ lint: web/node_modules/.package-lock.json ## go.mod, golangci-lint, gitleaks, bi
 	$(GITLEAKS) git --no-banner --no-color --redact -v --log-level warn
 	cd web && npm run lint && npm run typecheck
 
-bench: build ## memory per device, time from REST to frame, allocations per tick, verifications a second
+bench: build ## memory per device, latencies on one node and across two, verifications a second, beside Redis and pgbench
+	@TEST_POSTGRES_URL= TEST_REDIS_URL= .ci/need postgres redis
 	go run ./cmd/bench
 	go test -run '^$$' -bench '^BenchmarkTick$$' -benchmem ./hub
 
