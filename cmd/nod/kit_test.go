@@ -185,16 +185,14 @@ func (j *journal) String() string {
 // its port is below those that outgoing connections take.
 func freeAddr(t *testing.T) string {
 	t.Helper()
+	syscall.ForkLock.RLock() // a child begun meanwhile would hold the port until it runs its program
+	defer syscall.ForkLock.RUnlock()
 	for range 100 {
 		addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(15000+rand.IntN(15000)))
-		l, err := net.Listen("tcp", addr)
-		if err != nil {
-			continue
+		if l, err := net.Listen("tcp", addr); err == nil {
+			_ = l.Close()
+			return addr
 		}
-		if err := l.Close(); err != nil {
-			t.Fatal(err)
-		}
-		return addr
 	}
 	t.Fatal("no free port")
 	return ""
@@ -471,6 +469,24 @@ func within(t *testing.T, patience time.Duration, what string, ok func() bool) t
 		}
 		if took > patience {
 			t.Fatalf("not within %s: %s", patience, what)
+		}
+	}
+}
+
+// always polls for as long as stretch and wants ok each time.
+func always(t *testing.T, stretch time.Duration, what string, ok func() bool) {
+	t.Helper()
+	end := time.After(stretch)
+	pause := time.NewTicker(20 * time.Millisecond)
+	defer pause.Stop()
+	for {
+		if !ok() {
+			t.Fatalf("not all the time: %s", what)
+		}
+		select {
+		case <-pause.C:
+		case <-end:
+			return
 		}
 	}
 }
