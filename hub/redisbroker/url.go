@@ -15,9 +15,9 @@ import (
 
 // errURL never repeats the URL: it holds a password.
 var errURL = errors.New("a Redis URL is redis://[user:password@]host[:port][/database], " +
-	"redis+sentinel://[user:password@]host[:port],host[:port]…/master[/database] or " +
+	"redis+sentinel://[user:password@]host[:port],host[:port]…/master[/database][?sentinel_user=…&sentinel_password=…] or " +
 	"redis+cluster://[user:password@]host[:port],host[:port]…; rediss, rediss+sentinel and rediss+cluster speak TLS; " +
-	"other characters than letters and digits in user and password are written as %XX")
+	"in user and password other characters than letters and digits are written as %XX")
 
 // Check tells whether Open takes the URL. Its error says what is allowed and
 // never repeats the URL.
@@ -32,8 +32,10 @@ type address struct {
 	secure         bool
 	user, password string
 	hosts          []string // host:port
-	master         string   // of Sentinel
 	database       int
+
+	// Of Sentinel: the name of the master, and what the Sentinels themselves ask for.
+	master, sentinelUser, sentinelPassword string
 }
 
 // parse reads a URL by hand, because net/url knows no list of hosts.
@@ -41,7 +43,11 @@ func parse(raw string) (address, error) {
 	scheme, rest, _ := strings.Cut(raw, "://")
 	transport, kind, _ := strings.Cut(scheme, "+")
 	a := address{kind: kind, secure: transport == "rediss"}
-	if transport != "redis" && transport != "rediss" || strings.HasSuffix(scheme, "+") || strings.ContainsAny(rest, "?#") {
+	if transport != "redis" && transport != "rediss" || strings.HasSuffix(scheme, "+") || strings.Contains(rest, "#") {
+		return a, errURL
+	}
+	rest, query, _ := strings.Cut(rest, "?")
+	if !a.credentials(query) {
 		return a, errURL
 	}
 	authority, path, _ := strings.Cut(rest, "/")
@@ -90,6 +96,18 @@ func parse(raw string) (address, error) {
 	return a, nil
 }
 
+// credentials takes the ones of the Sentinels; there are no other parameters.
+func (a *address) credentials(query string) bool {
+	values, err := url.ParseQuery(query)
+	if err != nil || len(values) > 0 && a.kind != "sentinel" {
+		return false
+	}
+	a.sentinelUser, a.sentinelPassword = values.Get("sentinel_user"), values.Get("sentinel_password")
+	values.Del("sentinel_user")
+	values.Del("sentinel_password")
+	return len(values) == 0
+}
+
 // hostPort adds the port where none is written.
 func hostPort(host, port string) (string, bool) {
 	if !strings.Contains(strings.TrimPrefix(host, "["), ":") || strings.HasSuffix(host, "]") {
@@ -120,7 +138,8 @@ func (a address) client() redis.UniversalClient {
 	}
 	o := redis.UniversalOptions{
 		Addrs: a.hosts, MasterName: a.master, IsClusterMode: a.kind == "cluster", DB: a.database,
-		Username: a.user, Password: a.password, Dialer: dialer(secure), TLSConfig: secure,
+		Username: a.user, Password: a.password, SentinelUsername: a.sentinelUser, SentinelPassword: a.sentinelPassword,
+		Dialer:   dialer(secure),
 		Protocol: 2, MaxRetries: -1, DialerRetries: 1, ContextTimeoutEnabled: true,
 		DialTimeout: dialLimit, ReadTimeout: replyLimit, WriteTimeout: replyLimit, PoolSize: poolSize, PoolTimeout: replyLimit,
 		DisableIdentity:          true,

@@ -1,0 +1,324 @@
+package redisbroker
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"nod/hub"
+)
+
+const (
+	entryLife    = 90 * time.Second
+	refreshEvery = 30 * time.Second // each entry, one part after the other
+	maxEntries   = 1 << 14          // changes that wait for Redis
+	entryBatch   = 256              // changes in one pipeline, and as many that are refreshed
+
+	// margin is how far the server time of two nodes may be apart: within it the
+	// connection that reaches a working Redis last is the newer one.
+	margin = 100 * time.Millisecond
+)
+
+// entry is one change of an entry in Redis: a topic joined by this node, or the
+// entry of a node to be removed.
+type entry struct {
+	topic  string
+	remove string          // node whose entry goes; "": this node joined
+	begins string          // what an entry to be removed has to begin with
+	ctx    context.Context //nolint:containedctx // Join's: ended, the change is no fresh one any more
+	done   chan error      // where Join waits
+}
+
+// sweep is what the registrar has to write again. Others only ask for it.
+type sweep struct {
+	mu   sync.Mutex
+	due  int             // parts, from next on
+	owed map[string]bool // topics that Redis did not take
+	soon bool            // owed is tried again
+	news chan struct{}
+
+	// The registrar's own.
+	next int
+	now  []string
+}
+
+func newSweep() sweep { return sweep{owed: make(map[string]bool), news: make(chan struct{}, 1)} }
+
+func (s *sweep) wake() {
+	select {
+	case s.news <- struct{}{}:
+	default:
+	}
+}
+
+// whole has all entries written again at once.
+func (s *sweep) whole() {
+	s.mu.Lock()
+	s.due = parts
+	clear(s.owed)
+	s.mu.Unlock()
+	s.wake()
+}
+
+// again has what failed tried again.
+func (s *sweep) again() {
+	s.mu.Lock()
+	s.soon = len(s.owed) > 0
+	s.mu.Unlock()
+	s.wake()
+}
+
+func (s *sweep) owe(topic string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.owed[topic] = true
+}
+
+// fill takes the next topics to be written.
+func (s *sweep) fill(t *topics) (batch []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.soon {
+		for topic := range s.owed {
+			s.now = append(s.now, topic)
+		}
+		clear(s.owed)
+		s.soon = false
+	}
+	for len(s.now) == 0 && s.due > 0 {
+		s.now = t.names(s.next)
+		s.next = (s.next + 1) % parts
+		s.due--
+	}
+	n := min(entryBatch, len(s.now))
+	batch, s.now = s.now[:n], s.now[n:]
+	return batch
+}
+
+func (s *sweep) tick() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.due = max(s.due, 1)
+}
+
+// Join implements [hub.Broker]. After an error the entry is made as soon as
+// Redis takes it, and the stamps decide who is newer.
+func (b *Broker) Join(ctx context.Context, topic, conn string, exclusive bool) error {
+	news := b.topics.join(topic, conn, exclusive, b.now().UnixMicro())
+	if b.path.dead.Load() {
+		return ErrDown // all is registered when it is live again
+	}
+	if !news {
+		return nil
+	}
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	e := entry{topic: topic, ctx: ctx, done: make(chan error, 1)}
+	select {
+	case b.entries <- e:
+		return b.await(ctx, e.done)
+	default:
+		b.counts.failed.Add(1)
+		b.sweep.owe(topic)
+		return ErrFull
+	}
+}
+
+// Leave implements [hub.Broker]. It never waits; what Redis does not take dies
+// with the entry's life.
+func (b *Broker) Leave(topic, conn string) {
+	if stamp, last := b.topics.leave(topic, conn); last {
+		b.remove(topic, b.node, strconv.FormatInt(stamp, 10)+" ")
+	}
+}
+
+func (b *Broker) remove(topic, node, begins string) {
+	if b.path.dead.Load() {
+		return
+	}
+	select {
+	case b.entries <- entry{topic: topic, remove: node, begins: begins}:
+	default:
+		b.counts.failed.Add(1)
+	}
+}
+
+// register is the registrar: it alone writes entries, so those of one topic are
+// written in order.
+func (b *Broker) register() {
+	tick := time.NewTicker(refreshEvery / parts)
+	defer tick.Stop()
+	for {
+		var first []entry
+		select {
+		case e := <-b.entries:
+			first = []entry{e}
+		case <-b.sweep.news:
+		case <-tick.C:
+			b.sweep.tick()
+		case <-b.closing:
+			for end := time.Now().Add(replyLimit); len(b.entries) > 0 && time.Now().Before(end); {
+				b.write(b.gather(nil), nil)
+			}
+			return
+		}
+		for {
+			changes, again := b.gather(first), b.sweep.fill(&b.topics)
+			if first = nil; len(changes)+len(again) == 0 {
+				break
+			}
+			b.write(changes, again)
+		}
+	}
+}
+
+func (b *Broker) gather(batch []entry) []entry {
+	for len(batch) < entryBatch {
+		select {
+		case e := <-b.entries:
+			batch = append(batch, e)
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
+// written is one registration on its way.
+type written struct {
+	topic string
+	as    joined
+	cmd   *redis.Cmd
+	run   func(*scripts) *redis.Cmd
+	done  chan error
+}
+
+// write sends changes and topics to be written again in one pipeline.
+func (b *Broker) write(changes []entry, again []string) {
+	epoch := b.path.epoch.Load()
+	var all []written
+	for _, e := range changes {
+		if e.remove != "" {
+			all = append(all, b.removal(e))
+		} else if w, ok := b.registration(e.topic, epoch, e.ctx.Err() == nil); ok {
+			w.done = e.done
+			all = append(all, w)
+		} else {
+			e.done <- nil // it left meanwhile
+		}
+	}
+	for _, topic := range again {
+		if w, ok := b.registration(topic, epoch, false); ok {
+			all = append(all, w)
+		}
+	}
+	if b.path.dead.Load() {
+		for _, w := range all {
+			b.settle(w, ErrDown)
+		}
+		return
+	}
+	b.execute(all)
+	for _, w := range all {
+		b.settle(w, w.cmd.Err())
+	}
+}
+
+// execute runs all, and once more those whose script a shard did not know.
+func (b *Broker) execute(all []written) {
+	ctx, cancel := context.WithTimeout(context.Background(), replyLimit)
+	defer cancel()
+	s := newScripts(b.client)
+	for i := range all {
+		all[i].cmd = all[i].run(s)
+	}
+	_, _ = s.pipe.Exec(ctx) // each command holds its own error
+	s.known = nil
+	for i := range all {
+		if forgotten(all[i].cmd) {
+			all[i].cmd = all[i].run(&scripts{s.pipe, map[*redis.Script]bool{}})
+		}
+	}
+	if s.pipe.Len() > 0 {
+		_, _ = s.pipe.Exec(ctx)
+	}
+}
+
+// removal leaves the entry alone when this node has joined anew.
+func (b *Broker) removal(e entry) written {
+	return written{run: func(s *scripts) *redis.Cmd {
+		return s.run(context.Background(), removing, key(e.topic), e.remove, e.begins)
+	}}
+}
+
+// registration writes what stands in memory. A fresh one wins against an entry
+// that is only a little newer.
+func (b *Broker) registration(topic string, epoch uint64, fresh bool) (written, bool) {
+	j, ok := b.topics.get(topic)
+	if !ok {
+		return written{}, false
+	}
+	ahead := int64(-1)
+	if j.exclusive {
+		if ahead = 0; fresh {
+			ahead = margin.Microseconds()
+		}
+	}
+	rest := " " + strconv.FormatUint(epoch, 10) + " " + j.conn
+	return written{topic: topic, as: j, run: func(s *scripts) *redis.Cmd {
+		return s.run(context.Background(), registering, key(topic), b.node, j.stamp, rest, entryLife.Milliseconds(), ahead)
+	}}, true
+}
+
+// settle acts on Redis's answer.
+func (b *Broker) settle(w written, err error) {
+	if w.done != nil {
+		defer func() { w.done <- err }()
+	}
+	switch {
+	case err != nil:
+		b.counts.failed.Add(1)
+		if w.topic != "" {
+			b.sweep.owe(w.topic)
+		}
+		return
+	case w.topic == "":
+		return // a removal
+	}
+	switch answer := w.cmd.Val().(type) {
+	case int64:
+		b.topics.raise(w.topic, w.as.stamp, answer)
+	case []any:
+		b.contest(w, answer)
+	}
+}
+
+// contest closes the older ones of several connections.
+func (b *Broker) contest(w written, answer []any) {
+	if stamp, _ := answer[0].(int64); stamp >= 0 {
+		b.topics.raise(w.topic, w.as.stamp, stamp)
+		for _, older := range answer[1:] {
+			node, _ := older.(string)
+			b.tell(node, replacedFrame(b.id, w.topic, w.as.conn, stamp))
+		}
+		return
+	}
+	newer, _ := answer[1].(string)
+	if f := strings.SplitN(newer, " ", 3); len(f) == 3 {
+		stamp, _ := strconv.ParseInt(f[0], 10, 64) // the script has read it
+		b.replaced(w.topic, f[2], stamp)
+	}
+}
+
+// replaced closes this node's connections on topic for a newer one elsewhere,
+// unless they are newer still.
+func (b *Broker) replaced(topic, conn string, stamp int64) {
+	if j, ok := b.topics.get(topic); ok && j.stamp <= stamp {
+		b.counts.replaced.Add(1)
+		b.hear(hub.Replaced(topic, conn))
+	}
+}
