@@ -39,7 +39,7 @@ func main() {
 	parts := flag.String("parts", "one,redis,two,postgres", "what to measure: one node on SQLite, the way over redis, two nodes, the store on postgres")
 	flag.IntVar(&b.devices, "devices", 10000, "connected devices of the one node")
 	flag.IntVar(&b.signIns, "signins", 500, "sign-ins to time, one after the other; on the one node at most one for ten devices")
-	seconds := flag.Int("seconds", 10, "seconds of full load; the several ones of two nodes and of the store share two of these")
+	seconds := flag.Int("seconds", 10, "seconds of full load on one node; half of it for each load on two, six tenths for each of the store")
 	flag.Parse()
 	b.load = time.Duration(*seconds) * time.Second
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -12,7 +13,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"nod/client"
@@ -23,6 +23,23 @@ type node struct {
 	cmd *exec.Cmd
 	url string
 	nod *client.Client
+	log *complaints
+}
+
+// complaints is the log of a node, from warnings up: a table is read more easily
+// when it is not between hundreds of them.
+type complaints struct {
+	first bytes.Buffer // the first write, which is a whole line
+	count int
+}
+
+// Write implements io.Writer, for one goroutine.
+func (c *complaints) Write(p []byte) (int, error) {
+	if c.count == 0 {
+		c.first.Write(p)
+	}
+	c.count += bytes.Count(p, []byte("\n"))
+	return len(p), nil
 }
 
 // What several nodes have in common. They serve nobody but this program.
@@ -42,7 +59,8 @@ func start(ctx context.Context, program string, settings ...string) (*node, erro
 	cmd := exec.CommandContext(ctx, program, "serve")
 	cmd.Env = append(os.Environ(), "NOD_ADDR=127.0.0.1:0", "NOD_PUBLIC_URL=", "NOD_DEMO=false", "NOD_LOG_LEVEL=warn")
 	cmd.Env = append(cmd.Env, settings...)
-	cmd.Stderr = os.Stderr
+	log := &complaints{}
+	cmd.Stderr = log
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return nil, err
@@ -59,23 +77,24 @@ func start(ctx context.Context, program string, settings ...string) (*node, erro
 	}
 	url, key := opened.FindStringSubmatch(said.String()), shown.FindStringSubmatch(said.String())
 	if url == nil {
-		return nil, errors.Join(errors.New("it did not say where it listens: "+said.String()), cmd.Wait())
+		return nil, errors.Join(errors.New("it did not say where it listens"), cmd.Wait(), errors.New(said.String()+log.first.String()))
 	}
 	if key == nil {
 		key = []string{"", benchKey}
 	}
-	return newNode(cmd, url[1], key[1]), nil
-}
-
-func newNode(cmd *exec.Cmd, url, key string) *node {
-	c := client.New(url, key)
+	c := client.New(url[1], key[1])
 	c.HTTP = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 256}}
-	return &node{cmd, url, c}
+	return &node{cmd, url[1], c, log}, nil
 }
 
+// stop kills the node: thousands of phones that read no goodbye would hold it up.
+// What it complained about is told now.
 func (b *node) stop() {
-	_ = b.cmd.Process.Signal(syscall.SIGTERM)
-	_ = b.cmd.Wait()
+	_ = b.cmd.Process.Kill()
+	_ = b.cmd.Wait() // then all of its log is here
+	if b.log.count > 0 {
+		fmt.Fprintf(os.Stderr, "bench: %s logged %d warnings and errors, first: %s", b.url, b.log.count, b.log.first.String())
+	}
 }
 
 // join enrolls the phone's device.

@@ -40,15 +40,15 @@ func (b *bench) onPostgres(ctx context.Context) error {
 	}
 	defer func() { _ = store.Close() }()
 	for _, callers := range []int{16, 64} {
-		before, err := s.run(ctx, postgres, callers, b.load/4)
+		before, err := s.run(ctx, postgres, callers, b.load*3/10)
 		if err != nil {
 			return err
 		}
-		created, err := createMany(ctx, store, callers, b.load/2)
+		created, err := createMany(ctx, store, callers, b.load*6/10)
 		if err != nil {
 			return err
 		}
-		after, err := s.run(ctx, postgres, callers, b.load/4)
+		after, err := s.run(ctx, postgres, callers, b.load*3/10)
 		if err != nil {
 			return err
 		}
