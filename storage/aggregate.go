@@ -1,7 +1,6 @@
 package storage
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,6 +9,73 @@ import (
 
 	"nod/verify"
 )
+
+// found collects rows of verifications and of what belongs to them. All can be
+// asked for at once, because what belongs to a verification is found by the same
+// condition as the verification.
+type found struct {
+	rows       []*verificationRow
+	codes      []*codeRow
+	deliveries []*deliveryRow
+	devices    []*deviceRow
+}
+
+// owned asks for the codes and deliveries of the verifications with these ids: a
+// condition that stands behind a column.
+func (f *found) owned(ids string, args ...any) []statement {
+	return []statement{
+		codes.reading(&f.codes, "where verification_id "+ids+" order by verification_id, generation", args...),
+		deliveries.reading(&f.deliveries, "where verification_id "+ids+" order by created_at, id", args...),
+	}
+}
+
+// live asks for the live devices of these users: a condition likewise.
+func (f *found) live(users string, args ...any) statement {
+	return devices.reading(&f.devices, liveDevices(users), args...)
+}
+
+// opened is a verification that was read, or why it cannot be read.
+type opened struct {
+	*verify.Verification
+	err error
+}
+
+// open puts together what was found.
+func (t *tx) open(f *found) []opened {
+	all := make([]opened, len(f.rows))
+	byID := make(map[string]*opened, len(all))
+	byUser := make(map[string][]*opened, len(all))
+	for i, r := range f.rows {
+		o := &all[i]
+		*o = opened{r.Verification, t.unseal(r)}
+		byID[o.ID], byUser[o.UserID] = o, append(byUser[o.UserID], o)
+	}
+	for _, c := range f.codes {
+		if o := byID[c.owner]; o != nil {
+			o.Codes = append(o.Codes, c.Code)
+		}
+	}
+	for _, d := range f.deliveries {
+		if o := byID[d.owner]; o != nil {
+			o.Deliveries = append(o.Deliveries, d.Delivery)
+		}
+	}
+	for _, r := range f.devices {
+		err := t.openPush(r)
+		for _, o := range byUser[r.UserID] {
+			o.Devices, o.err = append(o.Devices, *r.Device), errors.Join(o.err, err)
+		}
+	}
+	return all
+}
+
+// clone makes a verification that shares nothing with v that anybody writes to.
+func clone(v *verify.Verification) *verify.Verification {
+	c := *v
+	c.Codes, c.Guesses, c.Refused = slices.Clone(v.Codes), slices.Clone(v.Guesses), slices.Clone(v.Refused)
+	c.Deliveries, c.Devices = slices.Clone(v.Deliveries), slices.Clone(v.Devices)
+	return &c
+}
 
 // aggregate is a verification as it was read, so that only what a rule changed
 // is written.
@@ -24,94 +90,13 @@ type aggregate struct {
 // guarded names a verification as it was read.
 var guarded = verifications.keyed + " and seq = $" + strconv.Itoa(verifications.changing+2)
 
-// oneOf is the condition for one id or for several, as one parameter.
-func (t *tx) oneOf(column string, ids []string) (condition string, arg any, err error) {
-	if len(ids) == 1 {
-		return column + " = $1", ids[0], nil
+// watch notes what a verification is before a rule may change it.
+func watch(o opened) (*aggregate, error) {
+	if o.err != nil {
+		return nil, o.err
 	}
-	list, err := json.Marshal(ids)
-	return column + " " + t.inList, string(list), err
-}
-
-// aggregates reads the verifications that a condition selects, with all that
-// belongs to them, in four statements however many there are.
-func (t *tx) aggregates(ctx context.Context, condition string, args ...any) ([]*aggregate, error) {
-	all, err := t.rows(ctx, condition, args...)
-	if err != nil || len(all) == 0 {
-		return nil, err
-	}
-	byID := make(map[string]*aggregate, len(all))
-	byUser := make(map[string][]*aggregate, len(all))
-	var ids, users []string
-	for _, a := range all {
-		if byUser[a.UserID] == nil {
-			users = append(users, a.UserID)
-		}
-		ids = append(ids, a.ID)
-		byID[a.ID], byUser[a.UserID] = a, append(byUser[a.UserID], a)
-	}
-	owned, arg, err := t.oneOf("verification_id", ids)
-	if err != nil {
-		return nil, err
-	}
-	cs, err := codes.query(ctx, t, "where "+owned+" order by verification_id, generation", arg)
-	if err != nil {
-		return nil, err
-	}
-	for _, c := range cs {
-		a := byID[c.owner]
-		a.Codes = append(a.Codes, c.Code)
-	}
-	ds, err := deliveries.query(ctx, t, "where "+owned+" order by created_at, id", arg)
-	if err != nil {
-		return nil, err
-	}
-	for _, d := range ds {
-		a := byID[d.owner]
-		a.Deliveries = append(a.Deliveries, d.Delivery)
-	}
-	live, err := t.liveDevices(ctx, users...)
-	if err != nil {
-		return nil, err
-	}
-	for _, d := range live {
-		for _, a := range byUser[d.UserID] {
-			a.Devices = append(a.Devices, d)
-		}
-	}
-	for _, a := range all {
-		a.codes, a.deliveries = slices.Clone(a.Codes), slices.Clone(a.Deliveries)
-	}
-	return all, nil
-}
-
-// rows reads verifications without what belongs to them.
-func (t *tx) rows(ctx context.Context, condition string, args ...any) ([]*aggregate, error) {
-	rows, err := verifications.query(ctx, t, condition, args...)
-	if err != nil {
-		return nil, err
-	}
-	all := make([]*aggregate, len(rows))
-	for i, r := range rows {
-		if err := t.unseal(r); err != nil {
-			return nil, fmt.Errorf("reading verification %s: %w", r.ID, err)
-		}
-		a := &aggregate{Verification: r.Verification, seq: r.Seq}
-		if a.row, err = verifications.values(r); err != nil {
-			return nil, err
-		}
-		all[i] = a
-	}
-	return all, nil
-}
-
-// one reads a single aggregate; nil when there is none.
-func (t *tx) one(ctx context.Context, condition string, args ...any) (*aggregate, error) {
-	all, err := t.aggregates(ctx, condition, args...)
-	if err != nil || len(all) == 0 {
-		return nil, err
-	}
-	return all[0], nil
+	row, err := verifications.values(&verificationRow{Verification: o.Verification})
+	return &aggregate{o.Verification, o.Seq, row, slices.Clone(o.Codes), slices.Clone(o.Deliveries)}, err
 }
 
 func (t *tx) seal(r *verificationRow) (err error) {
@@ -129,7 +114,12 @@ func (t *tx) seal(r *verificationRow) (err error) {
 	return err
 }
 
-func (t *tx) unseal(r *verificationRow) error {
+func (t *tx) unseal(r *verificationRow) (err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("reading verification %s: %w", r.ID, err)
+		}
+	}()
 	if r.number != "" {
 		n, err := t.keys.Open(r.number, "verifications.number."+r.ID)
 		if err != nil {
@@ -151,21 +141,23 @@ func (t *tx) unseal(r *verificationRow) error {
 
 // create writes a new verification. The number and what is shown are sealed here
 // and never again: no rule changes them, and sealing twice would give other bytes.
-func (t *tx) create(ctx context.Context, v *verify.Verification) error {
+func (t *tx) create(v *verify.Verification) error {
 	r := &verificationRow{Verification: v}
 	if err := t.seal(r); err != nil {
 		return fmt.Errorf("sealing verification %s: %w", v.ID, err)
 	}
-	if err := verifications.insert(ctx, t, r); err != nil {
+	written, err := verifications.insert(r)
+	if err != nil {
 		return err
 	}
-	return t.belongings(ctx, &aggregate{Verification: v})
+	t.hold(written...)
+	return t.saveOwned(&aggregate{Verification: v})
 }
 
 // save writes what changed since the aggregate was read, if anything did. What
 // does not change costs nothing: a poll that finds nothing to do writes no row and
 // tells nobody.
-func (t *tx) save(ctx context.Context, a *aggregate) error {
+func (t *tx) save(a *aggregate) error {
 	row, err := verifications.values(&verificationRow{Verification: a.Verification})
 	if err != nil {
 		return err
@@ -173,22 +165,23 @@ func (t *tx) save(ctx context.Context, a *aggregate) error {
 	if !slices.Equal(row, a.row) {
 		// The row is locked, so its seq can only differ when a lock failed: then
 		// nothing is written over what another wrote.
-		there, err := verifications.update(ctx, t, row, guarded, a.ID, a.seq)
-		if err != nil {
-			return fmt.Errorf("writing verification %s: %w", a.ID, err)
+		written := verifications.update(row, guarded, a.ID, a.seq)
+		written.wrote = func(n int64) error {
+			if n == 0 {
+				return fmt.Errorf("verification %s changed while it was locked", a.ID)
+			}
+			return nil
 		}
-		if !there {
-			return fmt.Errorf("writing verification %s: it changed while it was locked", a.ID)
-		}
+		t.hold(written)
 	} else if slices.Equal(a.Codes, a.codes) && slices.Equal(a.Deliveries, a.deliveries) {
 		return nil
 	}
-	return t.belongings(ctx, a)
+	return t.saveOwned(a)
 }
 
-// belongings writes the codes and deliveries that differ from what was read,
-// and the new events, and records the change.
-func (t *tx) belongings(ctx context.Context, a *aggregate) error {
+// saveOwned writes the codes and deliveries that differ from what was read, and
+// the new events, and records the change.
+func (t *tx) saveOwned(a *aggregate) error {
 	if len(a.Codes) < len(a.codes) || len(a.Deliveries) < len(a.deliveries) {
 		return errors.New("a rule removed a code or a delivery: their rows are kept")
 	}
@@ -198,28 +191,28 @@ func (t *tx) belongings(ctx context.Context, a *aggregate) error {
 			cs = append(cs, &codeRow{Code: c, owner: a.ID})
 		}
 	}
-	if err := codes.upsert(ctx, t, cs...); err != nil {
+	written, err := codes.upsert(cs...)
+	if err != nil {
 		return err
 	}
+	t.hold(written...)
 	var ds []*deliveryRow
 	for i, d := range a.Deliveries {
 		if i >= len(a.deliveries) || d != a.deliveries[i] {
 			ds = append(ds, &deliveryRow{Delivery: d, owner: a.ID})
 		}
 	}
-	if err := deliveries.upsert(ctx, t, ds...); err != nil {
+	if written, err = deliveries.upsert(ds...); err != nil {
 		return err
 	}
+	t.hold(written...)
 	es := a.TakeEvents()
-	if err := t.tell(ctx, es); err != nil {
-		return err
-	}
 	t.changes = append(t.changes, verify.Change{Verification: a.Verification, Events: es})
-	return nil
+	return t.tell(es)
 }
 
 // tell writes events.
-func (t *tx) tell(ctx context.Context, es []verify.Event) error {
+func (t *tx) tell(es []verify.Event) error {
 	rows := make([]*verify.Event, len(es))
 	for i := range es {
 		if es[i].ID == "" {
@@ -227,5 +220,7 @@ func (t *tx) tell(ctx context.Context, es []verify.Event) error {
 		}
 		rows[i] = &es[i]
 	}
-	return events.insert(ctx, t, rows...)
+	written, err := events.insert(rows...)
+	t.hold(written...)
+	return err
 }

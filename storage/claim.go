@@ -2,6 +2,7 @@ package storage
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	"nod/verify"
@@ -20,34 +21,36 @@ func (s *Store) ClaimDue(ctx context.Context, limit int, rule func(*verify.Verif
 		return 0, next, err // most calls end here, without a write
 	}
 	err = s.write(ctx, func(ctx context.Context, t *tx) error {
-		now, err := t.now(ctx) // claims wait for nobody: there is no later moment
+		now, err := t.look(ctx) // claims wait for nobody: there is no later moment
 		if err != nil {
 			return err
 		}
-		due, err := t.aggregates(ctx, "where status = 'pending' and next_at <= $1 order by next_at limit $2"+t.skipLocked, now.UnixMilli(), limit)
+		due, err := t.claim(ctx, now, limit)
 		if err != nil {
 			return err
 		}
 		claimed = len(due)
 		again := claimed == limit // perhaps more are due
-		for _, a := range due {
+		for _, o := range due {
 			failed, broken := t.savepoint(ctx, func() error {
+				a, err := watch(o)
+				if err != nil {
+					return err
+				}
 				if err := rule(a.Verification, now); err != nil {
 					return err
 				}
-				return t.save(ctx, a)
+				return t.save(a)
 			})
 			if broken != nil {
 				return broken
 			}
 			if failed != nil {
-				s.log.ErrorContext(ctx, "a due verification failed and is put off", "verification_id", a.ID, "by", claimPause, "error", failed)
-				if _, err := exec(ctx, t, "update verifications set next_at = $1 where id = $2", now.Add(claimPause).UnixMilli(), a.ID); err != nil {
-					return err
-				}
+				s.log.ErrorContext(ctx, "a due verification failed and is put off", "verification_id", o.ID, "by", claimPause, "error", failed)
+				t.hold(plain("update verifications set next_at = $1 where id = $2", now.Add(claimPause).UnixMilli(), o.ID))
 				continue
 			}
-			again = again || (!a.Terminal() && !a.NextAt.IsZero() && !a.NextAt.After(now))
+			again = again || (!o.Terminal() && !o.NextAt.IsZero() && !o.NextAt.After(now))
 		}
 		if next, err = t.nextAfter(ctx, now); again {
 			next = now
@@ -60,17 +63,39 @@ func (s *Store) ClaimDue(ctx context.Context, limit int, rule func(*verify.Verif
 	return claimed, next, nil
 }
 
+// claim locks what is due and reads all that belongs to it.
+func (t *tx) claim(ctx context.Context, now time.Time, limit int) ([]opened, error) {
+	var due found
+	err := t.run(ctx, verifications.reading(&due.rows, "where status = 'pending' and next_at <= $1 order by next_at limit $2"+t.skipLocked, now.UnixMilli(), limit))
+	if err != nil || len(due.rows) == 0 {
+		return nil, err
+	}
+	ids := make([]string, len(due.rows))
+	for i, r := range due.rows {
+		ids[i] = r.ID
+	}
+	list, err := json.Marshal(ids)
+	if err != nil {
+		return nil, err
+	}
+	all := append(due.owned(t.inList, string(list)), due.live("in (select user_id from verifications where id "+t.inList+")", string(list)))
+	if err := t.run(ctx, all...); err != nil {
+		return nil, err
+	}
+	return t.open(&due), nil
+}
+
 // nextDue reads when the next verification is due and whether that has come.
 func (s *Store) nextDue(ctx context.Context) (next time.Time, due bool, err error) {
 	err = s.read(ctx, func(ctx context.Context, t *tx) error {
-		ms, err := number(ctx, t, "select min(next_at) from verifications where status = 'pending' and next_at is not null")
+		var ms int64
+		now, err := t.look(ctx, number(&ms, "select min(next_at) from verifications where status = 'pending' and next_at is not null"))
 		if err != nil || ms == 0 {
 			return err
 		}
-		now, err := t.now(ctx)
 		next = time.UnixMilli(ms).UTC()
 		due = !next.After(now)
-		return err
+		return nil
 	})
 	return next, due, err
 }
@@ -78,7 +103,8 @@ func (s *Store) nextDue(ctx context.Context) (next time.Time, due bool, err erro
 // nextAfter reads when the next one is due that is not due now: those that are
 // belong to this claim or to another process.
 func (t *tx) nextAfter(ctx context.Context, now time.Time) (time.Time, error) {
-	ms, err := number(ctx, t, "select min(next_at) from verifications where status = 'pending' and next_at > $1", now.UnixMilli())
+	var ms int64
+	err := t.run(ctx, number(&ms, "select min(next_at) from verifications where status = 'pending' and next_at > $1", now.UnixMilli()))
 	if err != nil || ms == 0 {
 		return time.Time{}, err
 	}

@@ -12,11 +12,17 @@ import (
 func (s *Store) SpendTokenID(ctx context.Context, deviceID, jti string, expires time.Time) error {
 	return s.write(ctx, func(ctx context.Context, t *tx) error {
 		id := t.keys.Hash("jti", deviceID+"\x00"+jti)
-		fresh, err := exec(ctx, t, "insert into spent_tokens (id, expires_at) values ($1, $2) on conflict (id) do nothing", id, expires.UnixMilli())
-		if err == nil && !fresh {
-			return &verify.Refusal{Code: verify.CodeUnauthenticated, Detail: "This device token was used before. Sign a new one, with a new jti, for each request."}
-		}
-		return err
+		return t.run(ctx, statement{
+			act:  "spending a token id",
+			text: "insert into spent_tokens (id, expires_at) values ($1, $2) on conflict (id) do nothing",
+			args: []any{id, expires.UnixMilli()},
+			wrote: func(n int64) error {
+				if n == 0 {
+					return &verify.Refusal{Code: verify.CodeUnauthenticated, Detail: "This device token was used before. Sign a new one, with a new jti, for each request."}
+				}
+				return nil
+			},
+		})
 	})
 }
 
@@ -24,55 +30,45 @@ func (s *Store) SpendTokenID(ctx context.Context, deviceID, jti string, expires 
 // processes that start at once on an empty database, one makes the key.
 func (s *Store) FirstAPIKey(ctx context.Context, hash string) (hashes []string, err error) {
 	err = s.write(ctx, func(ctx context.Context, t *tx) error {
-		if err := t.lockAll(ctx, "api keys"); err != nil {
-			return err
-		}
-		if hashes, err = t.apiKeys(ctx); err != nil || len(hashes) > 0 {
+		hashes = nil
+		now, err := t.look(ctx, append(t.locks("api keys"), apiKeys(&hashes))...)
+		if err != nil || len(hashes) > 0 {
 			return err
 		}
 		hashes = []string{hash}
-		return t.addAPIKey(ctx, hash)
+		t.hold(addAPIKey(hash, now))
+		return nil
 	})
 	return hashes, err
 }
 
 // AddAPIKey keeps the hash of an API key; one that is there stays.
 func (s *Store) AddAPIKey(ctx context.Context, hash string) error {
-	return s.write(ctx, func(ctx context.Context, t *tx) error { return t.addAPIKey(ctx, hash) })
+	return s.write(ctx, func(ctx context.Context, t *tx) error {
+		now, err := t.look(ctx)
+		t.hold(addAPIKey(hash, now))
+		return err
+	})
 }
 
-func (t *tx) addAPIKey(ctx context.Context, hash string) error {
-	now, err := t.now(ctx)
-	if err != nil {
-		return err
-	}
-	_, err = exec(ctx, t, "insert into api_keys (hash, created_at) values ($1, $2) on conflict (hash) do nothing", hash, now.UnixMilli())
-	return err
+func addAPIKey(hash string, now time.Time) statement {
+	return plain("insert into api_keys (hash, created_at) values ($1, $2) on conflict (hash) do nothing", hash, now.UnixMilli())
 }
 
 // APIKeys reads the hashes of all API keys, oldest first.
 func (s *Store) APIKeys(ctx context.Context) (hashes []string, err error) {
 	err = s.read(ctx, func(ctx context.Context, t *tx) error {
-		hashes, err = t.apiKeys(ctx)
-		return err
+		hashes = nil
+		return t.run(ctx, apiKeys(&hashes))
 	})
 	return hashes, err
 }
 
-func (t *tx) apiKeys(ctx context.Context) (hashes []string, err error) {
-	rows, err := t.QueryContext(ctx, "select hash from api_keys order by created_at, hash")
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = rows.Close() }() // the error that counts is rows.Err
-	for rows.Next() {
-		var hash string
-		if err := rows.Scan(&hash); err != nil {
-			return nil, err
-		}
-		hashes = append(hashes, hash)
-	}
-	return hashes, rows.Err()
+func apiKeys(hashes *[]string) statement {
+	return statement{act: "reading api_keys", text: "select hash from api_keys order by created_at, hash", row: func(scan func(...any) error) error {
+		*hashes = append(*hashes, "")
+		return scan(&(*hashes)[len(*hashes)-1])
+	}}
 }
 
 // enrollmentRest is how long an enrollment is kept after its end, so that a late
@@ -97,17 +93,14 @@ func (s *Store) Sweep(ctx context.Context) error {
 		text := "delete from " + kind.table + " where id in (select id from " + kind.table + " where " + kind.time + " <= $1 order by " + kind.time + " limit $2)"
 		for more := true; more; {
 			err := s.write(ctx, func(ctx context.Context, t *tx) error {
-				now, err := t.now(ctx)
+				now, err := t.look(ctx)
 				if err != nil {
 					return err
 				}
-				res, err := t.ExecContext(ctx, text, now.Add(-kind.age).UnixMilli(), sweepLimit)
-				if err != nil {
-					return err
-				}
-				n, err := res.RowsAffected()
-				more = n == sweepLimit
-				return err
+				return t.run(ctx, statement{act: "sweeping " + kind.table, text: text, args: []any{now.Add(-kind.age).UnixMilli(), sweepLimit}, wrote: func(n int64) error {
+					more = n == sweepLimit
+					return nil
+				}})
 			})
 			if err != nil {
 				return err

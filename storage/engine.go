@@ -16,19 +16,26 @@ import (
 // errClosed is returned for work that comes after Close.
 var errClosed = errors.New("the store is closed")
 
-// transactionLimit ends a transaction that hangs. Whoever looks for events by
-// their time looks further back than this.
-const transactionLimit = 5 * time.Second
+// transactionLimit ends a transaction that hangs, with all that belongs to it:
+// waiting for a connection, BEGIN, the second try and COMMIT. Together with what
+// a server does around it, a caller has his answer within 2 s. Whoever looks for
+// events by their time looks further back than this.
+const transactionLimit = 1800 * time.Millisecond
+
+// errSlow is returned when the database has not answered in time. Whether what
+// was being committed is committed is then unknown.
+var errSlow = fmt.Errorf("the database has not answered for %v", transactionLimit)
 
 // engine runs transactions of one kind of database. do may run more than once,
 // each time from fresh rows; what it returns is returned as it is.
 type engine interface {
 	// write commits what do wrote when do returns nil, and nothing otherwise.
 	write(ctx context.Context, do func(context.Context, *tx) error) error
-	// read gives do one consistent view.
+	// read lets do read. What one call of [tx.run] reads is one state.
 	read(ctx context.Context, do func(context.Context, *tx) error) error
-	// migrator gives what package goose needs to migrate this database.
-	migrator() (*sql.DB, goose.Dialect, []goose.ProviderOption, error)
+	// migrator gives what package goose needs to migrate this database, and what
+	// ends that.
+	migrator() (*sql.DB, goose.Dialect, []goose.ProviderOption, func() error)
 	// reserved is the same database over connections of their own.
 	reserved() engine
 	close() error
@@ -40,59 +47,85 @@ type dialect struct {
 	skipLocked string // the same, passing by what others hold
 	inList     string // one of the values in a JSON array, which is parameter $1
 	lock       string // takes a lock until the end of the transaction; empty: there is one writer anyway
-	clock      func(context.Context, querier) (time.Time, error)
+	clock      string // reads the database's clock; empty: it is the process's
+	process    *clock
+}
+
+// querier is one connection in a transaction.
+type querier interface {
+	// run sends statements, on Postgres in one round trip, and gives each what
+	// came of it, in order. It ends at the first error.
+	run(ctx context.Context, all ...statement) error
 }
 
 // tx is one transaction.
 type tx struct {
-	querier
 	*dialect
+	conn    querier
+	held    []statement // go out with the next ones, at the latest before COMMIT
 	keys    *verify.Keys
 	changes []verify.Change // told after COMMIT
 }
 
-// now reads the store's clock: after the locks, so that two transactions that
-// waited for each other see times in the order they run.
-func (t *tx) now(ctx context.Context) (time.Time, error) {
-	now, err := t.clock(ctx, t)
-	if err != nil {
-		return time.Time{}, fmt.Errorf("reading the clock: %w", err)
-	}
-	return now, nil
+// run sends statements after those that are held.
+func (t *tx) run(ctx context.Context, all ...statement) error {
+	all = append(t.held, all...)
+	t.held = nil
+	return t.conn.run(ctx, all...)
 }
 
-// lockAll takes named locks in the order given. Everybody names them in one
-// order: idempotency key (by its row), user, phone, then the rows themselves.
-func (t *tx) lockAll(ctx context.Context, names ...string) error {
+// hold keeps statements back that nobody waits for, so that many share a round
+// trip.
+func (t *tx) hold(all ...statement) { t.held = append(t.held, all...) }
+
+// look runs statements and reads the store's clock behind them: after the locks
+// that they take, so that two transactions that waited for each other see times
+// in the order they run.
+func (t *tx) look(ctx context.Context, all ...statement) (now time.Time, err error) {
+	if t.clock == "" {
+		err = t.run(ctx, all...)
+		return t.process.now(), err
+	}
+	err = t.run(ctx, append(all, statement{act: "reading the clock", text: t.clock, row: func(scan func(...any) error) error {
+		return scan((*millis)(&now))
+	}})...)
+	return now, err
+}
+
+// locks takes named locks in the order given. Everybody names them in one order:
+// idempotency key (by its row), user, phone, then the rows themselves.
+func (t *tx) locks(names ...string) (all []statement) {
 	if t.lock == "" {
 		return nil
 	}
 	for _, name := range names {
-		if _, err := t.ExecContext(ctx, t.lock, name); err != nil {
-			return fmt.Errorf("locking: %w", err)
-		}
+		all = append(all, statement{act: "locking", text: t.lock, args: []any{name}})
 	}
-	return nil
+	return all
 }
 
 // savepoint runs do so that its error, returned as failed, undoes what it wrote
 // and nothing else. With broken the whole transaction has to end.
 func (t *tx) savepoint(ctx context.Context, do func() error) (failed, broken error) {
-	if _, err := t.ExecContext(ctx, "savepoint step"); err != nil {
-		return nil, err
+	if broken = t.run(ctx); broken != nil { // what came before is no part of it
+		return nil, broken
 	}
+	t.hold(plain("savepoint step"))
 	changes := len(t.changes)
-	if failed = do(); failed != nil {
-		if passing(failed) {
-			return failed, failed
-		}
-		t.changes = t.changes[:changes]
-		if _, err := t.ExecContext(ctx, "rollback to savepoint step"); err != nil {
-			return failed, err
-		}
+	if failed = do(); failed == nil {
+		failed = t.run(ctx, plain("release savepoint step"))
+	} else if len(t.held) > 0 && t.held[0].text == "savepoint step" {
+		t.held, t.changes = nil, t.changes[:changes] // nothing was sent
+		return failed, nil
 	}
-	_, err := t.ExecContext(ctx, "release savepoint step")
-	return failed, err
+	if failed == nil {
+		return nil, nil
+	}
+	if passing(failed) {
+		return failed, failed
+	}
+	t.held, t.changes = nil, t.changes[:changes]
+	return failed, t.run(ctx, plain("rollback to savepoint step"), plain("release savepoint step"))
 }
 
 // openEngine reads the scheme of a database URL and opens the engine for it.

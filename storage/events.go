@@ -27,10 +27,7 @@ func (s *Store) UsersEvents(ctx context.Context, users []string, since time.Time
 		return nil, err
 	}
 	err = s.read(ctx, func(ctx context.Context, t *tx) error {
-		rows, err := events.query(ctx, t, "where user_id "+t.inList+" and at >= $2 order by coalesce(verification_id, ''), seq, at, id", string(list), since.UnixMilli())
-		for _, e := range rows {
-			es = append(es, *e)
-		}
+		es, err = t.events(ctx, "where user_id "+t.inList+" and at >= $2 order by coalesce(verification_id, ''), seq, at, id", string(list), since.UnixMilli())
 		return err
 	})
 	return es, err
@@ -38,12 +35,19 @@ func (s *Store) UsersEvents(ctx context.Context, users []string, since time.Time
 
 func (s *Store) events(ctx context.Context, condition string, args ...any) (es []verify.Event, err error) {
 	err = s.read(ctx, func(ctx context.Context, t *tx) error {
-		rows, err := events.query(ctx, t, condition, args...)
-		for _, e := range rows {
-			es = append(es, *e)
-		}
+		es, err = t.events(ctx, condition, args...)
 		return err
 	})
+	return es, err
+}
+
+func (t *tx) events(ctx context.Context, condition string, args ...any) ([]verify.Event, error) {
+	var rows []*verify.Event
+	err := t.run(ctx, events.reading(&rows, condition, args...))
+	var es []verify.Event
+	for _, e := range rows {
+		es = append(es, *e)
+	}
 	return es, err
 }
 
@@ -57,19 +61,18 @@ func (s *Store) Changed(ctx context.Context, from, to time.Time) (changed []veri
 		end = to.UnixMilli()
 	}
 	err = s.read(ctx, func(ctx context.Context, t *tx) error {
-		rows, err := t.QueryContext(ctx, "select verification_id, user_id, max(seq) from events where at >= $1 and at < $2 group by verification_id, user_id", from.UnixMilli(), end)
-		if err != nil {
-			return err
-		}
-		defer func() { _ = rows.Close() }() // the error that counts is rows.Err
-		for rows.Next() {
-			var c verify.Changed
-			if err := rows.Scan((*optional)(&c.VerificationID), &c.UserID, &c.Seq); err != nil {
+		changed = nil
+		return t.run(ctx, statement{
+			act:  "reading what changed",
+			text: "select verification_id, user_id, max(seq) from events where at >= $1 and at < $2 group by verification_id, user_id",
+			args: []any{from.UnixMilli(), end},
+			row: func(scan func(...any) error) error {
+				var c verify.Changed
+				err := scan((*optional)(&c.VerificationID), &c.UserID, &c.Seq)
+				changed = append(changed, c)
 				return err
-			}
-			changed = append(changed, c)
-		}
-		return rows.Err()
+			},
+		})
 	})
 	return changed, err
 }

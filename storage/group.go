@@ -37,25 +37,42 @@ func (c *connection) prepared(ctx context.Context, text string) (*sql.Stmt, erro
 	return s, err
 }
 
-func (c *connection) ExecContext(ctx context.Context, text string, args ...any) (sql.Result, error) {
-	s, err := c.prepared(ctx, text)
-	if err != nil {
-		return nil, err
+func (c *connection) run(ctx context.Context, all ...statement) error {
+	for _, s := range all {
+		if err := c.one(ctx, s); err != nil {
+			return fmt.Errorf("%s: %w", s.act, err)
+		}
 	}
-	return s.ExecContext(ctx, args...)
+	return nil
 }
 
-func (c *connection) QueryContext(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
-	s, err := c.prepared(ctx, text)
+func (c *connection) one(ctx context.Context, s statement) error {
+	p, err := c.prepared(ctx, s.text)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return s.QueryContext(ctx, args...)
-}
-
-func (c *connection) run(ctx context.Context, text string) error {
-	_, err := c.ExecContext(ctx, text)
-	return err
+	if s.row == nil {
+		res, err := p.ExecContext(ctx, s.args...)
+		if err != nil || s.wrote == nil {
+			return err
+		}
+		n, err := res.RowsAffected()
+		if err != nil {
+			return err
+		}
+		return s.wrote(n)
+	}
+	rows, err := p.QueryContext(ctx, s.args...)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rows.Close() }() // the error that counts is rows.Err
+	for rows.Next() {
+		if err := s.row(rows.Scan); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
 }
 
 // discard closes the connection for good, whatever state it is in.
@@ -181,23 +198,23 @@ func (g *groupCommit) commit(ctx context.Context, batch []*job) (err error) {
 			return err
 		}
 	}
-	if err = g.conn.run(ctx, "begin immediate"); err != nil {
+	if err = g.conn.run(ctx, plain("begin immediate")); err != nil {
 		return err
 	}
 	for _, j := range batch {
-		if err = g.conn.run(ctx, "savepoint job"); err != nil {
+		if err = g.conn.run(ctx, plain("savepoint job")); err != nil {
 			return err
 		}
 		next++
 		j.turn <- g.conn
 		if keep := <-j.back; !keep {
-			if err = g.conn.run(ctx, "rollback to savepoint job"); err != nil {
+			if err = g.conn.run(ctx, plain("rollback to savepoint job")); err != nil {
 				return err
 			}
 		}
-		if err = g.conn.run(ctx, "release savepoint job"); err != nil {
+		if err = g.conn.run(ctx, plain("release savepoint job")); err != nil {
 			return err
 		}
 	}
-	return g.conn.run(ctx, "commit")
+	return g.conn.run(ctx, plain("commit"))
 }

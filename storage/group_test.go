@@ -48,8 +48,7 @@ func openGroup(t *testing.T) *sqlite {
 		}
 	})
 	if err := s.group.write(t.Context(), func(ctx context.Context, q querier) error {
-		_, err := q.ExecContext(ctx, "create table rows (n bigint)")
-		return err
+		return q.run(ctx, plain("create table rows (n bigint)"))
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -57,15 +56,13 @@ func openGroup(t *testing.T) *sqlite {
 }
 
 func add(ctx context.Context, q querier, n int) error {
-	_, err := q.ExecContext(ctx, "insert into rows (n) values ($1)", n)
-	return err
+	return q.run(ctx, plain("insert into rows (n) values ($1)", n))
 }
 
 func (s *sqlite) count(t *testing.T) (n int64) {
 	t.Helper()
-	err := s.read(t.Context(), func(ctx context.Context, t *tx) (err error) {
-		n, err = number(ctx, t, "select count(*) from rows")
-		return err
+	err := s.read(t.Context(), func(ctx context.Context, t *tx) error {
+		return t.run(ctx, number(&n, "select count(*) from rows"))
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -78,14 +75,15 @@ func TestPragmas(t *testing.T) {
 	s := openGroup(t)
 	ask := func(ctx context.Context, q querier, text string, want int64) {
 		t.Helper()
-		if got, err := number(ctx, q, text); err != nil || got != want {
+		var got int64
+		if err := q.run(ctx, number(&got, text)); err != nil || got != want {
 			t.Errorf("%s: %d, want %d (%v)", text, got, want, err)
 		}
 	}
 	for name, run := range map[string]func(context.Context, func(context.Context, querier) error) error{
 		"writer": s.group.write,
 		"reader": func(ctx context.Context, do func(context.Context, querier) error) error {
-			return s.read(ctx, func(ctx context.Context, t *tx) error { return do(ctx, t) })
+			return s.read(ctx, func(ctx context.Context, t *tx) error { return do(ctx, t.conn) })
 		},
 	} {
 		if err := run(t.Context(), func(ctx context.Context, q querier) error {
@@ -108,8 +106,7 @@ func TestBrokenBatch(t *testing.T) {
 		ran, failed := 0, 0
 		for _, err := range waiting(t, s.group, batchLimit+50, func(ctx context.Context, q querier, i int) error {
 			if ran++; ran == batchLimit/2 {
-				_, err := q.ExecContext(ctx, "rollback") // as SQLite does when a disk is full
-				return err
+				return q.run(ctx, plain("rollback")) // as SQLite does when a disk is full
 			}
 			return add(ctx, q, i)
 		}) {

@@ -15,25 +15,26 @@ func (t *tx) reserve(ctx context.Context, once *verify.Once) error {
 	if once == nil {
 		return nil
 	}
-	now, err := t.now(ctx)
+	now, err := t.look(ctx)
 	if err != nil {
 		return err
 	}
 	r := t.answerRow(once, now)
-	// What is older than the window does not count, whether swept or not.
-	if _, err := exec(ctx, t, "delete from idempotency where id = $1 and created_at <= $2", r.id, now.Add(-verify.IdempotencyWindow).UnixMilli()); err != nil {
-		return err
-	}
 	args, err := idempotency.args(r)
 	if err != nil {
 		return err
 	}
-	ours, err := exec(ctx, t, idempotency.inserts[0]+" on conflict (id) do nothing", args...)
-	if err != nil || ours {
-		return err
-	}
-	rows, err := idempotency.query(ctx, t, "where id = $1", r.id)
-	if err != nil {
+	ours := false
+	var rows []*answerRow
+	if err := t.run(ctx,
+		// What is older than the window does not count, whether swept or not.
+		plain("delete from idempotency where id = $1 and created_at <= $2", r.id, now.Add(-verify.IdempotencyWindow).UnixMilli()),
+		statement{act: "reserving the key", text: idempotency.inserts[0] + " on conflict (id) do nothing", args: args, wrote: func(n int64) error {
+			ours = n > 0
+			return nil
+		}},
+		idempotency.reading(&rows, "where id = $1", r.id),
+	); err != nil || ours {
 		return err
 	}
 	if len(rows) == 0 || rows[0].bodyHash != r.bodyHash {
@@ -55,20 +56,20 @@ func (s *Store) Record(ctx context.Context, once *verify.Once) error {
 		if err := t.reserve(ctx, once); err != nil {
 			return err
 		}
-		return t.record(ctx, once)
+		return t.record(once)
 	})
 }
 
 // record writes the answer of a reserved key. It is the last thing a
 // transaction does.
-func (t *tx) record(ctx context.Context, once *verify.Once) error {
+func (t *tx) record(once *verify.Once) error {
 	if once == nil {
 		return nil
 	}
-	return t.recordAnswer(ctx, once, once.Answer())
+	return t.recordAnswer(once, once.Answer())
 }
 
-func (t *tx) recordAnswer(ctx context.Context, once *verify.Once, answer verify.Answer) error {
+func (t *tx) recordAnswer(once *verify.Once, answer verify.Answer) error {
 	r := t.answerRow(once, time.Time{})
 	r.Answer = answer
 	var err error
@@ -79,8 +80,8 @@ func (t *tx) recordAnswer(ctx context.Context, once *verify.Once, answer verify.
 	if err != nil {
 		return err
 	}
-	_, err = idempotency.update(ctx, t, values, idempotency.keyed, r.id)
-	return err
+	t.hold(idempotency.update(values, idempotency.keyed, r.id))
+	return nil
 }
 
 // answerRow names the row of a key. The id goes into the hash of the body, so that

@@ -5,62 +5,136 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
+	"net"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
-	"github.com/pressly/goose/v3/lock"
 )
 
+// How many connections one process holds at most: three processes fit under
+// Postgres's own default of 100.
 const (
-	postgresConnections = 20
-	postgresReserved    = 4
-	postgresTries       = 5
+	postgresWriters  = 20
+	postgresReserved = 4
+	postgresReaders  = 6
 )
 
-// postgres is a pool of connections; every write is a transaction of its own.
+// postgresTries is how often a transaction that lost against others is run.
+const postgresTries = 5
+
+// How long the server waits for us. They end before transactionLimit does, so
+// that a statement that waits for a lock ends with a word from the server and the
+// connection lives on; and a process that is stopped in the middle of a
+// transaction does not keep its locks.
+const (
+	lockTimeout      = 1500 * time.Millisecond
+	statementTimeout = 1600 * time.Millisecond
+	idleTimeout      = 2 * time.Second
+)
+
+// How long a connection may take to come up, and one that was idle to answer.
+const (
+	connectTimeout = 1500 * time.Millisecond
+	pingTimeout    = 400 * time.Millisecond
+)
+
+// postgres is a pool of connections on which every write is a transaction of its
+// own, and one on which a round trip is a read.
 type postgres struct {
 	dialect
-	db    *sql.DB
-	small *postgres // the reserved pool
+	config  *pgx.ConnConfig // without our limits, to migrate
+	writing *pgxpool.Pool
+	reading *pgxpool.Pool
+	small   *postgres // the same with the reserved pool
 }
 
 func openPostgres(ctx context.Context, url string) (*postgres, error) {
-	config, err := pgx.ParseConfig(url)
+	config, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		return nil, errors.New("the database URL is not one that Postgres understands") // pgx's error may repeat the password
 	}
-	pool := func(connections int) *sql.DB {
-		db := stdlib.OpenDB(*config)
-		db.SetMaxOpenConns(connections)
-		db.SetMaxIdleConns(connections)
-		return db
-	}
-	p := &postgres{db: pool(postgresConnections)}
-	p.dialect = dialect{
+	p := &postgres{config: config.ConnConfig.Copy(), dialect: dialect{
 		forUpdate:  " for update",
 		skipLocked: " for update skip locked",
-		inList:     "in (select jsonb_array_elements_text($1::jsonb))",
+		inList:     "= any (array(select jsonb_array_elements_text($1::jsonb)))",
 		lock:       "select pg_advisory_xact_lock(hashtextextended($1, 0))",
-		clock: func(ctx context.Context, q querier) (time.Time, error) {
-			ms, err := number(ctx, q, "select floor(extract(epoch from clock_timestamp()) * 1000)::bigint")
-			return time.UnixMilli(ms).UTC(), err
-		},
+		clock:      "select floor(extract(epoch from clock_timestamp()) * 1000)::bigint",
+	}}
+	if p.writing, err = openPool(ctx, config, postgresWriters, nil); err != nil {
+		return nil, err
 	}
-	if err := p.db.PingContext(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("reaching Postgres: %w", err), p.db.Close())
+	small := *p
+	p.small = &small
+	if small.writing, err = openPool(ctx, config, postgresReserved, nil); err != nil {
+		p.writing.Close()
+		return nil, err
 	}
-	p.small = &postgres{dialect: p.dialect, db: pool(postgresReserved)}
+	// All that is sent in one round trip is one transaction, without BEGIN, and of
+	// this isolation it reads one state.
+	p.reading, err = openPool(ctx, config, postgresReaders, map[string]string{
+		"default_transaction_isolation": "repeatable read", "default_transaction_read_only": "on",
+	})
+	if err != nil {
+		small.writing.Close()
+		p.writing.Close()
+		return nil, err
+	}
+	small.reading = p.reading
+	if err := p.reading.Ping(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("reaching Postgres: %w", err), p.close())
+	}
 	return p, nil
 }
 
+// openPool makes a pool; it dials when the first connection is wanted.
+func openPool(ctx context.Context, config *pgxpool.Config, connections int32, settings map[string]string) (*pgxpool.Pool, error) {
+	c := config.Copy()
+	c.MaxConns, c.MinConns, c.MinIdleConns = connections, 0, 0
+	c.PingTimeout = pingTimeout
+	if t := c.ConnConfig.ConnectTimeout; t == 0 || t > connectTimeout {
+		c.ConnConfig.ConnectTimeout = connectTimeout
+	}
+	// A peer that has gone without a word is noticed also while nobody asks it.
+	c.ConnConfig.DialFunc = (&net.Dialer{KeepAliveConfig: net.KeepAliveConfig{
+		Enable: true, Idle: 5 * time.Second, Interval: time.Second, Count: 3,
+	}}).DialContext
+	for name, limit := range map[string]time.Duration{
+		"lock_timeout": lockTimeout, "statement_timeout": statementTimeout, "idle_in_transaction_session_timeout": idleTimeout,
+	} {
+		c.ConnConfig.RuntimeParams[name] = strconv.FormatInt(limit.Milliseconds(), 10)
+	}
+	maps.Copy(c.ConnConfig.RuntimeParams, settings)
+	return pgxpool.NewWithConfig(ctx, c)
+}
+
+// write runs do until it neither lost against another transaction nor met a
+// connection that had died while it lay in the pool: then nothing can have been
+// committed. All tries together end in time.
 func (p *postgres) write(ctx context.Context, do func(context.Context, *tx) error) error {
+	end := time.Now().Add(transactionLimit)
+	died := 0
 	for try := 1; ; try++ {
-		err := p.transaction(ctx, nil, do)
-		if try == postgresTries || !passing(err) {
+		c, err := take(ctx, p.writing, end)
+		if err != nil {
 			return err
+		}
+		err = c.transaction(ctx, &p.dialect, do)
+		if c.dead() && !c.committing {
+			died++
+		} else if !passing(err) {
+			return err
+		}
+		if try == postgresTries || died > 1 || !time.Now().Before(end) {
+			return err
+		}
+		if died > 0 {
+			continue
 		}
 		wait := time.NewTimer(time.Duration(try*try) * 2 * time.Millisecond)
 		select {
@@ -73,35 +147,138 @@ func (p *postgres) write(ctx context.Context, do func(context.Context, *tx) erro
 }
 
 func (p *postgres) read(ctx context.Context, do func(context.Context, *tx) error) error {
-	return p.transaction(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true}, do)
+	end := time.Now().Add(transactionLimit)
+	for try := 1; ; try++ {
+		c, err := take(ctx, p.reading, end)
+		if err != nil {
+			return err
+		}
+		err = c.lend(func() error { return do(ctx, &tx{conn: c, dialect: &p.dialect}) })
+		if !c.dead() || try == 2 || !time.Now().Before(end) {
+			return err
+		}
+	}
 }
 
-// transaction runs do. A caller that gives up stops what waits, but never a
-// COMMIT under way: its answer would be lost.
-func (p *postgres) transaction(ctx context.Context, options *sql.TxOptions, do func(context.Context, *tx) error) error {
-	ctx, cancel := context.WithTimeout(ctx, transactionLimit)
+// session is one connection of a pool for one transaction.
+type session struct {
+	*pgxpool.Conn
+	pool       *pgxpool.Pool
+	raw        *pgx.Conn
+	committing bool // COMMIT was sent: whether it was obeyed only its answer can say
+}
+
+// take waits for a connection. Until it is given back nothing on it takes longer
+// than end: the limit is one of the socket itself, so it costs nothing.
+func take(ctx context.Context, pool *pgxpool.Pool, end time.Time) (*session, error) {
+	ctx, cancel := context.WithDeadline(ctx, end)
 	defer cancel()
-	conn, err := p.db.Conn(ctx)
+	c, err := pool.Acquire(ctx)
 	if err != nil {
-		return fmt.Errorf("taking a connection: %w", err)
+		return nil, fmt.Errorf("taking a connection: %w", err)
 	}
-	defer func() { _ = conn.Close() }() // back to the pool
-	// database/sql rolls back when the context of BeginTx ends, even while it commits.
-	t, err := conn.BeginTx(context.WithoutCancel(ctx), options)
-	if err != nil {
-		return fmt.Errorf("beginning: %w", err)
+	s := &session{Conn: c, pool: pool, raw: c.Conn()}
+	if err := s.raw.PgConn().Conn().SetDeadline(end); err != nil {
+		c.Release()
+		return nil, fmt.Errorf("taking a connection: %w", err)
 	}
-	defer func() { _ = t.Rollback() }() // after a COMMIT it does nothing
-	if err := do(ctx, &tx{querier: t, dialect: &p.dialect}); err != nil {
+	return s, nil
+}
+
+// dead reports whether the connection broke.
+func (s *session) dead() bool { return s.raw.IsClosed() }
+
+// lend runs do and gives the connection back, also when do panics.
+func (s *session) lend(do func() error) error {
+	defer func() {
+		if s.dead() {
+			s.pool.Reset() // what happened to this one has probably happened to all
+		} else {
+			_ = s.raw.PgConn().Conn().SetDeadline(time.Time{}) // an error shows at the next use
+		}
+		s.Release()
+	}()
+	return do()
+}
+
+// transaction runs do and commits. A caller that gives up is heard between the
+// statements, never while one runs – least of all COMMIT, whose answer would be
+// lost.
+func (s *session) transaction(ctx context.Context, d *dialect, do func(context.Context, *tx) error) error {
+	return s.lend(func() error {
+		t := &tx{conn: s, dialect: d, held: []statement{plain("begin")}}
+		done := false
+		defer func() {
+			if !done && s.raw.PgConn().TxStatus() != 'I' {
+				_ = s.run(context.WithoutCancel(ctx), plain("rollback")) // a connection that cannot even do this is thrown away
+			}
+		}()
+		if err := do(ctx, t); err != nil {
+			return err
+		}
+		for _, h := range t.held {
+			if h.wrote != nil { // somebody wants to know first
+				if err := t.run(ctx); err != nil {
+					return err
+				}
+				break
+			}
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if s.raw.PgConn().TxStatus() == 'E' {
+			return errors.New("a rule went on after its transaction had failed")
+		}
+		s.committing = true
+		err := t.run(context.WithoutCancel(ctx), plain("commit"))
+		done = err == nil
 		return err
+	})
+}
+
+// run sends all statements in one round trip.
+func (s *session) run(ctx context.Context, all ...statement) (err error) {
+	if len(all) == 0 {
+		return nil
 	}
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if err := t.Commit(); err != nil {
-		return fmt.Errorf("committing: %w", err)
+	var b pgx.Batch
+	for _, one := range all {
+		b.Queue(one.text, one.args...)
+	}
+	answers := s.raw.SendBatch(context.WithoutCancel(ctx), &b)
+	defer func() { err = errors.Join(err, answers.Close()) }()
+	for _, one := range all {
+		if err := one.hear(answers); err != nil {
+			return fmt.Errorf("%s: %w", one.act, err)
+		}
 	}
 	return nil
+}
+
+// hear gives a statement what came of it.
+func (s statement) hear(answers pgx.BatchResults) error {
+	rows, err := answers.Query()
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if s.row == nil {
+			continue
+		}
+		if err := s.row(rows.Scan); err != nil {
+			return err
+		}
+	}
+	rows.Close()
+	if err := rows.Err(); err != nil || s.wrote == nil {
+		return err
+	}
+	return s.wrote(rows.CommandTag().RowsAffected())
 }
 
 // passing reports whether running the transaction again can help: it lost
@@ -111,13 +288,17 @@ func passing(err error) bool {
 	return errors.As(err, &pg) && (pg.Code == "40001" || pg.Code == "40P01")
 }
 
-// migrator locks for the session, so that of several processes one migrates
-// while the others look every second whether it is done.
-func (p *postgres) migrator() (*sql.DB, goose.Dialect, []goose.ProviderOption, error) {
-	l, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300))
-	return p.db, goose.DialectPostgres, []goose.ProviderOption{goose.WithSessionLocker(l)}, err
+// migrator works on connections without our limits: a migration takes its time.
+func (p *postgres) migrator() (*sql.DB, goose.Dialect, []goose.ProviderOption, func() error) {
+	db := stdlib.OpenDB(*p.config)
+	return db, goose.DialectPostgres, []goose.ProviderOption{goose.WithSessionLocker(migrationLock{})}, db.Close
 }
 
 func (p *postgres) reserved() engine { return p.small }
 
-func (p *postgres) close() error { return errors.Join(p.db.Close(), p.small.db.Close()) }
+func (p *postgres) close() error {
+	p.writing.Close()
+	p.small.writing.Close()
+	p.reading.Close()
+	return nil
+}

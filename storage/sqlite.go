@@ -41,11 +41,7 @@ func openSQLite(ctx context.Context, path string) (*sqlite, error) {
 		return nil, err
 	}
 	s := &sqlite{idle: make(chan *connection, readers), stop: make(chan struct{})}
-	c := &clock{}
-	s.dialect = dialect{
-		inList: "in (select value from json_each($1))",
-		clock:  func(context.Context, querier) (time.Time, error) { return c.now(), nil },
-	}
+	s.dialect = dialect{inList: "in (select value from json_each($1))", process: &clock{}}
 	var err error
 	if s.writing, err = sql.Open("sqlite", sqliteDSN(path)); err != nil {
 		return nil, err
@@ -76,7 +72,11 @@ func ownFile(path string) error {
 
 func (s *sqlite) write(ctx context.Context, do func(context.Context, *tx) error) error {
 	return s.group.write(ctx, func(ctx context.Context, q querier) error {
-		return do(ctx, &tx{querier: q, dialect: &s.dialect})
+		t := &tx{conn: q, dialect: &s.dialect}
+		if err := do(ctx, t); err != nil {
+			return err
+		}
+		return t.run(ctx) // what is still held
 	})
 }
 
@@ -94,15 +94,15 @@ func (s *sqlite) read(ctx context.Context, do func(context.Context, *tx) error) 
 	}
 	defer func() { s.idle <- conn }()
 	ctx = context.WithoutCancel(ctx)
-	if err := conn.run(ctx, "begin"); err != nil {
+	if err := conn.run(ctx, plain("begin")); err != nil {
 		return fmt.Errorf("beginning to read: %w", err)
 	}
-	defer func() { _ = conn.run(ctx, "rollback") }() // nothing was written
-	return do(ctx, &tx{querier: conn, dialect: &s.dialect})
+	defer func() { _ = conn.run(ctx, plain("rollback")) }() // nothing was written
+	return do(ctx, &tx{conn: conn, dialect: &s.dialect})
 }
 
-func (s *sqlite) migrator() (*sql.DB, goose.Dialect, []goose.ProviderOption, error) {
-	return s.writing, goose.DialectSQLite3, nil, nil
+func (s *sqlite) migrator() (*sql.DB, goose.Dialect, []goose.ProviderOption, func() error) {
+	return s.writing, goose.DialectSQLite3, nil, func() error { return nil }
 }
 
 func (s *sqlite) reserved() engine { return s }

@@ -70,6 +70,7 @@ type Store struct {
 	end    func() error
 	keys   *verify.Keys
 	told   *announcer
+	shared *shared
 	log    *slog.Logger
 }
 
@@ -84,7 +85,12 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if s.engine, err = openEngine(ctx, c.URL); err != nil {
 		return nil, fmt.Errorf("opening store: %w", err)
 	}
-	s.end = sync.OnceValue(s.engine.close)
+	s.shared = newShared(s)
+	s.end = sync.OnceValue(func() error {
+		err := s.engine.close()
+		s.shared.close()
+		return err
+	})
 	if err = migrate(ctx, s.engine, s.log); err == nil {
 		s.keys, err = s.loadKeys(ctx, c.Secret, c.PreviousSecret)
 	}
@@ -120,19 +126,25 @@ func (s *Store) Reserved() *Store {
 func (s *Store) Keys() *verify.Keys { return s.keys }
 
 // Now returns the store's clock, in UTC and whole milliseconds.
-func (s *Store) Now(ctx context.Context) (now time.Time, err error) {
-	err = s.read(ctx, func(ctx context.Context, t *tx) error {
-		now, err = t.now(ctx)
+func (s *Store) Now(ctx context.Context) (time.Time, error) {
+	return s.shared.clock.ask(ctx, struct{}{})
+}
+
+func (s *Store) readClock(ctx context.Context, asked []*question[struct{}, time.Time]) error {
+	return s.read(ctx, func(ctx context.Context, t *tx) error {
+		now, err := t.look(ctx)
+		for _, q := range asked {
+			q.answer = now
+		}
 		return err
 	})
-	return now, err
 }
 
 // Ping reports whether the database answers and is migrated.
 func (s *Store) Ping(ctx context.Context) error {
 	return s.read(ctx, func(ctx context.Context, t *tx) error {
-		_, err := number(ctx, t, "select count(*) from keys")
-		return err
+		var n int64
+		return t.run(ctx, number(&n, "select count(*) from keys"))
 	})
 }
 
@@ -168,10 +180,8 @@ func (s *Store) read(ctx context.Context, do func(context.Context, *tx) error) e
 // them again after a rotation of the secret.
 func (s *Store) loadKeys(ctx context.Context, secret, previous []byte) (keys *verify.Keys, err error) {
 	err = s.write(ctx, func(ctx context.Context, t *tx) error {
-		if err := t.lockAll(ctx, "keys"); err != nil {
-			return err
-		}
-		rows, err := keyring.query(ctx, t, "order by created_at, id")
+		var rows []*verify.StoredKey
+		now, err := t.look(ctx, append(t.locks("keys"), keyring.reading(&rows, "order by created_at, id"))...)
 		if err != nil {
 			return err
 		}
@@ -180,14 +190,10 @@ func (s *Store) loadKeys(ctx context.Context, secret, previous []byte) (keys *ve
 			stored = append(stored, *r)
 		}
 		if len(stored) == 0 {
-			now, err := t.now(ctx)
-			if err != nil {
-				return err
-			}
 			if stored, err = verify.NewStoredKeys(secret, now); err != nil {
 				return err
 			}
-			if err := t.writeKeys(ctx, stored); err != nil {
+			if err := t.writeKeys(stored); err != nil {
 				return err
 			}
 		}
@@ -201,15 +207,17 @@ func (s *Store) loadKeys(ctx context.Context, secret, previous []byte) (keys *ve
 		if keys, err = verify.OpenKeys(stored, secret, nil); err != nil {
 			return err
 		}
-		return t.writeKeys(ctx, stored)
+		return t.writeKeys(stored)
 	})
 	return keys, err
 }
 
-func (t *tx) writeKeys(ctx context.Context, stored []verify.StoredKey) error {
+func (t *tx) writeKeys(stored []verify.StoredKey) error {
 	var rows []*verify.StoredKey
 	for i := range stored {
 		rows = append(rows, &stored[i])
 	}
-	return keyring.upsert(ctx, t, rows...)
+	written, err := keyring.upsert(rows...)
+	t.hold(written...)
+	return err
 }

@@ -1,22 +1,40 @@
 package storage
 
 import (
-	"context"
 	"database/sql"
 	"database/sql/driver"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 )
 
-// querier is what a transaction of either database offers. Statements are
-// prepared once per connection and text, so texts must be few.
-type querier interface {
-	ExecContext(ctx context.Context, text string, args ...any) (sql.Result, error)
-	QueryContext(ctx context.Context, text string, args ...any) (*sql.Rows, error)
+// statement is one SQL text on its way. Statements are prepared once per
+// connection and text, so texts must be few.
+type statement struct {
+	act  string // what an error says it was doing
+	text string
+	args []any
+	row  func(scan func(into ...any) error) error // is given each row; nil when there are none
+	// wrote hears how many rows were written. It runs before COMMIT, so that its
+	// error undoes them.
+	wrote func(rows int64) error
+}
+
+// plain is a statement without rows.
+func plain(text string, args ...any) statement { return statement{act: text, text: text, args: args} }
+
+// number reads one number into n; null is 0.
+func number(n *int64, text string, args ...any) statement {
+	return statement{act: "counting", text: text, args: args, row: func(scan func(...any) error) error {
+		var got sql.NullInt64
+		err := scan(&got)
+		*n = got.Int64
+		return err
+	}}
 }
 
 // maxRows is how many rows one insert writes: it bounds the number of texts.
@@ -68,26 +86,13 @@ func newTable[R any](name string, key []string, empty func() *R, columns []colum
 // blank is the empty row of a type that needs no making.
 func blank[R any]() *R { return new(R) }
 
-// query reads the rows that a condition selects.
-func (t *table[R]) query(ctx context.Context, q querier, condition string, args ...any) ([]*R, error) {
-	rows, err := q.QueryContext(ctx, t.selected+" "+condition, args...)
-	if err != nil {
-		return nil, fmt.Errorf("reading %s: %w", t.name, err)
-	}
-	defer func() { _ = rows.Close() }() // the error that counts is rows.Err
-	var out []*R
-	for rows.Next() {
+// reading reads the rows that a condition selects into out.
+func (t *table[R]) reading(out *[]*R, condition string, args ...any) statement {
+	return statement{act: "reading " + t.name, text: t.selected + " " + condition, args: args, row: func(scan func(...any) error) error {
 		r := t.empty()
-		refs := t.refs(r)
-		if err := rows.Scan(refs...); err != nil {
-			return nil, fmt.Errorf("reading %s: %w", t.name, err)
-		}
-		out = append(out, r)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("reading %s: %w", t.name, err)
-	}
-	return out, nil
+		*out = append(*out, r)
+		return scan(t.refs(r)...)
+	}}
 }
 
 func (t *table[R]) refs(r *R) []any {
@@ -99,27 +104,19 @@ func (t *table[R]) refs(r *R) []any {
 }
 
 // insert writes new rows; upsert also overwrites what may change of old ones.
-func (t *table[R]) insert(ctx context.Context, q querier, rows ...*R) error {
-	return t.write(ctx, q, &t.inserts, rows)
-}
+func (t *table[R]) insert(rows ...*R) ([]statement, error) { return t.writing(&t.inserts, rows) }
 
-func (t *table[R]) upsert(ctx context.Context, q querier, rows ...*R) error {
-	return t.write(ctx, q, &t.upserts, rows)
-}
+func (t *table[R]) upsert(rows ...*R) ([]statement, error) { return t.writing(&t.upserts, rows) }
 
-func (t *table[R]) write(ctx context.Context, q querier, texts *[maxRows]string, rows []*R) error {
-	for len(rows) > 0 {
-		n := min(len(rows), maxRows)
-		args, err := t.args(rows[:n]...)
+func (t *table[R]) writing(texts *[maxRows]string, rows []*R) (all []statement, err error) {
+	for part := range slices.Chunk(rows, maxRows) {
+		args, err := t.args(part...)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		if _, err := q.ExecContext(ctx, texts[n-1], args...); err != nil {
-			return fmt.Errorf("writing %s: %w", t.name, err)
-		}
-		rows = rows[n:]
+		all = append(all, statement{act: "writing " + t.name, text: texts[len(part)-1], args: args})
 	}
-	return nil
+	return all, nil
 }
 
 // args gives all columns of rows, in the order of inserts.
@@ -151,38 +148,9 @@ func (t *table[R]) encode(rows []*R, which func(column[R]) bool) ([]any, error) 
 }
 
 // update writes values to the one row that a condition names (its arguments
-// follow the values). It reports whether there was one.
-func (t *table[R]) update(ctx context.Context, q querier, values []any, condition string, args ...any) (bool, error) {
-	return affected(q.ExecContext(ctx, t.updated+" "+condition, append(values, args...)...))
-}
-
-// exec runs a statement and reports whether it touched a row.
-func exec(ctx context.Context, q querier, text string, args ...any) (bool, error) {
-	return affected(q.ExecContext(ctx, text, args...))
-}
-
-func affected(res sql.Result, err error) (bool, error) {
-	if err != nil {
-		return false, err
-	}
-	n, err := res.RowsAffected()
-	return n > 0, err
-}
-
-// number reads one number; null is 0.
-func number(ctx context.Context, q querier, text string, args ...any) (int64, error) {
-	rows, err := q.QueryContext(ctx, text, args...)
-	if err != nil {
-		return 0, err
-	}
-	defer func() { _ = rows.Close() }() // the error that counts is rows.Err
-	var n sql.NullInt64
-	if rows.Next() {
-		if err := rows.Scan(&n); err != nil {
-			return 0, err
-		}
-	}
-	return n.Int64, rows.Err()
+// follow the values).
+func (t *table[R]) update(values []any, condition string, args ...any) statement {
+	return statement{act: "writing " + t.name, text: t.updated + " " + condition, args: append(values, args...)}
 }
 
 // millis is a time as milliseconds since 1970; the zero time is null.

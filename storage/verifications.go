@@ -19,18 +19,7 @@ func (s *Store) CreateVerification(ctx context.Context, who verify.Applicant, on
 		if err := t.reserve(ctx, once); err != nil {
 			return err
 		}
-		locks := []string{"user " + who.UserID}
-		if !who.Number.IsZero() {
-			locks = append(locks, "phone "+t.keys.HashNumber(who.Number))
-		}
-		if err := t.lockAll(ctx, locks...); err != nil {
-			return err
-		}
-		situation, open, err := t.situation(ctx, who)
-		if err != nil {
-			return err
-		}
-		now, err := t.now(ctx)
+		situation, open, now, err := t.situation(ctx, who)
 		if err != nil {
 			return err
 		}
@@ -39,65 +28,67 @@ func (s *Store) CreateVerification(ctx context.Context, who verify.Applicant, on
 			return err
 		}
 		if open != nil { // first, for it makes room in the unique index
-			if err := t.save(ctx, open); err != nil {
+			if err := t.save(open); err != nil {
 				return err
 			}
 		}
 		if open == nil || v != open.Verification {
-			if err := t.create(ctx, v); err != nil {
+			if err := t.create(v); err != nil {
 				return err
 			}
 		}
-		return t.record(ctx, once)
+		return t.record(once)
 	})
 }
 
-// situation reads what a create must know. The open verification is locked. The
-// conditions are word for word those of the unique indexes on open verifications,
-// so that the same indexes answer them.
-func (t *tx) situation(ctx context.Context, who verify.Applicant) (*verify.Situation, *aggregate, error) {
-	hash := ""
+// situation takes the locks and reads what a create must know. The open
+// verification is locked. The conditions are word for word those of the unique
+// indexes on open verifications, so that the same indexes answer them.
+func (t *tx) situation(ctx context.Context, who verify.Applicant) (*verify.Situation, *aggregate, time.Time, error) {
+	locks, hash := []string{"user " + who.UserID}, ""
 	if !who.Number.IsZero() {
 		hash = t.keys.HashNumber(who.Number)
+		locks = append(locks, "phone "+hash)
+	}
+	condition, args := "where user_id = $1 and purpose = 'login' and status = 'pending'", []any{who.UserID}
+	if who.Purpose != verify.Login {
+		condition, args = "where user_id = $1 and number_hash = $2 and purpose = 'phone' and status = 'pending'", []any{who.UserID, hash}
+	}
+	var f found
+	all := append(t.locks(locks...), verifications.reading(&f.rows, condition+t.forUpdate, args...))
+	all = append(all, f.owned("in (select id from verifications "+condition+")", args...)...)
+	all = append(all, f.live("= $1", who.UserID))
+	var earlier []*verificationRow
+	if hash != "" {
+		all = append(all, verifications.reading(&earlier, "where user_id = $1 and number_hash = $2 and code_accepted_at is not null order by code_accepted_at desc limit 1", who.UserID, hash))
+	}
+	var reported int64 // when the user last said "this isn't me"
+	if who.Purpose == verify.Login {
+		all = append(all, number(&reported, "select max(ended_at) from verifications where user_id = $1 and reason = 'user_reported'", who.UserID))
+	}
+	now, err := t.look(ctx, all...)
+	if err != nil {
+		return nil, nil, now, err
 	}
 	s := &verify.Situation{}
-	var open *aggregate
-	var err error
-	if who.Purpose == verify.Login {
-		open, err = t.one(ctx, "where user_id = $1 and purpose = 'login' and status = 'pending'"+t.forUpdate, who.UserID)
-		if err == nil {
-			s.ReportedAt, err = t.reportedAt(ctx, who.UserID)
+	if reported != 0 {
+		s.ReportedAt = time.UnixMilli(reported).UTC()
+	}
+	if len(earlier) > 0 {
+		s.Earlier = earlier[0].Verification
+		if err := t.unseal(earlier[0]); err != nil {
+			return nil, nil, now, err
 		}
-	} else {
-		open, err = t.one(ctx, "where user_id = $1 and number_hash = $2 and purpose = 'phone' and status = 'pending'"+t.forUpdate, who.UserID, hash)
 	}
-	if err != nil {
-		return nil, nil, err
+	if len(f.rows) == 0 {
+		s.Devices, err = t.devices(f.devices)
+		return s, nil, now, err
 	}
-	if open != nil {
+	open, err := watch(t.open(&f)[0])
+	if err == nil {
 		s.Open, s.Devices = open.Verification, open.Devices
-	} else if s.Devices, err = t.liveDevices(ctx, who.UserID); err != nil {
-		return nil, nil, err
 	}
-	if hash != "" {
-		earlier, err := t.rows(ctx, "where user_id = $1 and number_hash = $2 and code_accepted_at is not null order by code_accepted_at desc limit 1", who.UserID, hash)
-		if err != nil {
-			return nil, nil, err
-		}
-		if len(earlier) > 0 {
-			s.Earlier = earlier[0].Verification
-		}
-	}
-	return s, open, nil
-}
-
-// reportedAt reads when a user last said "this isn't me"; zero when never.
-func (t *tx) reportedAt(ctx context.Context, userID string) (time.Time, error) {
-	ms, err := number(ctx, t, "select max(ended_at) from verifications where user_id = $1 and reason = 'user_reported'", userID)
-	if err != nil || ms == 0 {
-		return time.Time{}, err
-	}
-	return time.UnixMilli(ms).UTC(), nil
+	return s, open, now, err
 }
 
 // UpdateVerification runs rule on the verification inside the transaction that
@@ -109,91 +100,148 @@ func (s *Store) UpdateVerification(ctx context.Context, id string, once *verify.
 		if err := t.reserve(ctx, once); err != nil {
 			return err
 		}
-		a, err := t.one(ctx, "where id = $1"+t.forUpdate, id)
+		var f found
+		all := append(f.owned("= $1", id), f.live("= (select user_id from verifications where id = $1)", id))
+		now, err := t.look(ctx, append([]statement{verifications.reading(&f.rows, "where id = $1"+t.forUpdate, id)}, all...)...)
 		if err != nil {
 			return err
 		}
-		if a == nil {
+		if len(f.rows) == 0 {
 			return verify.ErrNotFound
 		}
-		now, err := t.now(ctx)
+		a, err := watch(t.open(&f)[0])
 		if err != nil {
 			return err
 		}
 		if err := rule(a.Verification, now); err != nil {
 			return err
 		}
-		if err := t.save(ctx, a); err != nil {
+		if err := t.save(a); err != nil {
 			return err
 		}
-		return t.record(ctx, once)
+		return t.record(once)
 	})
 }
 
 // Verification reads one verification and the store's time at that moment, or
 // returns [verify.ErrNotFound].
 func (s *Store) Verification(ctx context.Context, id string) (*verify.Verification, time.Time, error) {
-	return s.find(ctx, func(*tx) (string, []any) { return "where id = $1", []any{id} })
+	v, err := s.shared.verifications.ask(ctx, id)
+	return v.it, v.now, err
+}
+
+func (s *Store) readVerifications(ctx context.Context, asked []*question[string, timed[*verify.Verification]]) error {
+	return s.read(ctx, func(ctx context.Context, t *tx) error {
+		list, err := listOf(asked)
+		if err != nil {
+			return err
+		}
+		var f found
+		all := append(f.owned(t.inList, list), f.live("in (select user_id from verifications where id "+t.inList+")", list),
+			verifications.reading(&f.rows, "where id "+t.inList, list))
+		now, err := t.look(ctx, all...)
+		if err != nil {
+			return err
+		}
+		byID := make(map[string]opened, len(f.rows))
+		for _, o := range t.open(&f) {
+			byID[o.ID] = o
+		}
+		for _, q := range asked {
+			o, there := byID[q.about]
+			switch {
+			case !there:
+				q.err = verify.ErrNotFound
+			case o.err != nil:
+				q.err = o.err
+			default: // those who ask for the same have one each
+				q.answer = timed[*verify.Verification]{clone(o.Verification), now}
+			}
+		}
+		return nil
+	})
 }
 
 // NewestVerification reads the verification that a user and number started last
 // (a zero number: one without a number) for a purpose, whatever became of it.
-func (s *Store) NewestVerification(ctx context.Context, userID string, purpose verify.Purpose, n verify.Number) (*verify.Verification, time.Time, error) {
-	return s.find(ctx, func(t *tx) (string, []any) {
+func (s *Store) NewestVerification(ctx context.Context, userID string, purpose verify.Purpose, n verify.Number) (v *verify.Verification, now time.Time, err error) {
+	err = s.read(ctx, func(ctx context.Context, t *tx) error {
 		hash := ""
 		if !n.IsZero() {
 			hash = t.keys.HashNumber(n)
 		}
-		return "where user_id = $1 and number_hash = $2 and purpose = $3 order by created_at desc, id desc limit 1",
-			[]any{userID, hash, string(purpose)}
-	})
-}
-
-func (s *Store) find(ctx context.Context, which func(*tx) (condition string, args []any)) (v *verify.Verification, now time.Time, err error) {
-	err = s.read(ctx, func(ctx context.Context, t *tx) error {
-		condition, args := which(t)
-		a, err := t.one(ctx, condition, args...)
-		if err != nil {
+		condition := "where user_id = $1 and number_hash = $2 and purpose = $3 order by created_at desc, id desc limit 1"
+		args := []any{userID, hash, string(purpose)}
+		var f found
+		all := append(f.owned("in (select id from verifications "+condition+")", args...), f.live("= $1", userID),
+			verifications.reading(&f.rows, condition, args...))
+		if now, err = t.look(ctx, all...); err != nil {
 			return err
 		}
-		if a == nil {
+		if len(f.rows) == 0 {
 			return verify.ErrNotFound
 		}
-		v = a.Verification
-		now, err = t.now(ctx)
-		return err
+		o := t.open(&f)[0]
+		v = o.Verification
+		return o.err
 	})
 	return v, now, err
 }
 
 // OpenPrompts reads the verifications whose prompt the device may answer now.
 func (s *Store) OpenPrompts(ctx context.Context, deviceID string) (open []*verify.Verification, now time.Time, err error) {
-	err = s.read(ctx, func(ctx context.Context, t *tx) error {
-		all, err := t.aggregates(ctx, `where purpose = 'login' and status = 'pending'
-			and user_id = (select user_id from devices where id = $1 and revoked_at is null)`, deviceID)
+	p, err := s.shared.prompts.ask(ctx, deviceID)
+	return p.it, p.now, err
+}
+
+func (s *Store) readPrompts(ctx context.Context, asked []*question[string, timed[[]*verify.Verification]]) error {
+	return s.read(ctx, func(ctx context.Context, t *tx) error {
+		list, err := listOf(asked)
 		if err != nil {
 			return err
 		}
-		if now, err = t.now(ctx); err != nil {
+		users := "in (select user_id from devices where id " + t.inList + " and revoked_at is null)"
+		condition := "where purpose = 'login' and status = 'pending' and user_id " + users
+		var f found
+		all := append(f.owned("in (select id from verifications "+condition+")", list), f.live(users, list),
+			verifications.reading(&f.rows, condition, list))
+		now, err := t.look(ctx, all...)
+		if err != nil {
 			return err
 		}
-		for _, a := range all { // whether a prompt is open is a rule, so Go says it
-			if a.Prompt.Open(now) {
-				open = append(open, a.Verification)
+		byDevice := map[string][]opened{}
+		for _, o := range t.open(&f) {
+			if !o.Prompt.Open(now) { // whether a prompt is open is a rule, so Go says it
+				continue
+			}
+			for _, d := range o.Devices {
+				byDevice[d.ID] = append(byDevice[d.ID], o)
+			}
+		}
+		for _, q := range asked {
+			q.answer.now = now
+			for _, o := range byDevice[q.about] {
+				if q.err = o.err; q.err != nil {
+					break
+				}
+				q.answer.it = append(q.answer.it, clone(o.Verification))
 			}
 		}
 		return nil
 	})
-	return open, now, err
 }
 
 // Recent reads the verifications that were created last, newest first, without
 // what belongs to them: no codes, no deliveries, no devices.
 func (s *Store) Recent(ctx context.Context, limit int) (recent []*verify.Verification, err error) {
 	err = s.read(ctx, func(ctx context.Context, t *tx) error {
-		rows, err := t.rows(ctx, "where created_at > 0 order by created_at desc, id desc limit $1", limit)
-		for _, a := range rows {
-			recent = append(recent, a.Verification)
+		var rows []*verificationRow
+		err := t.run(ctx, verifications.reading(&rows, "where created_at > 0 order by created_at desc, id desc limit $1", limit))
+		for _, r := range rows {
+			if err == nil {
+				err = t.unseal(r)
+			}
+			recent = append(recent, r.Verification)
 		}
 		return err
 	})

@@ -1,0 +1,170 @@
+package storage
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"nod/verify"
+)
+
+// shared are the calls of clients that come back, thousands at once after a
+// node or a network was lost: they share statements.
+type shared struct {
+	verifications *together[string, timed[*verify.Verification]]
+	devices       *together[string, timed[*verify.Device]]
+	prompts       *together[string, timed[[]*verify.Verification]]
+	touches       *together[[]string, struct{}]
+	clock         *together[struct{}, time.Time]
+}
+
+func newShared(s *Store) *shared {
+	return &shared{
+		verifications: newTogether(s.readVerifications),
+		devices:       newTogether(s.readDevices),
+		prompts:       newTogether(s.readPrompts),
+		touches:       newTogether(s.touchDevices),
+		clock:         newTogether(s.readClock),
+	}
+}
+
+// close waits for the batches under way.
+func (s *shared) close() {
+	s.verifications.close()
+	s.devices.close()
+	s.prompts.close()
+	s.touches.close()
+	s.clock.close()
+}
+
+// timed is what was read and the store's time at that moment.
+type timed[T any] struct {
+	it  T
+	now time.Time
+}
+
+// togetherLimit is how many questions one batch answers.
+const togetherLimit = 500
+
+// together answers questions of one kind in batches, one at a time: who comes
+// while a batch is under way waits for the next. So a batch starts after each of
+// its questions was asked, nobody is told a state older than his call, and a
+// lone question waits for nobody.
+type together[Q, A any] struct {
+	do func(context.Context, []*question[Q, A]) error // answers all, or fails all
+
+	mu      sync.Mutex
+	waiting []*question[Q, A]
+	busy    bool // a batch is under way
+	closed  bool
+	all     sync.WaitGroup
+}
+
+type question[Q, A any] struct {
+	about  Q
+	answer A
+	err    error
+	done   chan struct{}
+	left   atomic.Bool // nobody waits for the answer any more
+}
+
+func newTogether[Q, A any](do func(context.Context, []*question[Q, A]) error) *together[Q, A] {
+	return &together[Q, A]{do: do}
+}
+
+// ask returns the answer, or an error once the caller gives up or the
+// transaction limit is over.
+func (t *together[Q, A]) ask(ctx context.Context, about Q) (none A, err error) {
+	if err := ctx.Err(); err != nil {
+		return none, err
+	}
+	q := &question[Q, A]{about: about, done: make(chan struct{})}
+	if !t.enqueue(q) {
+		return none, errClosed
+	}
+	limit := time.NewTimer(transactionLimit)
+	defer limit.Stop()
+	select {
+	case <-q.done:
+		return q.answer, q.err
+	case <-ctx.Done():
+		err = ctx.Err()
+	case <-limit.C:
+		err = errSlow
+	}
+	q.left.Store(true)
+	return none, err
+}
+
+func (t *together[Q, A]) enqueue(q *question[Q, A]) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.closed {
+		return false
+	}
+	t.waiting = append(t.waiting, q)
+	if !t.busy {
+		t.busy = true
+		t.all.Go(t.run)
+	}
+	return true
+}
+
+// run answers batch after batch until nobody waits.
+func (t *together[Q, A]) run() {
+	for {
+		t.mu.Lock()
+		n := min(len(t.waiting), togetherLimit)
+		batch := t.waiting[:n:n]
+		t.waiting = t.waiting[n:]
+		t.busy = n > 0
+		t.mu.Unlock()
+		if n == 0 {
+			return
+		}
+		batch = slices.DeleteFunc(batch, func(q *question[Q, A]) bool { return q.left.Load() })
+		if len(batch) > 0 {
+			t.answer(batch)
+		}
+	}
+}
+
+// answer lets everybody go, whatever happens: also when do panics.
+func (t *together[Q, A]) answer(batch []*question[Q, A]) {
+	err := fmt.Errorf("a batch of %d was not answered", len(batch))
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("answering together: %v", p)
+		}
+		for _, q := range batch {
+			if err != nil {
+				q.err = err
+			}
+			close(q.done)
+		}
+	}()
+	err = t.do(context.Background(), batch)
+}
+
+// close waits for the batch under way and those who wait behind it.
+func (t *together[Q, A]) close() {
+	t.mu.Lock()
+	t.closed = true
+	t.mu.Unlock()
+	t.all.Wait()
+}
+
+// listOf is what is asked for, each once, as a JSON array.
+func listOf[A any](asked []*question[string, A]) (string, error) {
+	ids := make([]string, len(asked))
+	for i, q := range asked {
+		ids[i] = q.about
+	}
+	slices.Sort(ids)
+	list, err := json.Marshal(slices.Compact(ids))
+	return string(list), err
+}
