@@ -388,7 +388,7 @@ func TestNeverReads(t *testing.T) {
 			t.Fatalf("%d of %d cut off", cut, stalled)
 		}
 	}
-	if s := n.Stats(); s.Queued > 64 || s.Closed[1013] != stalled {
+	if s := n.Stats(); s.Queued > 64 || s.Closed[1013]+s.Lost != stalled { // too slow to be waited for, or for a write
 		t.Errorf("stats %+v", s)
 	}
 	eventually(t, "all gone", func() bool { return n.Stats().Sessions["watcher"] == 0 })

@@ -26,6 +26,7 @@ type deviceClient struct {
 	shown []shown // newest last; nil on a device that was never asked
 	turns int     // how often messages changed shown
 
+	lapse     *time.Timer     // runs when the newest prompt has ended
 	fetching  bool            // prompts that it missed are being read
 	gone      bool            // the connection has ended
 	answering bool            // the device's answer is being judged
@@ -99,6 +100,11 @@ func (c *deviceClient) listLocked(s *hub.Session, open []*verify.Verification, p
 	}
 	for _, v := range open {
 		s.Timers(v.ID, hub.Timer{Field: "prompt_in", At: v.Prompt.ExpiresAt})
+		for _, known := range c.shown {
+			if known.verification == v.ID && known.open {
+				c.lapseLocked(v.ID, known.delivery, v.Prompt.ExpiresAt)
+			}
+		}
 	}
 }
 
@@ -266,6 +272,7 @@ func (c *deviceClient) promptLocked(s *hub.Session, f verify.PromptFrame) bool {
 	}
 	c.turns++
 	c.noteLocked(shown{f.VerificationID, f.DeliveryID, true})
+	c.lapseLocked(f.VerificationID, f.DeliveryID, ends)
 	_ = s.Send("prompt", 0, Prompt{PromptFrame: f, Remaining: verify.Rest(ends.Sub(c.server.Now()))})
 	s.Timers(f.VerificationID, hub.Timer{Field: "prompt_in", At: ends})
 	return true
@@ -301,4 +308,7 @@ func (c *deviceClient) Closed(context.Context, *hub.Session) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.gone = true
+	if c.lapse != nil {
+		c.lapse.Stop()
+	}
 }

@@ -164,11 +164,17 @@ func (r *reader) apply(f frame) {
 	}
 }
 
-// finish comes once more and compares what was applied with what is stored.
+// finish comes once more, and compares.
 func (r *reader) finish() {
 	r.w.Helper()
 	r.reconnect()
 	synctest.Wait()
+	r.compare()
+}
+
+// compare compares what was applied with what is stored.
+func (r *reader) compare() {
+	r.w.Helper()
 	r.take(1000)
 	es, err := r.w.store.EventsAfter(r.w.Context(), r.login.id, 0, 1000)
 	r.w.must(err)

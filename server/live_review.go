@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"time"
 
 	"nod/hub"
 	"nod/verify"
@@ -38,7 +39,11 @@ func (c *deviceClient) review(es []verify.Event) {
 			missed = append(missed, shown{e.VerificationID, d.DeliveryID, false})
 		}
 	}
-	if len(missed) > 0 && !c.fetching {
+	switch {
+	case len(missed) == 0:
+	case c.fetching:
+		c.turns++ // what is being read may be older
+	default:
 		c.fetching = true
 		c.server.live.backlog.add(func(ctx context.Context) { c.fetch(ctx, missed) })
 	}
@@ -60,6 +65,27 @@ func (c *deviceClient) endLocked(verificationID, deliveryID, reason string) {
 	if len(open) > 0 && c.closedLocked(c.session, promptClosing{promptClosed{verificationID, reason}, open}) {
 		c.server.found(foundClosed)
 	}
+}
+
+// lapseGrace is how long after a prompt's end its closing may come by itself.
+const lapseGrace = 2 * time.Second
+
+// lapseLocked sees to it that the end of a prompt is told when its time runs out:
+// there may be no event of that to find.
+func (c *deviceClient) lapseLocked(verificationID, deliveryID string, ends time.Time) {
+	if !c.server.config.Repair {
+		return
+	}
+	if c.lapse != nil {
+		c.lapse.Stop() // a user is asked one thing at a time
+	}
+	c.lapse = time.AfterFunc(ends.Sub(c.server.Now())+lapseGrace, func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if !c.gone {
+			c.endLocked(verificationID, deliveryID, string(verify.Expired))
+		}
+	})
 }
 
 // fetch tells the open prompts that the connection does not know, as if they had
