@@ -22,7 +22,7 @@ func TestBalancer(t *testing.T) {
 	// Who comes first is not said anywhere.
 	only := func(who string) {
 		t.Helper()
-		eventually(t, "asked are "+who, func() bool { return slices.Contains([]string{who, who[1:] + who[:1]}, six(t, front)) })
+		eventually(t, "asked are "+who, func() bool { return slices.Contains([]string{who, who[1:] + who[:1]}, six(t, front, http.MethodPost)) })
 	}
 	only("ababab")
 	socket := dial(t, front)
@@ -51,7 +51,7 @@ func TestBalancer(t *testing.T) {
 		only("ababab")
 	})
 	t.Run("who asks is said by the balancer alone", func(t *testing.T) {
-		req := request(t, front)
+		req := request(t, front, http.MethodPost)
 		req.Header.Set("X-Forwarded-For", "203.0.113.7")
 		res, err := http.DefaultClient.Do(req)
 		if err != nil {
@@ -63,10 +63,40 @@ func TestBalancer(t *testing.T) {
 		}
 	})
 	t.Run("one node's figures are not for the world", func(t *testing.T) { ask(t, front, "/metrics", http.StatusNotFound) })
+	t.Run("what only asks is asked again when its node dies over it", func(t *testing.T) {
+		for _, s := range []*stub{a, b} {
+			s.dying.Store(true)
+			if got := six(t, front, http.MethodGet); strings.Contains(got, s.name) {
+				t.Errorf("%s died, but %q answered", s.name, got)
+			}
+			s.dying.Store(false)
+			only("ababab")
+		}
+	})
+	t.Run("what changes something is not", func(t *testing.T) {
+		a.dying.Store(true)
+		b.dying.Store(true)
+		before := a.asked.Load() + b.asked.Load()
+		http.DefaultClient.CloseIdleConnections() // on a used connection Go itself would repeat it
+		res, err := http.DefaultClient.Do(request(t, front, http.MethodPost))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = res.Body.Close()
+		if res.StatusCode != http.StatusBadGateway || res.Header.Get("Content-Type") != "application/problem+json" {
+			t.Errorf("it answers %s %v", res.Status, res.Header)
+		}
+		if got := a.asked.Load() + b.asked.Load() - before; got != 1 {
+			t.Errorf("it was asked %d times", got)
+		}
+		a.dying.Store(false)
+		b.dying.Store(false)
+		only("ababab")
+	})
 	t.Run("what a dead node cannot have seen is asked of the other", func(t *testing.T) {
 		a.Close()
 		for range 4 {
-			if got := six(t, front); got != "bbbbbb" {
+			if got := six(t, front, http.MethodPost); got != "bbbbbb" {
 				t.Fatalf("%q answer", got)
 			}
 		}
@@ -76,7 +106,7 @@ func TestBalancer(t *testing.T) {
 		var res *http.Response
 		eventually(t, "it answers 503", func() bool {
 			var err error
-			if res, err = http.DefaultClient.Do(request(t, front)); err != nil {
+			if res, err = http.DefaultClient.Do(request(t, front, http.MethodPost)); err != nil {
 				t.Fatal(err)
 			}
 			_ = res.Body.Close()
@@ -94,6 +124,8 @@ type stub struct {
 	*httptest.Server
 	name  string
 	ready atomic.Bool
+	dying atomic.Bool // it hangs up on whoever asks something
+	asked atomic.Int64
 }
 
 func newStub(t *testing.T, name string) *stub {
@@ -124,6 +156,10 @@ func newStub(t *testing.T, name string) *stub {
 		}
 	})
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		s.asked.Add(1)
+		if s.dying.Load() {
+			panic(http.ErrAbortHandler)
+		}
 		w.Header().Set("Node", name)
 		w.Header().Set("From", strings.Join(r.Header.Values("X-Forwarded-For"), " and "))
 	})
@@ -157,9 +193,9 @@ func balance(t *testing.T, a, b *stub) string {
 	return front
 }
 
-func request(t *testing.T, front string) *http.Request {
+func request(t *testing.T, front, method string) *http.Request {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+front+"/api", nil)
+	req, err := http.NewRequestWithContext(t.Context(), method, "http://"+front+"/api", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -167,10 +203,10 @@ func request(t *testing.T, front string) *http.Request {
 }
 
 // six asks six times and returns the names of the nodes that answered.
-func six(t *testing.T, front string) (names string) {
+func six(t *testing.T, front, method string) (names string) {
 	t.Helper()
 	for range 6 {
-		res, err := http.DefaultClient.Do(request(t, front))
+		res, err := http.DefaultClient.Do(request(t, front, method))
 		if err != nil {
 			t.Fatal(err)
 		}
