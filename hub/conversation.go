@@ -122,7 +122,7 @@ func (s *Session) judge(f Frame, nonce string) bool {
 	})
 	s.hub.topics.join(s)
 	if err := s.hub.broker.Join(s.hub.alive, who.Topic, s.id, who.Exclusive); err != nil {
-		s.hub.config.Log.Warn("broker did not take a connection; its node repairs", "connection", s.id, "error", err)
+		s.hub.complain(s.id, "the broker did not take it", err)
 	}
 	if err := client.Open(s.hub.alive, s); err != nil {
 		s.refuse(Frame{}, err, &Refusal{Close: CloseTryLater})
@@ -182,7 +182,7 @@ func (s *Session) refuse(f Frame, err error, otherwise *Refusal) {
 	}
 	r, ok := errors.AsType[*Refusal](err)
 	if !ok {
-		s.hub.config.Log.Error("connection failed", "connection", s.id, "role", s.identity.Role, "frame", f.Type, "error", err)
+		s.hub.complain(s.id, "the application failed it", err)
 		r = &Refusal{Code: "internal", Message: "Something went wrong on our side. Try again.", RetryAfter: 1}
 		if otherwise.Close != 0 {
 			r.Code, r.Close = "unavailable", CloseTryLater

@@ -120,6 +120,7 @@ type Hub struct {
 	wheel   *wheel
 	writers *writers
 	figures figures
+	faults  faults
 
 	// alive is the context of everything clients do; it ends with Run.
 	alive context.Context
@@ -180,7 +181,7 @@ func (h *Hub) Listen(topic string, deliver func(Message)) (stop func()) {
 	l, id := &listener{deliver}, newConnectionID()
 	h.topics.listen(topic, l)
 	if err := h.broker.Join(h.alive, topic, id, false); err != nil {
-		h.config.Log.Warn("broker did not take a listener", "topic", topic, "error", err)
+		h.complain(id, "the broker did not take it", err)
 	}
 	return sync.OnceFunc(func() {
 		h.topics.unlisten(topic, l)
