@@ -125,7 +125,7 @@ func (p *postgres) write(ctx context.Context, do func(context.Context, *tx) erro
 			return err
 		}
 		err = c.transaction(ctx, &p.dialect, do)
-		if c.dead() && !c.committing {
+		if c.died && !c.committing {
 			died++
 		} else if !passing(err) {
 			return err
@@ -154,7 +154,7 @@ func (p *postgres) read(ctx context.Context, do func(context.Context, *tx) error
 			return err
 		}
 		err = c.lend(func() error { return do(ctx, &tx{conn: c, dialect: &p.dialect}) })
-		if !c.dead() || try == 2 || !time.Now().Before(end) {
+		if !c.died || try == 2 || !time.Now().Before(end) {
 			return err
 		}
 	}
@@ -166,6 +166,7 @@ type session struct {
 	pool       *pgxpool.Pool
 	raw        *pgx.Conn
 	committing bool // COMMIT was sent: whether it was obeyed only its answer can say
+	died       bool // the connection broke; known once it was given back
 }
 
 // take waits for a connection. Until it is given back nothing on it takes longer
@@ -185,13 +186,10 @@ func take(ctx context.Context, pool *pgxpool.Pool, end time.Time) (*session, err
 	return s, nil
 }
 
-// dead reports whether the connection broke.
-func (s *session) dead() bool { return s.raw.IsClosed() }
-
 // lend runs do and gives the connection back, also when do panics.
 func (s *session) lend(do func() error) error {
 	defer func() {
-		if s.dead() {
+		if s.died = s.raw.IsClosed(); s.died {
 			s.pool.Reset() // what happened to this one has probably happened to all
 		} else {
 			_ = s.raw.PgConn().Conn().SetDeadline(time.Time{}) // an error shows at the next use
