@@ -53,7 +53,7 @@ func TestBalancer(t *testing.T) {
 	t.Run("who asks is said by the balancer alone", func(t *testing.T) {
 		req := request(t, front, http.MethodPost)
 		req.Header.Set("X-Forwarded-For", "203.0.113.7")
-		res, err := http.DefaultClient.Do(req)
+		res, err := fresh.Do(req)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -77,8 +77,7 @@ func TestBalancer(t *testing.T) {
 		a.dying.Store(true)
 		b.dying.Store(true)
 		before := a.asked.Load() + b.asked.Load()
-		http.DefaultClient.CloseIdleConnections() // on a used connection Go itself would repeat it
-		res, err := http.DefaultClient.Do(request(t, front, http.MethodPost))
+		res, err := fresh.Do(request(t, front, http.MethodPost))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -106,7 +105,7 @@ func TestBalancer(t *testing.T) {
 		var res *http.Response
 		eventually(t, "it answers 503", func() bool {
 			var err error
-			if res, err = http.DefaultClient.Do(request(t, front, http.MethodPost)); err != nil {
+			if res, err = fresh.Do(request(t, front, http.MethodPost)); err != nil {
 				t.Fatal(err)
 			}
 			_ = res.Body.Close()
@@ -117,6 +116,10 @@ func TestBalancer(t *testing.T) {
 		}
 	})
 }
+
+// fresh takes a connection a request: on a used one Go repeats by itself what
+// seems lost.
+var fresh = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 
 // stub is a node that says who it is and whom it believes to talk to, and echoes
 // the lines of a socket.
@@ -182,7 +185,6 @@ func balance(t *testing.T, a, b *stub) string {
 	}
 	t.Cleanup(func() {
 		p.end(context.Background())
-		http.DefaultClient.CloseIdleConnections()
 		if t.Failed() {
 			t.Logf("what haproxy said:\n%s", said)
 		}
@@ -206,7 +208,7 @@ func request(t *testing.T, front, method string) *http.Request {
 func six(t *testing.T, front, method string) (names string) {
 	t.Helper()
 	for range 6 {
-		res, err := http.DefaultClient.Do(request(t, front, method))
+		res, err := fresh.Do(request(t, front, method))
 		if err != nil {
 			t.Fatal(err)
 		}
