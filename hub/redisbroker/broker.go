@@ -11,7 +11,7 @@
 // # Keys
 //
 //	nod:{<node>}         the channel of a node, its only subscription
-//	nod:{<node>}         the node's own key: its epoch; gone when Redis was emptied
+//	nod:{<node>}         a key of the node, its epoch: the proof that Redis takes writes
 //	nod:topic:<topic>    a hash: node → "<stamp> <epoch> <connection>"
 //
 // A node takes a random name when it starts. An entry tells which nodes hold
@@ -41,8 +41,8 @@
 //	suspect      calls still try; a probe came back → live
 //	             3 s since the last one → down, and the connection is dropped
 //
-// When the probe finds the node's own key gone, Redis was emptied, and all entries
-// are written again.
+// A refresh that finds its entry gone tells that Redis, or a shard, was emptied,
+// and all entries are written again.
 package redisbroker
 
 import (
@@ -64,8 +64,8 @@ import (
 
 var _ hub.Broker = (*Broker)(nil)
 
-// bound is how long a call waits for Redis.
-const bound = 100 * time.Millisecond
+// longest is how long a call waits for Redis.
+const longest = 100 * time.Millisecond
 
 // Errors of Publish and Join. The message may have been heard on this node, and
 // the registration is kept and made later.
@@ -90,7 +90,7 @@ type Stats struct {
 	Received   uint64        // messages that came from other nodes
 	Dropped    uint64        // of what came: damaged, repeated, of an unknown version, or nobody was here
 	Replaced   uint64        // connections of this node that a newer one on another node replaced
-	Emptied    uint64        // times that Redis was found without our entries
+	Emptied    uint64        // times that entries of ours were gone
 	Reconnects uint64        // subscriptions after the first
 	RoundTrip  time.Duration // of the last probe
 	Alive      bool          // the probe comes back
@@ -110,6 +110,7 @@ type Broker struct {
 	node    string // id in letters
 	now     func() time.Time
 	log     *slog.Logger
+	bound   time.Duration // of a call
 	counts  counters
 
 	deliver atomic.Pointer[func(hub.Message) int] // nil before Run
@@ -139,15 +140,14 @@ func Open(c Config) (*Broker, error) {
 		cluster: a.kind == "cluster",
 		now:     c.Now,
 		log:     c.Log,
+		bound:   longest,
 		letters: make(chan *letter, maxLetters),
 		entries: make(chan entry, maxEntries),
 		sweep:   newSweep(),
 		closing: make(chan struct{}),
 	}
 	b.close = sync.OnceFunc(func() { close(b.closing) })
-	if _, err := rand.Read(b.id[:]); err != nil {
-		return nil, fmt.Errorf("naming the node: %w", err)
-	}
+	_, _ = rand.Read(b.id[:]) // never fails
 	b.node = hex.EncodeToString(b.id[:])
 	b.route = b.routeInOne
 	if b.cluster {
@@ -194,8 +194,8 @@ func (b *Broker) Stats() Stats {
 }
 
 // bounded is the context of a call.
-func bounded(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeoutCause(ctx, bound, ErrLate)
+func (b *Broker) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, b.bound, ErrLate)
 }
 
 // await waits for the outcome of a call.

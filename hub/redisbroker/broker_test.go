@@ -3,6 +3,7 @@ package redisbroker_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -22,6 +23,7 @@ func conform(t *testing.T, url string, change func(*redisbroker.Broker)) {
 		for range nodes {
 			b := broker(t, redisbroker.Config{URL: url})
 			change(b)
+			redisbroker.Patient(b)
 			brokers = append(brokers, b)
 		}
 		return brokers
@@ -74,6 +76,37 @@ func TestCluster(t *testing.T) {
 	t.Cleanup(c.Close)
 	conform(t, c.URL, asOpened)
 	t.Run("a node that died leaves nothing", func(t *testing.T) { deadNode(t, c.URL) })
+	t.Run("one shard is emptied", func(t *testing.T) {
+		a, b := run(t, redisbroker.Config{URL: c.URL}), run(t, redisbroker.Config{URL: c.URL})
+		live(a, b)
+		for i := range 50 {
+			a.join(fmt.Sprint(i), "1", true)
+		}
+		if _, err := c.Nodes[1].Do("FLUSHALL"); err != nil {
+			t.Fatal(err)
+		}
+		a.until("it notices", func() bool { return a.Stats().Emptied > 0 })
+		for i := range 50 {
+			b.reaches(a, fmt.Sprint(i))
+		}
+	})
+	t.Run("a shard restarts", func(t *testing.T) {
+		a, b := run(t, redisbroker.Config{URL: c.URL}), run(t, redisbroker.Config{URL: c.URL})
+		live(a, b)
+		for i := range 50 {
+			a.join(fmt.Sprint(i), "1", false)
+		}
+		for _, shard := range c.Nodes {
+			shard.Stop()
+			if err := shard.Start(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for i := range 50 {
+			b.reaches(a, fmt.Sprint(i))
+		}
+		live(a, b)
+	})
 }
 
 func TestSentinel(t *testing.T) {

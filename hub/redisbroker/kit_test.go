@@ -72,6 +72,7 @@ type node struct {
 func run(t testing.TB, c redisbroker.Config) *node {
 	t.Helper()
 	n := &node{Broker: broker(t, c), t: t, joined: make(map[string]int), heard: make(map[string][]hub.Message)}
+	redisbroker.Patient(n.Broker)
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() {

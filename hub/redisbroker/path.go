@@ -53,6 +53,15 @@ func (p *path) pulse() (alive bool, trip time.Duration) {
 	return p.live, p.trip
 }
 
+// next numbers a probe that is about to leave.
+func (p *path) next() uint64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.probe++
+	p.sentAt = time.Now()
+	return p.probe
+}
+
 // end notes the end of a subscription and tells whether it was live.
 func (p *path) end() (lived bool) {
 	p.mu.Lock()
@@ -173,8 +182,8 @@ func (b *Broker) probe(ctx context.Context, confirmed <-chan struct{}) {
 	}
 	tick := time.NewTicker(probeEvery)
 	defer tick.Stop()
-	for first := true; ; first = false {
-		b.probeOnce(ctx, first)
+	for {
+		b.probeOnce(ctx)
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
@@ -183,28 +192,16 @@ func (b *Broker) probe(ctx context.Context, confirmed <-chan struct{}) {
 	}
 }
 
-func (b *Broker) probeOnce(ctx context.Context, first bool) {
-	epoch := fmt.Sprint(b.path.epoch.Load())
-	b.path.mu.Lock()
-	b.path.probe++
-	number := b.path.probe
-	b.path.sentAt = time.Now()
-	b.path.mu.Unlock()
+// probeOnce needs no answer of its own: what comes back, or not, is the answer.
+func (b *Broker) probeOnce(ctx context.Context) {
 	verb := "PUBLISH"
 	if b.cluster {
 		verb = "SPUBLISH"
 	}
 	ctx, cancel := context.WithTimeout(ctx, replyLimit)
 	defer cancel()
-	old, err := probing.Run(ctx, b.client, []string{channel(b.node)}, epoch, probeFrame(b.id, number), entryLife.Milliseconds(), verb).Text()
-	if errors.Is(err, redis.Nil) {
-		err = nil
-	}
-	if err == nil && !first && old != epoch {
-		b.counts.emptied.Add(1)
-		b.log.Warn("redis was emptied; writing all entries again", "topics", b.topics.count())
-		b.sweep.whole()
-	}
+	_ = probing.Run(ctx, b.client, []string{channel(b.node)},
+		b.path.epoch.Load(), probeFrame(b.id, b.path.next()), entryLife.Milliseconds(), verb).Err()
 }
 
 func signal(c chan<- struct{}) {

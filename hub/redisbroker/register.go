@@ -16,7 +16,11 @@ const (
 	entryLife    = 90 * time.Second
 	refreshEvery = 30 * time.Second // each entry, one part after the other
 	maxEntries   = 1 << 14          // changes that wait for Redis
-	entryBatch   = 256              // changes in one pipeline, and as many that are refreshed
+	entryBatch   = 128              // changes in one pipeline, and as many that are refreshed
+	sample       = 64               // topics that a refresh looks at, if there are as many
+
+	// emptiedEvery is how often entries that are gone have all written again.
+	emptiedEvery = time.Second
 
 	// margin is how far the server time of two nodes may be apart: within it the
 	// connection that reaches a working Redis last is the newer one.
@@ -29,47 +33,42 @@ type entry struct {
 	topic  string
 	remove string          // node whose entry goes; "": this node joined
 	begins string          // what an entry to be removed has to begin with
-	ctx    context.Context //nolint:containedctx // Join's: ended, the change is no fresh one any more
+	ctx    context.Context // Join's: when it has ended, the change is no fresh one any more
 	done   chan error      // where Join waits
 }
 
 // sweep is what the registrar has to write again. Others only ask for it.
 type sweep struct {
-	mu   sync.Mutex
-	due  int             // parts, from next on
-	owed map[string]bool // topics that Redis did not take
-	soon bool            // owed is tried again
-	news chan struct{}
+	mu      sync.Mutex
+	due     int             // parts that are written without waiting
+	owed    map[string]bool // topics that Redis did not take
+	retry   bool            // owed is tried again
+	wholeAt time.Time
+	news    chan struct{}
 
 	// The registrar's own.
-	next int
+	next int // part
 	now  []string
 }
 
 func newSweep() sweep { return sweep{owed: make(map[string]bool), news: make(chan struct{}, 1)} }
 
-func (s *sweep) wake() {
-	select {
-	case s.news <- struct{}{}:
-	default:
-	}
-}
-
 // whole has all entries written again at once.
 func (s *sweep) whole() {
 	s.mu.Lock()
-	s.due = parts
+	defer s.mu.Unlock()
+	s.due, s.wholeAt = parts, time.Now()
 	clear(s.owed)
-	s.mu.Unlock()
-	s.wake()
+	signal(s.news)
 }
 
 // again has what failed tried again.
 func (s *sweep) again() {
 	s.mu.Lock()
-	s.soon = len(s.owed) > 0
-	s.mu.Unlock()
-	s.wake()
+	defer s.mu.Unlock()
+	if s.retry = len(s.owed) > 0; s.retry {
+		signal(s.news)
+	}
 }
 
 func (s *sweep) owe(topic string) {
@@ -78,31 +77,48 @@ func (s *sweep) owe(topic string) {
 	s.owed[topic] = true
 }
 
-// fill takes the next topics to be written.
+// settled tells that all entries were not written just now.
+func (s *sweep) settled() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return time.Since(s.wholeAt) > emptiedEvery
+}
+
+// fill takes the next topics to be written at once.
 func (s *sweep) fill(t *topics) (batch []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.soon {
+	if s.retry {
 		for topic := range s.owed {
 			s.now = append(s.now, topic)
 		}
 		clear(s.owed)
-		s.soon = false
+		s.retry = false
 	}
 	for len(s.now) == 0 && s.due > 0 {
-		s.now = t.names(s.next)
-		s.next = (s.next + 1) % parts
 		s.due--
+		s.part(t)
 	}
-	n := min(entryBatch, len(s.now))
-	batch, s.now = s.now[:n], s.now[n:]
-	return batch
+	return s.cut()
 }
 
-func (s *sweep) tick() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.due = max(s.due, 1)
+// refresh takes the next part, and more where they are small: so a node that has
+// few topics looks at all of them each time.
+func (s *sweep) refresh(t *topics) {
+	for i := 0; i < parts && len(s.now) < sample; i++ {
+		s.part(t)
+	}
+}
+
+func (s *sweep) part(t *topics) {
+	s.now = append(s.now, t.names(s.next)...)
+	s.next = (s.next + 1) % parts
+}
+
+func (s *sweep) cut() (batch []string) {
+	n := min(entryBatch, len(s.now))
+	batch, s.now = s.now[:n:n], s.now[n:]
+	return batch
 }
 
 // Join implements [hub.Broker]. After an error the entry is made as soon as
@@ -115,7 +131,7 @@ func (b *Broker) Join(ctx context.Context, topic, conn string, exclusive bool) e
 	if !news {
 		return nil
 	}
-	ctx, cancel := bounded(ctx)
+	ctx, cancel := b.bounded(ctx)
 	defer cancel()
 	e := entry{topic: topic, ctx: ctx, done: make(chan error, 1)}
 	select {
@@ -159,7 +175,7 @@ func (b *Broker) register() {
 			first = []entry{e}
 		case <-b.sweep.news:
 		case <-tick.C:
-			b.sweep.tick()
+			b.refresh()
 		case <-b.closing:
 			for end := time.Now().Add(replyLimit); len(b.entries) > 0 && time.Now().Before(end); {
 				b.write(b.gather(nil), nil)
@@ -173,6 +189,27 @@ func (b *Broker) register() {
 			}
 			b.write(changes, again)
 		}
+	}
+}
+
+// refresh keeps entries from ending, and notices that some are gone: then Redis,
+// or one shard of it, was emptied.
+func (b *Broker) refresh() {
+	if b.path.dead.Load() {
+		return
+	}
+	gone := 0
+	b.sweep.refresh(&b.topics)
+	for again := b.sweep.cut(); len(again) > 0; again = b.sweep.cut() {
+		gone += b.write(b.gather(nil), again)
+	}
+	if gone == 0 {
+		return
+	}
+	b.counts.emptied.Add(1)
+	if b.sweep.settled() {
+		b.log.Warn("redis was emptied; writing all entries again", "gone", gone, "topics", b.topics.count())
+		b.sweep.whole()
 	}
 }
 
@@ -197,8 +234,9 @@ type written struct {
 	done  chan error
 }
 
-// write sends changes and topics to be written again in one pipeline.
-func (b *Broker) write(changes []entry, again []string) {
+// write sends changes and topics to be written again in one pipeline. gone counts
+// entries that had been there before.
+func (b *Broker) write(changes []entry, again []string) (gone int) {
 	epoch := b.path.epoch.Load()
 	var all []written
 	for _, e := range changes {
@@ -220,12 +258,15 @@ func (b *Broker) write(changes []entry, again []string) {
 		for _, w := range all {
 			b.settle(w, ErrDown)
 		}
-		return
+		return 0
 	}
 	b.execute(all)
 	for _, w := range all {
-		b.settle(w, w.cmd.Err())
+		if b.settle(w, w.cmd.Err()) && w.as.known {
+			gone++
+		}
 	}
+	return gone
 }
 
 // execute runs all, and once more those whose script a shard did not know.
@@ -274,8 +315,8 @@ func (b *Broker) registration(topic string, epoch uint64, fresh bool) (written, 
 	}}, true
 }
 
-// settle acts on Redis's answer.
-func (b *Broker) settle(w written, err error) {
+// settle acts on Redis's answer and tells whether an entry was made anew.
+func (b *Broker) settle(w written, err error) (made bool) {
 	if w.done != nil {
 		defer func() { w.done <- err }()
 	}
@@ -285,33 +326,37 @@ func (b *Broker) settle(w written, err error) {
 		if w.topic != "" {
 			b.sweep.owe(w.topic)
 		}
-		return
+		return false
 	case w.topic == "":
-		return // a removal
+		return false // a removal
 	}
 	switch answer := w.cmd.Val().(type) {
 	case int64:
-		b.topics.raise(w.topic, w.as.stamp, answer)
+		b.topics.note(w.topic, w.as.stamp, answer, true)
 	case []any:
-		b.contest(w, answer)
+		return b.contest(w, answer)
 	}
+	return false
 }
 
-// contest closes the older ones of several connections.
-func (b *Broker) contest(w written, answer []any) {
-	if stamp, _ := answer[0].(int64); stamp >= 0 {
-		b.topics.raise(w.topic, w.as.stamp, stamp)
-		for _, older := range answer[1:] {
-			node, _ := older.(string)
-			b.tell(node, replacedFrame(b.id, w.topic, w.as.conn, stamp))
+// contest leaves the newest of several connections.
+func (b *Broker) contest(w written, answer []any) (made bool) {
+	stamp, _ := answer[0].(int64)
+	if stamp < 0 {
+		newer, _ := answer[1].(string)
+		b.topics.note(w.topic, w.as.stamp, w.as.stamp, false)
+		if f := strings.SplitN(newer, " ", 3); len(f) == 3 {
+			stamp, _ = strconv.ParseInt(f[0], 10, 64) // the script has read it
+			b.replaced(w.topic, f[2], stamp)
 		}
-		return
+		return false
 	}
-	newer, _ := answer[1].(string)
-	if f := strings.SplitN(newer, " ", 3); len(f) == 3 {
-		stamp, _ := strconv.ParseInt(f[0], 10, 64) // the script has read it
-		b.replaced(w.topic, f[2], stamp)
+	b.topics.note(w.topic, w.as.stamp, stamp, true)
+	for _, older := range answer[2:] {
+		node, _ := older.(string)
+		b.tell(node, replacedFrame(b.id, w.topic, w.as.conn, stamp))
 	}
+	return answer[1] == int64(1)
 }
 
 // replaced closes this node's connections on topic for a newer one elsewhere,

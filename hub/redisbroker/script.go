@@ -12,8 +12,8 @@ import (
 var (
 	// registering: KEYS topic; ARGV node, stamp, rest of the entry, life in ms,
 	// margin in µs (-1: not exclusive).
-	// Answers the stamp; or the stamp and the older nodes, which are removed; or
-	// -1 and the entry that is newer.
+	// Answers the stamp; or the stamp, whether the entry is new, and the older
+	// nodes, which are removed; or -1 and the entry that is newer.
 	registering = redis.NewScript(`
 local stamp, margin, answer = tonumber(ARGV[2]), tonumber(ARGV[5]), {}
 if margin >= 0 then
@@ -32,11 +32,10 @@ if margin >= 0 then
 	if newest >= stamp then stamp = newest + 1 end
 	if #answer > 0 then redis.call('HDEL', KEYS[1], unpack(answer)) end
 end
-redis.call('HSET', KEYS[1], ARGV[1], string.format('%.0f', stamp) .. ARGV[3])
+local new = redis.call('HSET', KEYS[1], ARGV[1], string.format('%.0f', stamp) .. ARGV[3])
 redis.call('PEXPIRE', KEYS[1], ARGV[4])
-if #answer == 0 then return stamp end
-table.insert(answer, 1, stamp)
-return answer`)
+if new == 0 and #answer == 0 then return stamp end
+return {stamp, new, unpack(answer)}`)
 
 	// removing: KEYS topic; ARGV node, how its entry must begin.
 	removing = redis.NewScript(`
@@ -59,11 +58,10 @@ return heard`)
 
 	// probing: KEYS channel, which is the node's own key; ARGV epoch, frame, life
 	// in ms, PUBLISH or SPUBLISH. It writes first: on a read-only Redis no probe
-	// comes back. Answers the epoch that stood there.
+	// comes back.
 	probing = redis.NewScript(`
-local old = redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[3], 'GET')
-redis.call(ARGV[4], KEYS[1], ARGV[2])
-return old`)
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[3])
+return redis.call(ARGV[4], KEYS[1], ARGV[2])`)
 )
 
 // scripts runs scripts in one pipeline. Only the first of each carries its text,

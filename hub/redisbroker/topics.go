@@ -28,6 +28,7 @@ type joined struct {
 	older     []string // the others
 	stamp     int64    // server time of the newest, in µs; grows
 	exclusive bool
+	known     bool // Redis has had its entry
 }
 
 func (t *topics) init() {
@@ -92,13 +93,14 @@ func (t *topics) get(topic string) (joined, bool) {
 	return j, ok
 }
 
-// raise notes that Redis put our stamp higher, unless there is a newer one.
-func (t *topics) raise(topic string, from, to int64) {
+// note keeps what Redis made of an entry written with the stamp from, unless
+// there is a newer connection.
+func (t *topics) note(topic string, from, to int64, known bool) {
 	p := t.part(topic)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if j, ok := p.joined[topic]; ok && j.stamp == from {
-		j.stamp = to
+	if j, ok := p.joined[topic]; ok && j.stamp == from && (from != to || j.known != known) {
+		j.stamp, j.known = to, known
 		p.joined[topic] = j
 	}
 }
