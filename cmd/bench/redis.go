@@ -161,9 +161,10 @@ func listenAt(ctx context.Context, h *hub.Hub) (arrived <-chan time.Time, end fu
 		return nil, nil, errors.Join(err, front.Close())
 	}
 	read := make(chan time.Time, 1)
+	ctx = context.WithoutCancel(ctx) // to read under one that can end costs more; closing ends it
 	go func() {
 		for {
-			if _, _, err := s.conn.Read(context.Background()); err != nil { // one that can end costs more
+			if _, _, err := s.conn.Read(ctx); err != nil {
 				return
 			}
 			read <- time.Now()
@@ -181,9 +182,10 @@ func subscribe(ctx context.Context, addr string) (client *redis.Client, arrived 
 		return nil, nil, nil, errors.Join(err, p.Close(), client.Close())
 	}
 	read := make(chan time.Time, 1)
+	ctx = context.WithoutCancel(ctx) // as above
 	go func() {
 		for {
-			if _, err := p.ReceiveMessage(context.Background()); err != nil {
+			if _, err := p.ReceiveMessage(ctx); err != nil {
 				return
 			}
 			read <- time.Now()
