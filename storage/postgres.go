@@ -104,12 +104,15 @@ func openPool(ctx context.Context, config *pgxpool.Config, connections int32, se
 	c.ConnConfig.DialFunc = (&net.Dialer{KeepAliveConfig: net.KeepAliveConfig{
 		Enable: true, Idle: 5 * time.Second, Interval: time.Second, Count: 3,
 	}}).DialContext
+	parameters := c.ConnConfig.RuntimeParams
 	for name, limit := range map[string]time.Duration{
 		"lock_timeout": lockTimeout, "statement_timeout": statementTimeout, "idle_in_transaction_session_timeout": idleTimeout,
 	} {
-		c.ConnConfig.RuntimeParams[name] = strconv.FormatInt(limit.Milliseconds(), 10)
+		if _, chosen := parameters[name]; !chosen { // by the URL
+			parameters[name] = strconv.FormatInt(limit.Milliseconds(), 10)
+		}
 	}
-	maps.Copy(c.ConnConfig.RuntimeParams, settings)
+	maps.Copy(parameters, settings)
 	return pgxpool.NewWithConfig(ctx, c)
 }
 
@@ -187,9 +190,9 @@ func take(ctx context.Context, pool *pgxpool.Pool, end time.Time) (*session, err
 }
 
 // lend runs do and gives the connection back, also when do panics.
-func (s *session) lend(do func() error) error {
+func (s *session) lend(do func() error) (err error) {
 	defer func() {
-		if s.died = s.raw.IsClosed(); s.died {
+		if s.died = s.raw.IsClosed() || fatal(err); s.died {
 			s.pool.Reset() // what happened to this one has probably happened to all
 		} else {
 			_ = s.raw.PgConn().Conn().SetDeadline(time.Time{}) // an error shows at the next use
@@ -277,6 +280,12 @@ func (s statement) hear(answers pgx.BatchResults) error {
 		return err
 	}
 	return s.wrote(rows.CommandTag().RowsAffected())
+}
+
+// fatal reports whether the server ended the connection with this error.
+func fatal(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && pg.SeverityUnlocalized == "FATAL"
 }
 
 // passing reports whether running the transaction again can help: it lost
