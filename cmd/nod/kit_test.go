@@ -243,8 +243,8 @@ func newDoor(t *testing.T, url string, transport *http.Transport) *door {
 // asKey is the integrator's credential.
 func (d *door) asKey() string { return "Authorization: Bearer " + d.key }
 
-// try makes one request with one credential ("Name: value"; empty: none). An
-// error means that no whole answer came: what was asked may have happened or not.
+// try makes one request with a credential ("Name: value", more of them on lines
+// of their own; empty: none). An error means that no whole answer came: what was asked may have happened or not.
 func (d *door) try(ctx context.Context, method, path, credential string, body any) (int, object, error) {
 	var in io.Reader
 	switch b := body.(type) {
@@ -265,7 +265,8 @@ func (d *door) try(ctx context.Context, method, path, credential string, body an
 		return 0, nil, err
 	}
 	req.Header.Set("Content-Type", "application/json")
-	if name, value, ok := strings.Cut(credential, ": "); ok {
+	for line := range strings.Lines(credential) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), ": ")
 		req.Header.Set(name, value)
 	}
 	res, err := d.client.Do(req)
