@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -48,16 +49,23 @@ const (
 	benchKey    = "nod_sk_" + "for-the-time-of-a-benchmark-and-no-longer"
 )
 
-var (
-	opened = regexp.MustCompile(`(?m)^ *open +(http://\S+)$`)
-	shown  = regexp.MustCompile(`(?m)^ *API key +(nod_sk_\S+)$`)
-)
+var shown = regexp.MustCompile(`(?m)^ *API key +(nod_sk_\S+)$`)
 
 // start starts the program with settings, NAME=value, and waits until it says
-// where it listens.
+// that it can be opened.
 func start(ctx context.Context, program string, settings ...string) (*node, error) {
+	// The port is chosen here, because a node says its public URL: that of the
+	// first one.
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	addr := l.Addr().String()
+	if err := l.Close(); err != nil {
+		return nil, err
+	}
 	cmd := exec.CommandContext(ctx, program, "serve")
-	cmd.Env = append(os.Environ(), "NOD_ADDR=127.0.0.1:0", "NOD_PUBLIC_URL=", "NOD_DEMO=false", "NOD_LOG_LEVEL=warn")
+	cmd.Env = append(os.Environ(), "NOD_ADDR="+addr, "NOD_PUBLIC_URL=", "NOD_DEMO=false", "NOD_LOG_LEVEL=warn")
 	cmd.Env = append(cmd.Env, settings...)
 	log := &complaints{}
 	cmd.Stderr = log
@@ -71,20 +79,18 @@ func start(ctx context.Context, program string, settings ...string) (*node, erro
 	var said strings.Builder
 	for lines := bufio.NewScanner(out); lines.Scan(); {
 		said.WriteString(lines.Text() + "\n")
-		if strings.TrimSpace(lines.Text()) == "" && opened.MatchString(said.String()) {
-			break
+		if lines.Text() != "" || !strings.Contains(said.String(), "open ") {
+			continue
 		}
+		key := []string{"", benchKey}
+		if made := shown.FindStringSubmatch(said.String()); made != nil {
+			key = made
+		}
+		n := &node{cmd, "http://" + addr, client.New("http://"+addr, key[1]), log}
+		n.nod.HTTP = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 256}}
+		return n, nil
 	}
-	url, key := opened.FindStringSubmatch(said.String()), shown.FindStringSubmatch(said.String())
-	if url == nil {
-		return nil, errors.Join(errors.New("it did not say where it listens"), cmd.Wait(), errors.New(said.String()+log.first.String()))
-	}
-	if key == nil {
-		key = []string{"", benchKey}
-	}
-	c := client.New(url[1], key[1])
-	c.HTTP = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 256}}
-	return &node{cmd, url[1], c, log}, nil
+	return nil, errors.Join(errors.New("it ended without a word of where to open it"), cmd.Wait(), errors.New(said.String()+log.first.String()))
 }
 
 // stop kills the node: thousands of phones that read no goodbye would hold it up.

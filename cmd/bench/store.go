@@ -53,7 +53,7 @@ func (b *bench) onPostgres(ctx context.Context) error {
 			return err
 		}
 		row("store alone", fmt.Sprintf("%6.0f creates a second; pgbench %.0f: %.2f of it", created, (before+after)/2, 2*created/(before+after)),
-			fmt.Sprintf("Postgres, fsync on, %d callers, %d statements each with begin and commit; pgbench half before, half after", callers, statements))
+			fmt.Sprintf("Postgres, fsync on, %d callers, %d statements each with begin and commit; pgbench says one at a time, prepared, half before and half after", callers, statements))
 	}
 	return nil
 }

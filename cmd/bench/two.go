@@ -42,7 +42,7 @@ func (b *bench) twoNodes(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("creating under load: %w", err)
 		}
-		row("verifications", fmt.Sprintf("%6.0f a second created", made), fmt.Sprintf("Postgres, fsync on, 64 callers on %d of 2 nodes, each with its SMS", len(nodes)))
+		row("verifications", made, fmt.Sprintf("Postgres, fsync on, 64 callers on %d of 2 nodes, each with its SMS", len(nodes)))
 	}
 	done, err := signIns(ctx, b.load/2, 32, first, second)
 	if err != nil {
