@@ -41,7 +41,7 @@ tools:
 	@.ci/need go node
 
 test: ## lint, unit and whole-program tests, browser tests; installs what they need, or says how
-	@.ci/need go node cc postgres redis chromium
+	@.ci/need go node cc postgres redis haproxy chromium
 	$(MAKE) lint
 	cd web && npm test
 	$(MAKE) build
