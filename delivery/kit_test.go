@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"database/sql"
 	"errors"
+	"flag"
 	"fmt"
 	"log/slog"
 	"os"
@@ -30,6 +31,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if err := flag.Set("rapid.checks", "25"); err != nil { // each is a whole story; the command line may ask for more
+		panic(err)
+	}
 	stop := func() {}
 	if postgresURL = os.Getenv("TEST_POSTGRES_URL"); postgresURL == "" {
 		server, err := throwaway.StartPostgres()

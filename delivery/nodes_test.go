@@ -4,6 +4,7 @@ import (
 	"context"
 	"math/rand/v2"
 	"net/url"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -16,20 +17,20 @@ import (
 // The tests here run several dispatchers, each with a store of its own, on one
 // database, in real time.
 
-// cluster is several nodes over one script of providers. The first node creates
-// and looks.
+// cluster is several nodes over one script of providers, and a look at their
+// database from aside.
 type cluster struct {
 	*world
 	nodes []*world
-	wires []*throwaway.Proxy // of each node to the database; nil where there is none
-	ids   []string           // of what was created
+	ids   []string // of what was created
 }
 
-func newCluster(t *testing.T, size int, database string, change ...func(*verify.Policy)) *cluster {
+// newCluster makes a node for each way to the database.
+func newCluster(t *testing.T, database string, ways []string, change ...func(*verify.Policy)) *cluster {
 	t.Helper()
 	c := &cluster{world: open(t, database)}
-	for range size {
-		n := open(t, c.through(t, database))
+	for _, way := range ways {
+		n := open(t, way)
 		n.script = c.script
 		for _, f := range change {
 			f(&n.policy)
@@ -39,27 +40,25 @@ func newCluster(t *testing.T, size int, database string, change ...func(*verify.
 	return c
 }
 
-// through is the way of one more node to the database.
-func (c *cluster) through(t *testing.T, database string) string {
+// wired is one way more to a Postgres database, over a network that can fail.
+func wired(t *testing.T, database string) (*throwaway.Proxy, string) {
 	t.Helper()
 	u, err := url.Parse(database)
 	if err != nil {
 		t.Fatal(err)
-	}
-	if u.Host == "" {
-		return database
 	}
 	wire, err := throwaway.NewProxy(u.Host)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(wire.Close)
-	c.wires = append(c.wires, wire)
 	u.Host = wire.Addr
-	return u.String()
+	return wire, u.String()
 }
 
-// begin creates one login by SMS, on one of the nodes or, with none, from aside.
+func short(p *verify.Policy) { p.LeaseLife = time.Second }
+
+// begin creates one login by SMS.
 func (c *cluster) begin(on *world) {
 	q := on.request()
 	q.UserID, q.Channel = q.ID, verify.SMS
@@ -124,11 +123,12 @@ func TestNodesSendOnce(t *testing.T) {
 		database      func(testing.TB) string
 		nodes, logins int
 	}{
-		"SQLite":   {newFile, 2, 100},
+		"SQLite":   {newFile, 2, 40},
 		"Postgres": {newSchema, 3, 300},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := newCluster(t, tc.nodes, tc.database(t))
+			database := tc.database(t)
+			c := newCluster(t, database, slices.Repeat([]string{database}, tc.nodes))
 			for _, n := range c.nodes {
 				n.run()
 			}
@@ -144,7 +144,8 @@ func TestNodesSendOnce(t *testing.T) {
 // A worker that hangs in a provider longer than its lease: nobody sends again, and
 // what it says in the end comes too late.
 func TestAnotherNodeTakesOverWhileAnSMSIsSent(t *testing.T) {
-	c := newCluster(t, 2, newSchema(t), func(p *verify.Policy) { p.LeaseLife = time.Second })
+	database := newSchema(t)
+	c := newCluster(t, database, []string{database, database}, short)
 	thaw := make(chan struct{})
 	c.script.does(verify.SMS, func(context.Context, delivery.Message) verify.Outcome { <-thaw; return accepted })
 	var stops []func() error
@@ -175,12 +176,14 @@ func TestANodeDies(t *testing.T) {
 		"after it marked an SMS as leaving: nobody knows, nobody asks": {verify.StateSending, verify.StateUnknown},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := newCluster(t, 2, newSchema(t), func(p *verify.Policy) { p.LeaseLife = time.Second })
+			database := newSchema(t)
+			wire, way := wired(t, database)
+			c := newCluster(t, database, []string{way, database}, short)
 			var dies sync.Once
 			died := make(chan struct{})
 			c.nodes[0].notice = func(v *verify.Verification) {
 				if last(v, verify.SMS).State == tc.after {
-					dies.Do(func() { c.wires[0].Cut(); close(died) })
+					dies.Do(func() { wire.Cut(); close(died) })
 				}
 			}
 			c.nodes[0].run()
@@ -197,7 +200,14 @@ func TestANodeDies(t *testing.T) {
 
 // Nodes lose the database again and again, at any moment, COMMIT included.
 func TestNodesOverABadNetwork(t *testing.T) {
-	c := newCluster(t, 3, newSchema(t), func(p *verify.Policy) { p.LeaseLife = time.Second })
+	database := newSchema(t)
+	var wires []*throwaway.Proxy
+	var ways []string
+	for range 3 {
+		wire, way := wired(t, database)
+		wires, ways = append(wires, wire), append(ways, way)
+	}
+	c := newCluster(t, database, ways, short)
 	for _, n := range c.nodes {
 		n.run()
 	}
@@ -205,7 +215,7 @@ func TestNodesOverABadNetwork(t *testing.T) {
 	ctx, stop := context.WithCancel(context.Background())
 	defer injuring.Wait()
 	defer stop()
-	for _, wire := range c.wires {
+	for _, wire := range wires {
 		injuring.Go(func() {
 			for ctx.Err() == nil {
 				<-time.After(rand.N(300 * time.Millisecond))
@@ -233,5 +243,32 @@ func TestNodesOverABadNetwork(t *testing.T) {
 		if !ok[d.State] {
 			t.Errorf("%s left %d times and is %s", id, sent[id], d.State)
 		}
+	}
+}
+
+// A node loses the database for a while, with a word or without one. What was
+// created meanwhile leaves when it is back.
+func TestADatabaseThatIsAway(t *testing.T) {
+	for name, away := range map[string]func(*throwaway.Proxy){"cut off": (*throwaway.Proxy).Cut, "silent": (*throwaway.Proxy).Stall} {
+		t.Run(name, func(t *testing.T) {
+			database := newSchema(t)
+			wire, way := wired(t, database)
+			c := newCluster(t, database, []string{way})
+			d, _ := c.nodes[0].run()
+			c.begin(c.world)
+			c.settled()
+			away(wire)
+			defer wire.Heal() // or nothing here would end
+			for range 20 {
+				c.begin(c.world)
+			}
+			eventually(t, "the node sees it", func() bool { return d.Stats().Failing })
+			if n := len(c.script.list(verify.SMS)); n != 1 {
+				t.Errorf("%d SMS left", n)
+			}
+			wire.Heal()
+			c.settled()
+			c.once()
+		})
 	}
 }
