@@ -134,7 +134,7 @@ create table events (
     data            text   not null -- JSON, without codes, tokens and numbers
 );
 create unique index events_seq on events (verification_id, seq);
-create index events_at on events (at);               -- repair: what changed lately
+create index events_at on events (at, verification_id, user_id, seq); -- repair reads what changed lately from it alone
 create index events_user on events (user_id, at);
 
 create table devices (

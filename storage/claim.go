@@ -2,7 +2,6 @@ package storage
 
 import (
 	"context"
-	"encoding/json"
 	"time"
 
 	"nod/verify"
@@ -74,11 +73,11 @@ func (t *tx) claim(ctx context.Context, now time.Time, limit int) ([]opened, err
 	for i, r := range due.rows {
 		ids[i] = r.ID
 	}
-	list, err := json.Marshal(ids)
+	list, err := listOf(ids)
 	if err != nil {
 		return nil, err
 	}
-	all := append(due.owned(t.inList, string(list)), due.live("in (select user_id from verifications where id "+t.inList+")", string(list)))
+	all := append(due.owned(t.inList, list), due.live("in (select user_id from verifications where id "+t.inList+")", list))
 	if err := t.run(ctx, all...); err != nil {
 		return nil, err
 	}

@@ -168,7 +168,7 @@ func (s *Store) Device(ctx context.Context, id string) (*verify.Device, time.Tim
 
 func (s *Store) readDevices(ctx context.Context, asked []*question[string, timed[*verify.Device]]) error {
 	return s.read(ctx, func(ctx context.Context, t *tx) error {
-		list, err := listOf(asked)
+		list, err := listOf(about(asked))
 		if err != nil {
 			return err
 		}

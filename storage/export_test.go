@@ -5,6 +5,9 @@ import (
 	"slices"
 )
 
+// MigrationLock is the id of the lock under which Postgres is migrated.
+const MigrationLock = migrationLockID
+
 // Statements returns every text that an SQLite store has sent so far. Nobody
 // may use the store meanwhile.
 func (s *Store) Statements() []string {

@@ -3,7 +3,10 @@ package storage_test
 import (
 	"context"
 	"errors"
+	"log/slog"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"nod/storage"
 	"nod/verify"
@@ -85,6 +88,62 @@ func TestMigrate(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// Nodes that start at once on an empty database migrate it once.
+func TestMigrateAtOnce(t *testing.T) {
+	db := newPostgres(t)
+	began, migrated := time.Now(), &counter{}
+	for _, err := range gather(8, func(int) error {
+		s, err := storage.Open(context.Background(), storage.Config{URL: db.url, Secret: secret, Log: slog.New(migrated)})
+		if err != nil {
+			return err
+		}
+		return s.Close()
+	}) {
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	t.Logf("8 nodes are up after %v", time.Since(began))
+	if n := migrated.n.Load(); n != 1 {
+		t.Errorf("migrated %d times", n)
+	}
+}
+
+// counter counts what is logged.
+type counter struct {
+	slog.Handler
+	n atomic.Int64
+}
+
+func (c *counter) Enabled(context.Context, slog.Level) bool  { return true }
+func (c *counter) Handle(context.Context, slog.Record) error { c.n.Add(1); return nil }
+
+// While another process migrates, nobody does; when that one is killed, the next
+// goes on.
+func TestMigrateAfterKilled(t *testing.T) {
+	db, ctx := newPostgres(t), context.Background()
+	holder, err := db.raw.Conn(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = holder.Close() }()
+	var pid int
+	if err := holder.QueryRowContext(ctx, "select pg_backend_pid() from (select pg_advisory_lock($1)) l", storage.MigrationLock).Scan(&pid); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- storage.Migrate(ctx, db.url, quiet) }()
+	select {
+	case err := <-done:
+		t.Fatalf("it migrated beside another one (%v)", err)
+	case <-time.After(300 * time.Millisecond):
+	}
+	db.exec(t, "select pg_terminate_backend($1)", pid)
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
 }
 
 func TestOpenRefuses(t *testing.T) {

@@ -18,6 +18,7 @@ type shared struct {
 	verifications *together[string, timed[*verify.Verification]]
 	devices       *together[string, timed[*verify.Device]]
 	prompts       *together[string, timed[[]*verify.Verification]]
+	events        *together[span, []verify.Event]
 	touches       *together[[]string, struct{}]
 	clock         *together[struct{}, time.Time]
 }
@@ -27,6 +28,7 @@ func newShared(s *Store) *shared {
 		verifications: newTogether(s.readVerifications),
 		devices:       newTogether(s.readDevices),
 		prompts:       newTogether(s.readPrompts),
+		events:        newTogether(s.readEvents),
 		touches:       newTogether(s.touchDevices),
 		clock:         newTogether(s.readClock),
 	}
@@ -37,6 +39,7 @@ func (s *shared) close() {
 	s.verifications.close()
 	s.devices.close()
 	s.prompts.close()
+	s.events.close()
 	s.touches.close()
 	s.clock.close()
 }
@@ -48,7 +51,7 @@ type timed[T any] struct {
 }
 
 // togetherLimit is how many questions one batch answers.
-const togetherLimit = 500
+const togetherLimit = 1000
 
 // together answers questions of one kind in batches, one at a time: who comes
 // while a batch is under way waits for the next. So a batch starts after each of
@@ -158,13 +161,17 @@ func (t *together[Q, A]) close() {
 	t.all.Wait()
 }
 
-// listOf is what is asked for, each once, as a JSON array.
-func listOf[A any](asked []*question[string, A]) (string, error) {
+// listOf is a JSON array of ids, each once.
+func listOf(ids []string) (string, error) {
+	list, err := json.Marshal(slices.Compact(slices.Sorted(slices.Values(ids))))
+	return string(list), err
+}
+
+// about is what is asked for.
+func about[A any](asked []*question[string, A]) []string {
 	ids := make([]string, len(asked))
 	for i, q := range asked {
 		ids[i] = q.about
 	}
-	slices.Sort(ids)
-	list, err := json.Marshal(slices.Compact(ids))
-	return string(list), err
+	return ids
 }

@@ -132,7 +132,7 @@ func (s *Store) Verification(ctx context.Context, id string) (*verify.Verificati
 
 func (s *Store) readVerifications(ctx context.Context, asked []*question[string, timed[*verify.Verification]]) error {
 	return s.read(ctx, func(ctx context.Context, t *tx) error {
-		list, err := listOf(asked)
+		list, err := listOf(about(asked))
 		if err != nil {
 			return err
 		}
@@ -196,7 +196,7 @@ func (s *Store) OpenPrompts(ctx context.Context, deviceID string) (open []*verif
 
 func (s *Store) readPrompts(ctx context.Context, asked []*question[string, timed[[]*verify.Verification]]) error {
 	return s.read(ctx, func(ctx context.Context, t *tx) error {
-		list, err := listOf(asked)
+		list, err := listOf(about(asked))
 		if err != nil {
 			return err
 		}
