@@ -1,8 +1,6 @@
 package main
 
 import (
-	"bufio"
-	"encoding/json"
 	"net/http"
 	"net/url"
 	"strings"
@@ -38,7 +36,7 @@ func TestDemo(t *testing.T) {
 		// A stranger's code to the same number is not for Ann's eyes.
 		p.do(201, "POST", "/api/v1/verifications", object{"user_id": "stranger", "phone_number": ann.str("phone_number")})
 		p.outbox(ann.str("phone_number"), 1)
-		messages, bobs := p.follow(asAnn), p.follow(asBob)
+		messages, bobs := p.phoneOf(asAnn), p.phoneOf(asBob)
 		status, v := p.call("POST", "/demo/sign-ins", asAnn, object{"channel": "sms"})
 		if status != 201 || v.str("client_secret") == "" {
 			t.Fatalf("%d %v", status, v)
@@ -73,34 +71,17 @@ func TestDemo(t *testing.T) {
 	})
 }
 
-// follow opens a phone's stream of messages; each call waits for the next.
-func (d *door) follow(credential string) func() object {
+// phoneOf opens a demo phone's stream of messages; each call waits for the next.
+func (d *door) phoneOf(credential string) func() object {
 	d.t.Helper()
-	req, err := http.NewRequestWithContext(d.t.Context(), http.MethodGet, d.url+"/demo/messages", nil)
-	if err != nil {
-		d.t.Fatal(err)
-	}
-	name, value, _ := strings.Cut(credential, ": ")
-	req.Header.Set(name, value)
-	res, err := d.client.Do(req)
-	if err != nil {
-		d.t.Fatal(err)
-	}
-	d.t.Cleanup(func() { _ = res.Body.Close() })
-	lines := bufio.NewScanner(res.Body)
+	messages := d.follow("/demo/messages", credential)
 	return func() object {
 		d.t.Helper()
-		for lines.Scan() {
-			if data, ok := strings.CutPrefix(lines.Text(), "data: "); ok {
-				var m object
-				if err := json.Unmarshal([]byte(data), &m); err != nil {
-					d.t.Fatal(err)
-				}
-				return m
-			}
+		_, m, err := messages.read()
+		if err != nil {
+			d.t.Fatal(err)
 		}
-		d.t.Fatalf("the stream ended: %v", lines.Err())
-		return nil
+		return m
 	}
 }
 

@@ -1,9 +1,12 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -438,15 +441,80 @@ func (s *socket) read() (typ string, data object, err error) {
 }
 
 // next skips to the next frame of a type.
-func (s *socket) next(want string) object {
+func (s *socket) next(want string) (found object) {
 	s.t.Helper()
-	for {
+	if err := s.hear(want, func(data object) bool { found = data; return true }); err != nil {
+		s.t.Fatalf("waiting for %s: %v", want, err)
+	}
+	return found
+}
+
+// hear skips to the next frame of a type that is wanted, within the deadline; an
+// error says how the connection ended.
+func (s *socket) hear(want string, wanted func(object) bool) error {
+	for end := time.Now().Add(deadline); ; {
 		typ, data, err := s.read()
-		if err != nil {
-			s.t.Fatalf("waiting for %s: %v", want, err)
+		if err != nil || typ == want && wanted(data) {
+			return err
 		}
-		if typ == want {
-			return data
+		if time.Now().After(end) {
+			return errors.New("only other frames came")
+		}
+	}
+}
+
+// about are frames that name a verification.
+func about(v object) func(object) bool {
+	return func(data object) bool { return data.str("verification_id") == v.str("verification_id") }
+}
+
+// stream is an open response of Server-Sent Events.
+type stream struct{ lines *bufio.Scanner }
+
+// follow opens a stream with a credential.
+func (d *door) follow(path, credential string) *stream {
+	d.t.Helper()
+	req, err := http.NewRequestWithContext(d.t.Context(), http.MethodGet, d.url+path, nil)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	name, value, _ := strings.Cut(credential, ": ")
+	req.Header.Set(name, value)
+	res, err := d.client.Do(req)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	d.t.Cleanup(func() { _ = res.Body.Close() })
+	if res.StatusCode != http.StatusOK {
+		d.t.Fatalf("%s: %s", path, res.Status)
+	}
+	lines := bufio.NewScanner(res.Body)
+	lines.Buffer(nil, 1<<20)
+	return &stream{lines}
+}
+
+// read returns the next message; it has no type where the server names none.
+func (s *stream) read() (typ string, data object, err error) {
+	for s.lines.Scan() {
+		switch name, value, _ := strings.Cut(s.lines.Text(), ": "); name {
+		case "event":
+			typ = value
+		case "data":
+			return typ, data, json.Unmarshal([]byte(value), &data)
+		}
+	}
+	return "", nil, fmt.Errorf("the stream ended: %w", cmp.Or(s.lines.Err(), io.EOF))
+}
+
+// hear skips to the next message of a type, within the deadline.
+func (s *stream) hear(want string) error {
+	for end := time.Now().Add(deadline); ; {
+		typ, _, err := s.read()
+		if err != nil || typ == want {
+			return err
+		}
+		if time.Now().After(end) {
+			return errors.New("only other messages came")
 		}
 	}
 }
