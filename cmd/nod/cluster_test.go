@@ -59,6 +59,7 @@ type setup struct {
 	ownPostgres bool     // one to injure; costs a second
 	ownRedis    bool     // one to injure
 	idle        bool     // do not start the nodes
+	file        string   // the nodes' program; empty: as all tests run it, with the race detector
 	settings    []string // NAME=value, of every node
 	database    string   // words for the query of the database's URL
 }
@@ -75,7 +76,7 @@ func newCluster(t *testing.T, s setup) *cluster {
 	}, s.settings...)
 	for i := range cmp.Or(s.nodes, 2) {
 		p := newProgram(t, append(settings, "NOD_DATABASE_URL="+databaseURL+"&application_name="+fmt.Sprint("node", i))...)
-		p.key, p.public = c.key, c.url
+		p.key, p.public, p.file = c.key, c.url, cmp.Or(s.file, p.file)
 		c.nodes = append(c.nodes, p)
 		c.balancer.add(p.url)
 	}

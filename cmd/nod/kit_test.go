@@ -39,6 +39,7 @@ const (
 // program is a nod that runs as a process of its own, so that it can be killed.
 type program struct {
 	*door
+	file    string // its program
 	env     []string
 	cmd     *exec.Cmd
 	journal *journal
@@ -74,7 +75,7 @@ func start(t *testing.T, settings ...string) *program {
 // at the end it must stop as it should and have raced nowhere.
 func newProgram(t *testing.T, settings ...string) *program {
 	t.Helper()
-	p := &program{env: settings, journal: &journal{}}
+	p := &program{file: os.Args[0], journal: &journal{}}
 	addr := freeAddr(t)
 	p.door = newDoor(t, "http://"+addr, &http.Transport{})
 	p.env = append([]string{"NOD_TEST_CHILD=1", "NOD_ADDR=" + addr, "NOD_LOG_LEVEL=debug"}, settings...)
@@ -96,7 +97,7 @@ func newProgram(t *testing.T, settings ...string) *program {
 // up starts it and waits until it listens.
 func (p *program) up() {
 	p.t.Helper()
-	p.cmd = exec.Command(os.Args[0])
+	p.cmd = exec.Command(p.file)
 	p.cmd.Env, p.cmd.Stderr = p.env, p.journal
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	out, err := p.cmd.StdoutPipe()
