@@ -103,7 +103,7 @@ func (s *Server) await(ctx context.Context, id string, seq int64, wait time.Dura
 // present reads a verification for a request that may stay, but not for a store
 // that hangs.
 func (s *Server) present(ctx context.Context, id string) (*verify.Verification, time.Time, error) {
-	ctx, cancel := context.WithTimeout(ctx, storeLimit)
+	ctx, cancel := hurried(ctx)
 	defer cancel()
 	return s.store.Verification(ctx, id)
 }

@@ -2,7 +2,6 @@ package server_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -14,7 +13,6 @@ import (
 
 	"nod/hub"
 	"nod/server"
-	"nod/storage"
 	"nod/verify"
 )
 
@@ -196,100 +194,6 @@ func TestRepairOfASecret(t *testing.T) {
 	})
 }
 
-// counting is a store that counts what is read by itself.
-type counting struct {
-	*storage.Store
-	mu    sync.Mutex
-	calls map[string]int
-	fail  atomic.Bool // what repairs read
-}
-
-var errAway = errors.New("the store is away")
-
-func (c *counting) count(name string) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.calls == nil {
-		c.calls = map[string]int{}
-	}
-	c.calls[name]++
-	if c.fail.Load() {
-		return errAway
-	}
-	return nil
-}
-
-// since returns the calls that were made and forgets them.
-func (c *counting) since() map[string]int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	made := c.calls
-	c.calls = nil
-	return made
-}
-
-func (c *counting) Now(ctx context.Context) (time.Time, error) {
-	if err := c.count("Now"); err != nil {
-		return time.Time{}, err
-	}
-	return c.Store.Now(ctx)
-}
-
-func (c *counting) Changed(ctx context.Context, from, to time.Time) ([]verify.Changed, error) {
-	if err := c.count("Changed"); err != nil {
-		return nil, err
-	}
-	return c.Store.Changed(ctx, from, to)
-}
-
-func (c *counting) UsersEvents(ctx context.Context, users []string, since time.Time) ([]verify.Event, error) {
-	if err := c.count("UsersEvents"); err != nil {
-		return nil, err
-	}
-	return c.Store.UsersEvents(ctx, users, since)
-}
-
-func (c *counting) EventsAfter(ctx context.Context, id string, seq int64, limit int) ([]verify.Event, error) {
-	if err := c.count("EventsAfter"); err != nil {
-		return nil, err
-	}
-	return c.Store.EventsAfter(ctx, id, seq, limit)
-}
-
-func (c *counting) Verification(ctx context.Context, id string) (*verify.Verification, time.Time, error) {
-	if err := c.count("Verification"); err != nil {
-		return nil, time.Time{}, err
-	}
-	return c.Store.Verification(ctx, id)
-}
-
-func (c *counting) Device(ctx context.Context, id string) (*verify.Device, time.Time, error) {
-	if err := c.count("Device"); err != nil {
-		return nil, time.Time{}, err
-	}
-	return c.Store.Device(ctx, id)
-}
-
-func (c *counting) OpenPrompts(ctx context.Context, id string) ([]*verify.Verification, time.Time, error) {
-	if err := c.count("OpenPrompts"); err != nil {
-		return nil, time.Time{}, err
-	}
-	return c.Store.OpenPrompts(ctx, id)
-}
-
-func (c *counting) TouchDevices(ctx context.Context, ids []string) error {
-	if err := c.count("TouchDevices"); err != nil {
-		return err
-	}
-	return c.Store.TouchDevices(ctx, ids)
-}
-
-// counted puts the counting in front of the store.
-func (c *counting) counted(config *server.Config) {
-	c.Store, _ = config.Store.(*storage.Store)
-	config.Store = c
-}
-
 // TestNothingToRepair has a broker deliver everything: nobody is told anything
 // twice, and a round costs the same three statements at most.
 func TestNothingToRepair(t *testing.T) {
@@ -303,11 +207,10 @@ func TestNothingToRepair(t *testing.T) {
 		}
 		w.pass(20 * time.Second) // until nobody's joining is read any more
 		var pages []*peer
-		var logins []attempt
 		for i := range phones {
 			l := w.login(object{"user_id": fmt.Sprint("u", i), "phone_number": number})
 			page, _ := w.watch(l)
-			pages, logins = append(pages, page), append(logins, l)
+			pages = append(pages, page)
 			prompt := phones[i].receive()
 			if i%2 == 0 {
 				phones[i].send("respond", ds[i].signed(prompt, "approve", l.number))
@@ -429,13 +332,13 @@ func TestRepairAfterAGap(t *testing.T) {
 				stream := w.stream(l, fmt.Sprint(snapshot.Data["seq"]))
 				stream.expect("snapshot")
 				b.all()
-				store.fail.Store(true)
+				store.away.Store(true)
 				w.pass(5 * time.Second)
 				w.must(w.store.UpdateVerification(t.Context(), l.id, nil, (*verify.Verification).Cancel))
 				w.pass(away)
 				page.drain()
 				phone.drain()
-				store.fail.Store(false)
+				store.away.Store(false)
 				if short {
 					w.within(2*soon, func() {
 						seq := int64(snapshot.Data["seq"].(float64))

@@ -92,7 +92,9 @@ func (c *deviceClient) lapseLocked(verificationID, deliveryID string, ends time.
 // just been published. A delivery that was missed and is none of theirs any more
 // is not looked for again.
 func (c *deviceClient) fetch(ctx context.Context, missed []shown) {
-	err := c.fresh(ctx, func(open []*verify.Verification, ps []Prompt) {
+	brief, cancel := hurried(ctx)
+	defer cancel()
+	err := c.fresh(brief, func(open []*verify.Verification, ps []Prompt) {
 		for _, p := range ps {
 			if c.promptLocked(c.session, p.PromptFrame) {
 				c.server.found(foundPrompt)

@@ -141,11 +141,7 @@ const eventPage = 32
 // [errSecretVoid].
 func (s *Server) catchUp(ctx context.Context, w *watch, say func([]frame) error) (*notice, error) {
 	for empty := 0; ; {
-		es, err := s.store.EventsAfter(ctx, w.id, w.next-1, eventPage)
-		if err != nil {
-			return nil, err
-		}
-		v, now, err := s.store.Verification(ctx, w.id) // after the events: it knows how they ended
+		es, v, now, err := s.further(ctx, w)
 		if err != nil {
 			return nil, err
 		}
@@ -172,10 +168,21 @@ func (s *Server) catchUp(ctx context.Context, w *watch, say func([]frame) error)
 	}
 }
 
+// further reads the next events of a reader, and the verification as it is after
+// them or later.
+func (s *Server) further(ctx context.Context, w *watch) (es []verify.Event, v *verify.Verification, now time.Time, err error) {
+	ctx, cancel := hurried(ctx)
+	defer cancel()
+	if es, err = s.store.EventsAfter(ctx, w.id, w.next-1, eventPage); err == nil {
+		v, now, err = s.store.Verification(ctx, w.id)
+	}
+	return es, v, now, err
+}
+
 // begin says the present state to a reader that just came: a snapshot, then to
 // one that resumes the events it missed, and the result of what has ended.
 func (s *Server) begin(ctx context.Context, w *watch, resumed bool, say func([]frame) error) (*notice, error) {
-	v, now, err := s.store.Verification(ctx, w.id)
+	v, now, err := s.present(ctx, w.id)
 	if err != nil {
 		return nil, err
 	}

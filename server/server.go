@@ -91,9 +91,9 @@ type Server struct {
 	repaired  *repairFigures
 
 	// What may fail many times a second.
-	unpublished, unrepaired, unrecorded, unanswered trouble
-	document                                        []byte // the OpenAPI document
-	manual                                          []byte // the same for people
+	unpublished, unrepaired, unrecorded, unanswered, unfit trouble
+	document                                               []byte // the OpenAPI document
+	manual                                                 []byte // the same for people
 }
 
 // New makes a server. The error names the setting that is wrong.
@@ -120,6 +120,7 @@ func New(c Config) (*Server, error) {
 		unrepaired:  trouble{log: c.Log, what: "the store fails connections that missed something, they wait"},
 		unrecorded:  trouble{log: c.Log, what: "connected devices are not recorded"},
 		unanswered:  trouble{log: c.Log, what: "the store fails frames of connections"},
+		unfit:       trouble{log: c.Log, what: "this node is not ready"},
 	}
 	own, err := url.Parse(c.Authority.URL())
 	if err != nil || own.Host == "" {

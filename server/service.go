@@ -41,13 +41,14 @@ func (s *Server) readyz(c echo.Context) error {
 	if err := s.config.Ready(); err != nil {
 		return s.unready(c, "Nothing passes between this node and the others, which it waits for.", err)
 	}
+	s.unfit.note(ctx, nil)
 	return c.JSON(http.StatusOK, map[string]string{"status": "ready"})
 }
 
-// unready tells the caller the detail. The error is for the debug log only: a
-// balancer asks every second, and whoever it befell has told it at its own pace.
+// unready tells the caller the detail. The error is for operators, once: a
+// balancer asks every second.
 func (s *Server) unready(c echo.Context, detail string, err error) error {
-	s.log.DebugContext(c.Request().Context(), "not ready", "detail", detail, "error", err)
+	s.unfit.note(c.Request().Context(), err)
 	p := newProblem(codeUnavailable, detail)
 	p.RetryAfter = storeRest
 	writeProblem(c.Response(), p)
