@@ -88,7 +88,7 @@ type Stats struct {
 	Published  uint64        // messages that Redis took
 	Failed     uint64        // messages and registrations that it did not take, or not in time
 	Received   uint64        // messages that came from other nodes
-	Dropped    uint64        // of what came: damaged, repeated, of an unknown version, or nobody was here
+	Dropped    uint64        // of what came: damaged, of an unknown version, repeated, or of no use here
 	Replaced   uint64        // connections of this node that a newer one on another node replaced
 	Emptied    uint64        // times that entries of ours were gone
 	Reconnects uint64        // subscriptions after the first

@@ -141,6 +141,9 @@ func (n *node) count(topic, kind string) (count int) {
 	return count
 }
 
+// replacements is how often the node was told of a newer connection.
+func (n *node) replacements(topic string) int { return n.count(topic, hub.Replaced("", "").Kind) }
+
 func (n *node) until(what string, ok func() bool) {
 	n.t.Helper()
 	end := time.After(patience)

@@ -236,14 +236,19 @@ func (in *inbox) take(payload string) {
 		}
 	case !in.next(f):
 		in.b.counts.dropped.Add(1)
-	case f.kind == kindReplaced:
-		in.b.replaced(f.topic, f.conn, f.stamp)
 	default:
 		in.b.counts.received.Add(1)
-		if in.b.hear(f.message) == 0 {
+		if !in.useful(f) {
 			in.b.counts.dropped.Add(1)
 		}
 	}
+}
+
+func (in *inbox) useful(f frame) bool {
+	if f.kind == kindReplaced {
+		return in.b.replaced(f.topic, f.conn, f.stamp)
+	}
+	return in.b.hear(f.message) > 0
 }
 
 // next tells that f comes after everything its sender sent before.

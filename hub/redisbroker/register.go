@@ -359,11 +359,14 @@ func (b *Broker) contest(w written, answer []any) (made bool) {
 	return answer[1] == int64(1)
 }
 
-// replaced closes this node's connections on topic for a newer one elsewhere,
-// unless they are newer still.
-func (b *Broker) replaced(topic, conn string, stamp int64) {
-	if j, ok := b.topics.get(topic); ok && j.stamp <= stamp {
-		b.counts.replaced.Add(1)
-		b.hear(hub.Replaced(topic, conn))
+// replaced closes this node's connections on topic for a newer one elsewhere. It
+// is false if there are none, or they are newer still.
+func (b *Broker) replaced(topic, conn string, stamp int64) bool {
+	j, ok := b.topics.get(topic)
+	if !ok || j.stamp > stamp {
+		return false
 	}
+	b.counts.replaced.Add(1)
+	b.hear(hub.Replaced(topic, conn))
+	return true
 }
