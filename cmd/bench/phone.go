@@ -50,16 +50,36 @@ func dial(ctx context.Context, url string) (socket, error) {
 			return socket{c}, err
 		}
 		seconds, _ := strconv.Atoi(res.Header.Get("Retry-After"))
-		select {
-		case <-time.After(time.Duration(max(seconds, 1)) * time.Second):
-		case <-ctx.Done():
-			return socket{}, ctx.Err()
+		if err := wait(ctx, time.Duration(max(seconds, 1))*time.Second); err != nil {
+			return socket{}, err
 		}
 	}
 }
 
-// connect puts the phone on a node, in place of where it was.
+func wait(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// connect puts the phone on a node, in place of where it was. A node that has no
+// time says "try again later", and a phone does.
 func (p *phone) connect(ctx context.Context, at *node) error {
+	for {
+		err := p.connectOnce(ctx, at)
+		if websocket.CloseStatus(err) != websocket.StatusTryAgainLater {
+			return err
+		}
+		if err := wait(ctx, time.Second); err != nil {
+			return err
+		}
+	}
+}
+
+func (p *phone) connectOnce(ctx context.Context, at *node) error {
 	s, err := dial(ctx, at.url)
 	if err != nil {
 		return err
