@@ -6,11 +6,13 @@ SHELL := bash
 
 VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 FUZZTIME  ?= 30s
+LENGTH    ?= 5m
+SEED      ?=
 LINT      := go tool -modfile=.ci/tools/golangci-lint.mod golangci-lint
 GITLEAKS  := go tool -modfile=.ci/tools/gitleaks.mod gitleaks
 PAGE_SRC   = $(shell find web/src web/public web/*.html web/*.json web/*.ts -type f)
 
-.PHONY: help run cluster build pages test lint bench fuzz screenshots clean tools
+.PHONY: help run cluster build pages test lint bench chaos fuzz screenshots clean tools
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +60,11 @@ bench: build ## memory per device, latencies on one node and across two, verific
 	@TEST_POSTGRES_URL= TEST_REDIS_URL= .ci/need postgres redis
 	go run ./cmd/bench
 	go test -run '^$$' -bench '^BenchmarkTick$$' -benchmem ./hub
+
+chaos: ## three nodes under random faults for LENGTH, drawn from SEED, and the loss of 5,000 connections
+	@.ci/need go cc postgres redis
+	go test -race -run '^$$' ./cmd/nod
+	CHAOS_LENGTH=$(LENGTH) CHAOS_SEED=$(SEED) .ci/apart go test -race -v -count=1 -parallel=1 -timeout=0 -run '^(TestChaos|TestPromiseReconnectStorm)$$' ./cmd/nod
 
 fuzz: ## every fuzz target for FUZZTIME each
 	@grep -ro --include='*_test.go' --exclude-dir=node_modules '^func Fuzz[A-Za-z0-9_]*' . | \
