@@ -11,7 +11,10 @@
 //
 // It promises no delivery: a message is a hint that something was stored.
 // Whoever connects, or was cut off, is told the present state by Client.Open,
-// and no message falls between that state and the first delivery.
+// and no message falls between that state and the first delivery. On several
+// nodes the [Broker] carries messages, and may lose them: an application that
+// finds one missing tells it with [Hub.Tell], and one that has lost count has
+// everybody come again with [Hub.Recall].
 //
 // # Why it is built so
 //
@@ -26,12 +29,15 @@
 //	        ServeHTTP            auth judged                 Open returned
 //	request ─────────▶ greeting ─────────────▶ opening ────────────────▶ open
 //	   │                  │                      │                         │
-//	   │ 403 400 503      │ 4401 4408 4400 …     │ replaced, draining,     │
+//	   │ 403 400 503 *    │ 4401 4408 4400 …     │ replaced, draining,     │
 //	   ▼                  ▼                      ▼ refused …               ▼
 //	refused            ending: queued frames, bye, close frame, peer's close frame (≤ 5 s)
 //	                      │
 //	                      ▼        socket lost, or peer closed: from any state at once
 //	                    ended: left its topic, Client.Closed called
+//
+// * 503 too when more connections come at once than the node may take: a node
+// that dies sends thousands to the others in one moment.
 package hub
 
 import (

@@ -15,6 +15,7 @@ const (
 	repairers     = 16               // goroutines that read the store for connections that missed something
 	repairAgain   = 2 * time.Second  // after the store failed one
 	clockEvery    = 10 * time.Second // between two looks at the store's clock
+	touchPart     = 1000             // devices that are recorded at once
 	touchEvery    = 30               // beats between two records of who is connected: half of what holds back an SMS
 	farewellLimit = 5 * time.Second  // for the last record
 	watchAfterEnd = 10 * time.Minute // how long a client secret opens what has ended
@@ -152,15 +153,23 @@ func (s *Server) recordConnected(ctx context.Context, all bool) {
 		return
 	}
 	slices.Sort(ids)
-	ctx, cancel := context.WithTimeout(ctx, storeLimit)
-	defer cancel()
-	err := s.store.TouchDevices(ctx, slices.Compact(ids))
-	s.unrecorded.note(ctx, err)
-	if err != nil {
-		for _, id := range gone {
-			s.live.deviceLeft(id) // it is recorded a little late
+	for part := range slices.Chunk(slices.Compact(ids), touchPart) {
+		err := s.touch(ctx, part)
+		s.unrecorded.note(ctx, err)
+		if err != nil {
+			for _, id := range gone {
+				s.live.deviceLeft(id) // it is recorded a little late
+			}
+			return
 		}
 	}
+}
+
+// touch records devices, and waits for no store that hangs.
+func (s *Server) touch(ctx context.Context, ids []string) error {
+	ctx, cancel := hurried(ctx)
+	defer cancel()
+	return s.store.TouchDevices(ctx, ids)
 }
 
 // recall has streams and polls read everything again.

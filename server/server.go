@@ -7,6 +7,19 @@
 // problem document ([Problem]). It holds no rule and keeps no state of a
 // verification.
 //
+// # Many nodes
+//
+// Nobody who is connected depends on which node did something. What is committed
+// is published ([Server.Announce]) as a hint, which the hub's broker may lose; so
+// with [Config].Repair each node reads every two seconds what changed, by the
+// store's clock, and tells its own connections what they have not heard: within
+// three seconds, each event once and in order. A node that could not read for
+// minutes has its connections come again instead.
+//
+// When the store hangs or is away, every request that needs it is answered with
+// 503 and Retry-After within two seconds, connections stay open, and the log says
+// so once.
+//
 // All routes stand on one page (routes.go). The OpenAPI document, validation and
 // the answers come from the same Go types. No credential is read from a URL, and
 // none reaches a log line, a metric or an error.
