@@ -23,9 +23,10 @@ const (
 	repairEvery   = 2 * time.Second        // at most; a round comes up to a quarter earlier
 	repairGrace   = 300 * time.Millisecond // for a publication to arrive by itself
 	repairOverlap = 10 * time.Second       // read again in each round: twice what a transaction may last
-	repairSlice   = 10 * time.Second       // read at once after a gap
-	repairRest    = 200 * time.Millisecond // between two slices, at least
-	repairReach   = 2 * time.Minute        // a longer gap is told anew to everybody, who comes back for it
+	repairSlice   = 10 * time.Second       // read at once after a gap, at first
+	repairQuiet   = 1000                   // changes in a slice: while there are fewer, the next is twice as long
+	repairRest    = 200 * time.Millisecond // after a slice that had any, at least
+	repairReach   = 10 * time.Minute       // a longer gap is told anew to everybody, who comes back for it
 )
 
 // kindLook is a message of this node to itself: the verification has an event
@@ -133,31 +134,35 @@ func (r *repairer) round(ctx context.Context) error {
 		r.server.recall()
 		r.upto, r.looked = end, nil
 	}
+	slice := repairSlice
 	for from := r.upto.Add(-repairOverlap); ; from = r.upto {
-		to, last := end, end.Sub(from) <= repairOverlap+repairSlice
+		to, last := end, end.Sub(from) <= repairOverlap+slice
 		if !last {
-			to = from.Add(repairSlice)
+			to = from.Add(slice)
 		}
-		if err := r.read(ctx, from, to); err != nil {
+		changes, err := r.read(ctx, from, to)
+		if err != nil {
 			return err
 		}
-		r.upto = to
-		if last {
+		if r.upto = to; last {
 			return nil
 		}
-		if !rest(ctx, repairRest+rand.N(repairRest)) { //nolint:gosec // it spreads load and guards nothing
+		if changes < repairQuiet {
+			slice *= 2
+		}
+		if changes > 0 && !rest(ctx, repairRest+rand.N(repairRest)) { //nolint:gosec // it spreads load and guards nothing
 			return ctx.Err()
 		}
 	}
 }
 
-// read looks at what changed in a while. What it has looked at counts only when
-// all of it was read.
-func (r *repairer) read(ctx context.Context, from, to time.Time) error {
+// read looks at what changed in a while, and counts it. What it has looked at is
+// remembered only when all of it was read.
+func (r *repairer) read(ctx context.Context, from, to time.Time) (int, error) {
 	s := r.server
 	changes, err := s.store.Changed(ctx, from, to)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	looked := make(map[string]int64, len(changes))
 	users := map[string]struct{}{}
@@ -174,9 +179,9 @@ func (r *repairer) read(ctx context.Context, from, to time.Time) error {
 	if len(users) > 0 {
 		events, err := s.store.UsersEvents(ctx, slices.Collect(maps.Keys(users)), from)
 		if err != nil {
-			return err
+			return 0, err
 		}
-		s.review(events)
+		s.review(slices.DeleteFunc(events, func(e verify.Event) bool { return !e.At.Before(to) })) // a publication may still come
 	}
 	for _, c := range changes {
 		if c.VerificationID != "" {
@@ -184,7 +189,7 @@ func (r *repairer) read(ctx context.Context, from, to time.Time) error {
 		}
 	}
 	r.looked = looked
-	return nil
+	return len(changes), nil
 }
 
 // review shows the events of users to their devices.
