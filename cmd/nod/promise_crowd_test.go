@@ -75,8 +75,9 @@ func (b *balancer) dial(ctx context.Context, network, _ string) (c net.Conn, err
 
 // farewell is how a member's connection ended.
 type farewell struct {
-	reason string // of bye; empty when it was cut off without one
+	reason string // of bye; empty when it ended without one
 	after  time.Duration
+	code   websocket.StatusCode // of the close frame; -1 when it was cut off
 }
 
 // member is a phone or a page that keeps one connection, and comes back as
@@ -169,6 +170,7 @@ func (m *member) visit(ctx context.Context) (wait time.Duration, err error) {
 	m.welcomes.Add(1)
 	var end farewell
 	err = m.listen(ctx, c, &end)
+	end.code = websocket.CloseStatus(err)
 	if m.bye != nil && ctx.Err() == nil {
 		m.bye(end)
 	}

@@ -34,3 +34,12 @@ func figuresOf(ctx context.Context, url string) (map[string]float64, error) {
 	}
 	return out, lines.Err()
 }
+
+func (p *program) figure(name string) float64 {
+	p.t.Helper()
+	all, err := figuresOf(p.t.Context(), p.url)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return all[name]
+}
