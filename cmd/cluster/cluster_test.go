@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -45,7 +46,11 @@ func TestCluster(t *testing.T) {
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- c.run(ctx) }()
+	go func() {
+		err := c.run(ctx)
+		c.screen.say(fmt.Sprintf("run ended: %v", err))
+		ended <- err
+	}()
 	t.Cleanup(func() {
 		stop()
 		if t.Failed() {
@@ -125,17 +130,12 @@ func missing(t *testing.T, err error) {
 	t.Skip(err)
 }
 
-// place finds three free ports in a row.
+// place finds three free ports in a row, below those that the system hands out:
+// nobody takes them by chance between now and their use.
 func place(t *testing.T, out io.Writer) *cluster {
 	t.Helper()
-	for range 20 {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		addr := l.Addr().String()
-		_ = l.Close()
-		if c, err := newCluster(addr, out); err == nil {
+	for range 100 {
+		if c, err := newCluster(fmt.Sprintf("127.0.0.1:%d", 20_000+rand.N(10_000)), out); err == nil {
 			return c
 		}
 	}
@@ -188,13 +188,16 @@ func (h *heard) String() string {
 	return h.text.String()
 }
 
-// await returns the first match and its groups.
+// await returns the first match and its groups, unless run ends before.
 func (h *heard) await(t *testing.T, pattern string) (match []string) {
 	t.Helper()
-	form := regexp.MustCompile(pattern)
+	form := regexp.MustCompile(pattern + "|run ended: .*")
 	eventually(t, fmt.Sprintf("it says %q", pattern), func() bool {
 		match = form.FindStringSubmatch(h.String())
 		return match != nil
 	})
+	if strings.HasPrefix(match[0], "run ended") {
+		t.Fatal(match[0])
+	}
 	return match
 }

@@ -16,7 +16,7 @@ import (
 
 const (
 	// startLimit is how long a process may take until it is ready.
-	startLimit = 30 * time.Second
+	startLimit = time.Minute
 	// stopLimit is how long a process may take to put itself away.
 	stopLimit = 30 * time.Second
 )
