@@ -26,6 +26,7 @@
 package server
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -157,6 +158,13 @@ func New(c Config) (*Server, error) {
 	}
 	if err := s.open(); err != nil {
 		return nil, fmt.Errorf("making a server: describing it: %w", err)
+	}
+	// Before the first request: a phone that is told a wrong time signs with it, and
+	// is refused a moment later.
+	ctx, cancel := context.WithTimeout(context.Background(), storeLimit)
+	defer cancel()
+	if _, err := s.followClock(ctx); err != nil {
+		return nil, fmt.Errorf("making a server: reading the store's clock: %w", err)
 	}
 	return s, nil
 }
