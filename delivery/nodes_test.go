@@ -147,6 +147,8 @@ func TestAnotherNodeTakesOverWhileAnSMSIsSent(t *testing.T) {
 	database := newSchema(t)
 	c := newCluster(t, database, []string{database, database}, short)
 	thaw := make(chan struct{})
+	end := sync.OnceFunc(func() { close(thaw) })
+	defer end()
 	c.script.does(verify.SMS, func(context.Context, delivery.Message) verify.Outcome { <-thaw; return accepted })
 	var stops []func() error
 	for _, n := range c.nodes {
@@ -155,7 +157,7 @@ func TestAnotherNodeTakesOverWhileAnSMSIsSent(t *testing.T) {
 	}
 	c.begin(c.nodes[0])
 	c.settled()
-	close(thaw)
+	end()
 	for _, stop := range stops { // each waits for the tries under way
 		if err := stop(); err != nil {
 			t.Error(err)
