@@ -9,7 +9,9 @@ import (
 	"time"
 )
 
-// health is `nod health`: it asks the nod on this machine whether it is ready.
+// health is `nod health`: it asks whether the nod on this machine lives. Whether
+// it is ready is for a balancer to ask: who restarts what is not ready cuts off
+// its sockets, and it comes back by itself.
 func health(ctx context.Context, c config) error {
 	ctx, stop := context.WithTimeout(ctx, 3*time.Second)
 	defer stop()
@@ -20,7 +22,7 @@ func health(ctx context.Context, c config) error {
 	if ip := net.ParseIP(host); host == "" || (ip != nil && ip.IsUnspecified()) {
 		host = "localhost"
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+net.JoinHostPort(host, port)+"/readyz", nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+net.JoinHostPort(host, port)+"/healthz", nil)
 	if err != nil {
 		return err
 	}
@@ -32,7 +34,7 @@ func health(ctx context.Context, c config) error {
 		return err
 	}
 	if res.StatusCode != http.StatusOK {
-		return fmt.Errorf("nod answers, but is not ready (%s)", res.Status)
+		return fmt.Errorf("nod answers, but not as it should (%s)", res.Status)
 	}
 	return nil
 }

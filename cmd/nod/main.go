@@ -6,7 +6,7 @@
 //	nod migrate    bring the database up to date and exit
 //	nod config     print the effective settings, secrets masked
 //	nod key        make another API key and print it once
-//	nod health     ask a running nod whether it is well; for container checks
+//	nod health     ask a running nod whether it lives; for container checks
 //	nod version    print the version
 package main
 
@@ -88,7 +88,7 @@ const usage = `nod asks a person's phone "is this you?" and brings the answer to
   nod migrate    bring the database up to date and exit
   nod config     print the effective settings, secrets masked
   nod key        make another API key and print it once
-  nod health     ask a running nod whether it is well
+  nod health     ask a running nod whether it lives
   nod version    print the version
 
 Everything is set in the environment, or in a file of NAME=value lines that NOD_CONFIG names.
