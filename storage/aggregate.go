@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
+	"strings"
 
 	"nod/verify"
 )
@@ -87,8 +87,11 @@ type aggregate struct {
 	deliveries []verify.Delivery
 }
 
-// guarded names a verification as it was read.
-var guarded = verifications.keyed + " and seq = $" + strconv.Itoa(verifications.changing+2)
+// guarded updates a verification as it was read. The row is locked, so its seq can
+// only differ when a lock failed: then it would become null, which the column
+// refuses, and nothing is written over what another wrote.
+var guarded = strings.Replace(verifications.updated, "seq = ", fmt.Sprintf("seq = case seq when $%d then cast(", verifications.changing+2), 1) +
+	" as bigint) end " + verifications.keyed
 
 // watch notes what a verification is before a rule may change it.
 func watch(o opened) (*aggregate, error) {
@@ -163,16 +166,7 @@ func (t *tx) save(a *aggregate) error {
 		return err
 	}
 	if !slices.Equal(row, a.row) {
-		// The row is locked, so its seq can only differ when a lock failed: then
-		// nothing is written over what another wrote.
-		written := verifications.update(row, guarded, a.ID, a.seq)
-		written.wrote = func(n int64) error {
-			if n == 0 {
-				return fmt.Errorf("verification %s changed while it was locked", a.ID)
-			}
-			return nil
-		}
-		t.hold(written)
+		t.hold(statement{act: "writing verification " + a.ID, text: guarded, args: append(row, a.ID, a.seq)})
 	} else if slices.Equal(a.Codes, a.codes) && slices.Equal(a.Deliveries, a.deliveries) {
 		return nil
 	}

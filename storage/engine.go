@@ -36,8 +36,6 @@ type engine interface {
 	// migrator gives what package goose needs to migrate this database, and what
 	// ends that.
 	migrator() (*sql.DB, goose.Dialect, []goose.ProviderOption, func() error)
-	// reserved is the same database over connections of their own.
-	reserved() engine
 	close() error
 }
 
@@ -46,7 +44,7 @@ type dialect struct {
 	forUpdate  string // locks the selected rows
 	skipLocked string // the same, passing by what others hold
 	inList     string // one of the values in a JSON array, which is parameter $1
-	lock       string // takes a lock until the end of the transaction; empty: there is one writer anyway
+	lock       string // takes the lock named by parameter %d until the end of the transaction; empty: there is one writer anyway
 	clock      string // reads the database's clock; empty: it is the process's
 	process    *clock
 }
@@ -94,14 +92,17 @@ func (t *tx) look(ctx context.Context, all ...statement) (now time.Time, err err
 
 // locks takes named locks in the order given. Everybody names them in one order:
 // idempotency key (by its row), user, phone, then the rows themselves.
-func (t *tx) locks(names ...string) (all []statement) {
+func (t *tx) locks(names ...string) []statement {
 	if t.lock == "" {
 		return nil
 	}
-	for _, name := range names {
-		all = append(all, statement{act: "locking", text: t.lock, args: []any{name}})
+	s := statement{act: "locking"}
+	var each []string
+	for i, name := range names {
+		each, s.args = append(each, fmt.Sprintf(t.lock, i+1)), append(s.args, name)
 	}
-	return all
+	s.text = "select " + strings.Join(each, ", ")
+	return []statement{s}
 }
 
 // savepoint runs do so that its error, returned as failed, undoes what it wrote
@@ -128,13 +129,19 @@ func (t *tx) savepoint(ctx context.Context, do func() error) (failed, broken err
 	return failed, t.run(ctx, plain("rollback to savepoint step"), plain("release savepoint step"))
 }
 
-// openEngine reads the scheme of a database URL and opens the engine for it.
-func openEngine(ctx context.Context, url string) (engine, error) {
+// openEngine reads the scheme of a database URL and opens the engine for it, and
+// the same over connections of its own.
+func openEngine(ctx context.Context, url string) (e, reserved engine, err error) {
 	if path, ok := strings.CutPrefix(url, "sqlite:"); ok && path != "" {
-		return openSQLite(ctx, path)
+		s, err := openSQLite(ctx, path)
+		return s, s, err
 	}
 	if strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://") {
-		return openPostgres(ctx, url)
+		p, err := openPostgres(ctx, url)
+		if err != nil {
+			return nil, nil, err
+		}
+		return p, p.small, nil
 	}
-	return nil, errors.New("the database URL must begin with sqlite: or postgres://")
+	return nil, nil, errors.New("the database URL must begin with sqlite: or postgres://")
 }

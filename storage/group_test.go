@@ -204,3 +204,40 @@ func TestAnnouncerAfterPanic(t *testing.T) {
 		t.Errorf("told %v, %d lines are left", told, len(a.waiting))
 	}
 }
+
+// Were a locked row ever changed by another, nothing would be written over it.
+func TestGuard(t *testing.T) {
+	s, err := Open(t.Context(), Config{URL: "sqlite:" + filepath.Join(t.TempDir(), "nod.db"), Secret: []byte("a secret of the tests, 32 bytes or more")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	err = s.write(t.Context(), func(ctx context.Context, t *tx) error {
+		v := &verify.Verification{ID: "ver_1", Status: verify.Pending, Seq: 1, CreatedAt: time.UnixMilli(1)}
+		if err := t.create(v); err != nil {
+			return err
+		}
+		a, err := watch(opened{Verification: v})
+		if err != nil {
+			return err
+		}
+		v.ResendCount = 1
+		if err := t.save(a); err != nil {
+			return err
+		}
+		if err := t.run(ctx); err != nil {
+			return err
+		}
+		v.ResendCount, a.seq = 2, 0
+		if err := t.save(a); err != nil {
+			return err
+		}
+		if t.run(ctx) == nil {
+			return errors.New("it was written over")
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}

@@ -63,7 +63,7 @@ func openPostgres(ctx context.Context, url string) (*postgres, error) {
 		forUpdate:  " for update",
 		skipLocked: " for update skip locked",
 		inList:     "= any (array(select jsonb_array_elements_text($1::jsonb)))",
-		lock:       "select pg_advisory_xact_lock(hashtextextended($1, 0))",
+		lock:       "pg_advisory_xact_lock(hashtextextended($%d, 0))",
 		clock:      "select floor(extract(epoch from clock_timestamp()) * 1000)::bigint",
 	}}
 	if p.writing, err = openPool(ctx, config, postgresWriters, nil); err != nil {
@@ -168,7 +168,8 @@ type session struct {
 	*pgxpool.Conn
 	pool       *pgxpool.Pool
 	raw        *pgx.Conn
-	committing bool // COMMIT was sent: whether it was obeyed only its answer can say
+	answered   int  // how many statements of the last round trip were
+	committing bool // COMMIT was sent, and whether it was obeyed nobody has said
 	died       bool // the connection broke; known once it was given back
 }
 
@@ -217,14 +218,6 @@ func (s *session) transaction(ctx context.Context, d *dialect, do func(context.C
 		if err := do(ctx, t); err != nil {
 			return err
 		}
-		for _, h := range t.held {
-			if h.wrote != nil { // somebody wants to know first
-				if err := t.run(ctx); err != nil {
-					return err
-				}
-				break
-			}
-		}
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -232,8 +225,11 @@ func (s *session) transaction(ctx context.Context, d *dialect, do func(context.C
 			return errors.New("a rule went on after its transaction had failed")
 		}
 		s.committing = true
+		before := len(t.held)
 		err := t.run(context.WithoutCancel(ctx), plain("commit"))
-		done = err == nil
+		if done = err == nil; !done && s.answered < before && refusal(err) != nil {
+			s.committing = false // the server gave up before it came there
+		}
 		return err
 	})
 }
@@ -252,10 +248,12 @@ func (s *session) run(ctx context.Context, all ...statement) (err error) {
 	}
 	answers := s.raw.SendBatch(context.WithoutCancel(ctx), &b)
 	defer func() { err = errors.Join(err, answers.Close()) }()
+	s.answered = 0
 	for _, one := range all {
 		if err := one.hear(answers); err != nil {
 			return fmt.Errorf("%s: %w", one.act, err)
 		}
+		s.answered++
 	}
 	return nil
 }
@@ -282,17 +280,23 @@ func (s statement) hear(answers pgx.BatchResults) error {
 	return s.wrote(rows.CommandTag().RowsAffected())
 }
 
+// refusal is the server's own word in an error, if there is one.
+func refusal(err error) *pgconn.PgError {
+	pg, _ := errors.AsType[*pgconn.PgError](err)
+	return pg
+}
+
 // fatal reports whether the server ended the connection with this error.
 func fatal(err error) bool {
-	var pg *pgconn.PgError
-	return errors.As(err, &pg) && pg.SeverityUnlocalized == "FATAL"
+	pg := refusal(err)
+	return pg != nil && pg.SeverityUnlocalized == "FATAL"
 }
 
 // passing reports whether running the transaction again can help: it lost
 // against another one (serialization failure, deadlock).
 func passing(err error) bool {
-	var pg *pgconn.PgError
-	return errors.As(err, &pg) && (pg.Code == "40001" || pg.Code == "40P01")
+	pg := refusal(err)
+	return pg != nil && (pg.Code == "40001" || pg.Code == "40P01")
 }
 
 // migrator works on connections without our limits: a migration takes its time.
@@ -300,8 +304,6 @@ func (p *postgres) migrator() (*sql.DB, goose.Dialect, []goose.ProviderOption, f
 	db := stdlib.OpenDB(*p.config)
 	return db, goose.DialectPostgres, []goose.ProviderOption{goose.WithSessionLocker(migrationLock{})}, db.Close
 }
-
-func (p *postgres) reserved() engine { return p.small }
 
 func (p *postgres) close() error {
 	p.writing.Close()

@@ -105,8 +105,6 @@ func (s *sqlite) migrator() (*sql.DB, goose.Dialect, []goose.ProviderOption, fun
 	return s.writing, goose.DialectSQLite3, nil, func() error { return nil }
 }
 
-func (s *sqlite) reserved() engine { return s }
-
 func (s *sqlite) close() error {
 	close(s.stop)
 	s.group.close()

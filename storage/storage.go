@@ -19,12 +19,27 @@
 // and events) by 1, 8 and 64 callers on two cores were 1,900, 4,700 and 7,500; in
 // the same minute with one COMMIT each 1,600, 1,200 and 2,500 (BenchmarkCreate).
 //
-// On Postgres every write is a transaction of its own. Locks are always taken in
-// the same order – idempotency key, user, phone (advisory, until the end of the
-// transaction), then rows – so creates that could meet run one after the other,
-// and the unique indexes on open verifications only stand guard. The clock is
-// read after the locks. Serialization failures and deadlocks run the rule again
-// on fresh copies.
+// On Postgres every write is a transaction of its own, in as few round trips as
+// its rule allows: one takes the locks and reads, one writes and commits. Locks are
+// always taken in the same order – idempotency key, user, phone (advisory, until
+// the end of the transaction), then rows – so creates that could meet run one after
+// the other, and the unique indexes on open verifications only stand guard. The
+// clock is read after the locks. Serialization failures and deadlocks run the rule
+// again on fresh copies.
+//
+// When Postgres is gone or hangs, every call has an error within 2 s, and works
+// again as soon as it is back. A connection that died before COMMIT was sent is
+// replaced, once and unseen. Once COMMIT was sent it is neither repeated nor given
+// up: without an answer its outcome is unknown, the caller has an error, nobody is
+// told, and whoever reads what changed ([Store.Changed]) finds it if it was obeyed.
+// A process that is stopped in the middle of a transaction keeps its locks for 2 s.
+// One process holds 30 connections at most: 20 write, 4 are kept back for what
+// must not wait ([Store.Reserved]), 6 read.
+//
+// Reads of clients that come back share statements, on either database: calls of
+// one kind that come while a batch is under way are answered by the next, which
+// starts after each of them. Of 1,000 phones and pages that come back at once each
+// costs 0.06 statements (TestReconnectsShareStatements).
 //
 // The store's clock decides: clock_timestamp() on Postgres, the process's on
 // SQLite, where it never runs backwards and obeys testing/synctest.
@@ -66,12 +81,13 @@ type Config struct {
 // own, but those given to rules belong to the transaction: a rule may keep what
 // it was given when it returned nil, to read it.
 type Store struct {
-	engine engine
-	end    func() error
-	keys   *verify.Keys
-	told   *announcer
-	shared *shared
-	log    *slog.Logger
+	engine   engine
+	reserved engine // the same database over connections kept back
+	end      func() error
+	keys     *verify.Keys
+	told     *announcer
+	shared   *shared
+	log      *slog.Logger
 }
 
 // Open migrates the database, opens it, and loads the keys or, the first time,
@@ -82,7 +98,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 		s.log = slog.Default()
 	}
 	var err error
-	if s.engine, err = openEngine(ctx, c.URL); err != nil {
+	if s.engine, s.reserved, err = openEngine(ctx, c.URL); err != nil {
 		return nil, fmt.Errorf("opening store: %w", err)
 	}
 	s.shared = newShared(s)
@@ -103,7 +119,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 // Migrate brings the database at url to the newest migration. [Open] does it
 // too; a deployment of several nodes may want it as a step of its own.
 func Migrate(ctx context.Context, url string, log *slog.Logger) error {
-	e, err := openEngine(ctx, url)
+	e, _, err := openEngine(ctx, url)
 	if err != nil {
 		return fmt.Errorf("opening store: %w", err)
 	}
@@ -113,12 +129,12 @@ func Migrate(ctx context.Context, url string, log *slog.Logger) error {
 // Close ends the store after the batch under way. Work that comes later fails.
 func (s *Store) Close() error { return s.end() }
 
-// Reserved is the same store on a small pool of its own: what runs there goes
-// on when everything else waits. SQLite has one writer for all, so there it is
-// the store itself.
+// Reserved is the same store whose writes have a few connections of their own:
+// they go on when all others wait. SQLite has one writer for all, so there it is
+// no different.
 func (s *Store) Reserved() *Store {
 	r := *s
-	r.engine = s.engine.reserved()
+	r.engine = s.reserved
 	return &r
 }
 

@@ -42,7 +42,7 @@ func newDoubler() *doubler {
 }
 
 // ask asks from a goroutine of its own.
-func (d *doubler) ask(t *testing.T, group *sync.WaitGroup, ctx context.Context, n int, failed bool) {
+func (d *doubler) ask(ctx context.Context, t *testing.T, group *sync.WaitGroup, n int, failed bool) {
 	t.Helper()
 	group.Go(func() {
 		got, err := d.together.ask(ctx, n)
@@ -60,7 +60,7 @@ func TestTogether(t *testing.T) {
 		d, began := newDoubler(), time.Now()
 		var group sync.WaitGroup
 		for n := range 5 {
-			d.ask(t, &group, t.Context(), n, false)
+			d.ask(t.Context(), t, &group, n, false)
 		}
 		group.Wait()
 		if took := time.Since(began); took != 1600*time.Millisecond || !slices.EqualFunc(d.batches, [][]int{{0}, {1, 2, 3, 4}}, slices.Equal) {
@@ -80,10 +80,10 @@ func TestTogetherApart(t *testing.T) {
 		d := newDoubler()
 		var group sync.WaitGroup
 		ctx, leave := context.WithCancel(t.Context())
-		d.ask(t, &group, t.Context(), 13, true)
-		d.ask(t, &group, t.Context(), 1, false)
-		d.ask(t, &group, t.Context(), 17, true)
-		d.ask(t, &group, ctx, 2, true)
+		d.ask(t.Context(), t, &group, 13, true)
+		d.ask(t.Context(), t, &group, 1, false)
+		d.ask(t.Context(), t, &group, 17, true)
+		d.ask(ctx, t, &group, 2, true)
 		leave()
 		group.Wait()
 		if !slices.EqualFunc(d.batches, [][]int{{13}, {1, 17}}, slices.Equal) {
@@ -99,7 +99,7 @@ func TestTogetherLimit(t *testing.T) {
 		d, began := newDoubler(), time.Now()
 		var group sync.WaitGroup
 		for n := range togetherLimit + 2 {
-			d.ask(t, &group, t.Context(), 100+n, n == togetherLimit+1)
+			d.ask(t.Context(), t, &group, 100+n, n == togetherLimit+1)
 		}
 		group.Wait()
 		if took := time.Since(began); took != transactionLimit {

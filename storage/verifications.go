@@ -56,7 +56,6 @@ func (t *tx) situation(ctx context.Context, who verify.Applicant) (*verify.Situa
 	}
 	var f found
 	all := append(t.locks(locks...), verifications.reading(&f.rows, condition+t.forUpdate, args...))
-	all = append(all, f.owned("in (select id from verifications "+condition+")", args...)...)
 	all = append(all, f.live("= $1", who.UserID))
 	var earlier []*verificationRow
 	if hash != "" {
@@ -83,6 +82,9 @@ func (t *tx) situation(ctx context.Context, who verify.Applicant) (*verify.Situa
 	if len(f.rows) == 0 {
 		s.Devices, err = t.devices(f.devices)
 		return s, nil, now, err
+	}
+	if err := t.run(ctx, f.owned("= $1", f.rows[0].ID)...); err != nil { // there seldom is one
+		return nil, nil, now, err
 	}
 	open, err := watch(t.open(&f)[0])
 	if err == nil {
