@@ -355,10 +355,7 @@ const lookEvery = 250 * time.Millisecond
 
 func newBalancer(t *testing.T) *balancer {
 	t.Helper()
-	l, err := net.Listen("tcp", freeAddr(t))
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := listenFree(t)
 	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
 	b := &balancer{listener: l, ctx: ctx, open: map[net.Conn]struct{}{}}
 	b.all.Go(b.accept)

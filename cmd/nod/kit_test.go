@@ -185,21 +185,29 @@ func (j *journal) String() string {
 	return string(j.said)
 }
 
-// freeAddr finds a loopback address that stays free while nobody listens on it:
-// its port is below those that outgoing connections take.
+// freeAddr finds a loopback address that stays free while nobody listens on it.
 func freeAddr(t *testing.T) string {
 	t.Helper()
 	syscall.ForkLock.RLock() // a child begun meanwhile would hold the port until it runs its program
 	defer syscall.ForkLock.RUnlock()
+	l := listenFree(t)
+	_ = l.Close()
+	return l.Addr().String()
+}
+
+// listenFree listens on a port below those that outgoing connections take.
+func listenFree(t *testing.T) net.Listener {
+	t.Helper()
+	var plain net.ListenConfig
+	plain.SetMultipathTCP(false) // its port is given back some time after Close
 	for range 100 {
-		addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(15000+rand.IntN(15000)))
-		if l, err := net.Listen("tcp", addr); err == nil {
-			_ = l.Close()
-			return addr
+		l, err := plain.Listen(t.Context(), "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(15000+rand.IntN(15000))))
+		if err == nil {
+			return l
 		}
 	}
 	t.Fatal("no free port")
-	return ""
+	return nil
 }
 
 // object is a JSON object.

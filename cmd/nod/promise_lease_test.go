@@ -108,6 +108,18 @@ func TestWorkerFrozen(t *testing.T) {
 		within(t, leaseEnd, "nobody knows what became of it", func() bool { return c.sms() == "unknown 1" })
 		c.woken(worker, "unknown 1", 0)
 	})
+	t.Run("after it sent", func(t *testing.T) {
+		t.Parallel()
+		c := newCluster(t, setup{})
+		c.holdSMS(verify.StateSending, verify.StateAccepted, "before", time.Minute)
+		c.ask("u1", object{"phone_number": number, "channel": "sms"})
+		worker := c.worker()
+		c.outbox(number, 1)
+		worker.freeze()
+		c.release()
+		within(t, leaseEnd, "nobody knows what became of it", func() bool { return c.sms() == "unknown 1" })
+		c.woken(worker, "unknown 1", 1)
+	})
 }
 
 // woken lets a frozen worker go on and wants nothing to change: what it still has
