@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"sync/atomic"
 	"testing"
 
 	"nod/deploy/throwaway"
@@ -78,7 +79,8 @@ func BenchmarkReconnect(b *testing.B) {
 		phones, pages := crowd(b, s, 50)
 		for _, heads := range []int{1, 64, 1000} {
 			b.Run(fmt.Sprint(heads), func(b *testing.B) {
-				parallel(b, heads, func() error { return comeBack(s, phones, pages, b.N) })
+				var turn atomic.Int64
+				parallel(b, heads, func() error { return comeBack(s, phones, pages, int(turn.Add(1))) })
 			})
 		}
 	})
