@@ -163,7 +163,9 @@ func (t *together[Q, A]) close() {
 
 // listOf is a JSON array of ids, each once.
 func listOf(ids []string) (string, error) {
-	list, err := json.Marshal(slices.Compact(slices.Sorted(slices.Values(ids))))
+	each := append([]string{}, ids...) // none are [], not null
+	slices.Sort(each)
+	list, err := json.Marshal(slices.Compact(each))
 	return string(list), err
 }
 
