@@ -22,7 +22,7 @@ func TestParallelGuesses(t *testing.T) {
 		}
 		path := "/api/v1/verifications/" + v.str("verification_id") + "/check"
 		var all sync.WaitGroup
-		compared := make(chan string, 100)
+		compared, unsaid := make(chan string, 100), make(chan string, 100)
 		for range 100 {
 			all.Go(func() {
 				switch status, out := p.call("POST", path, page(v), object{"code": wrong}); status {
@@ -32,14 +32,16 @@ func TestParallelGuesses(t *testing.T) {
 					if out.str("code") != "too_many_attempts" {
 						t.Errorf("%v", out)
 					}
+				case 503: // a machine with much else to do took too long; what came of the guess is not said
+					unsaid <- "whether"
 				default:
 					t.Errorf("%d %v", status, out)
 				}
 			})
 		}
 		all.Wait()
-		if len(compared) != 3 {
-			t.Errorf("%d guesses were compared", len(compared))
+		if n := len(compared); n > 3 || n+len(unsaid) < 3 {
+			t.Errorf("%d guesses were compared, of %d it is not known", n, len(unsaid))
 		}
 		if status, out := p.call("POST", path, page(v), object{"code": code}); status != 429 {
 			t.Errorf("the right code after the tries were used up: %d %v", status, out)

@@ -14,7 +14,7 @@ const backPromise = 5 * time.Second
 // one, at the point where they were, whatever happened in between.
 func TestNodeKilled(t *testing.T) {
 	t.Parallel()
-	const people = 20
+	const people = 10
 	c := newCluster(t, setup{})
 	a, b := c.nodes[0], c.nodes[1]
 	type person struct {
@@ -36,12 +36,14 @@ func TestNodeKilled(t *testing.T) {
 		return c.number("select count(*) from verifications where stage = 'prompted'") == people
 	})
 	a.kill()
-	begun := time.Now()
+	var slowest time.Duration
 	canceled := all[0] // in the moment when nobody listens
 	b.do(200, "POST", pathOf(canceled.v)+"/cancel", object{})
 	for i, pe := range all {
+		begun := time.Now()
 		device, page := pe.phone.at(b.door).connect(), b.watch(pe.v, pe.seq)
 		prompts, snapshot := device.next("prompts").list("prompts"), page.next("snapshot")
+		slowest = max(slowest, time.Since(begun))
 		if pe == canceled {
 			if len(prompts) != 0 || snapshot.str("status") != "canceled" {
 				t.Errorf("who comes back after the end finds %v and %s", prompts, snapshot.str("status"))
@@ -55,19 +57,16 @@ func TestNodeKilled(t *testing.T) {
 		if seq := page.next("event").num("seq"); pe.seq != seq-1 {
 			t.Errorf("person %d had seen %v and is told %v", i, pe.seq, seq)
 		}
-		if i == len(all)-1 {
-			took := time.Since(begun)
-			t.Logf("promise 3: %d pages and phones, one after the other, had the right state after %s (promised: %s)", 2*people, took.Round(time.Millisecond), backPromise)
-			if took > 2*backPromise {
-				t.Errorf("it took %s", took)
-			}
-		}
 		device.send("respond", pe.phone.answer(prompts[0], "approve", pe.v.str("match_number")))
 		if got := device.next("prompt_result"); got["accepted"] != true {
 			t.Errorf("person %d: %v", i, got)
 		}
 		result := page.next("result")
 		b.do(200, "POST", pathOf(pe.v)+"/exchange", object{"result_token": result.str("result_token")})
+	}
+	t.Logf("promise 3: a page and a phone that came back had the right state after %s at most (promised: %s)", slowest.Round(time.Millisecond), backPromise)
+	if slowest > 2*backPromise {
+		t.Errorf("it took %s", slowest)
 	}
 }
 
