@@ -64,7 +64,8 @@ bench: build ## memory per device, latencies on one node and across two, verific
 chaos: ## three nodes under random faults for LENGTH, drawn from SEED, and the loss of 5,000 connections
 	@.ci/need go cc postgres redis
 	go test -race -run '^$$' ./cmd/nod
-	CHAOS_LENGTH=$(LENGTH) CHAOS_SEED=$(SEED) .ci/apart go test -race -v -count=1 -parallel=1 -timeout=0 -run '^(TestChaos|TestPromiseReconnectStorm)$$' ./cmd/nod
+	CHAOS_LENGTH=$(LENGTH) CHAOS_SEED=$(SEED) .ci/apart go test -race -v -count=1 -timeout=0 -run '^TestChaos$$' ./cmd/nod
+	CHAOS_LENGTH=$(LENGTH) go test -v -count=1 -run '^TestPromiseReconnectStorm$$' ./cmd/nod
 
 fuzz: ## every fuzz target for FUZZTIME each
 	@grep -ro --include='*_test.go' --exclude-dir=node_modules '^func Fuzz[A-Za-z0-9_]*' . | \

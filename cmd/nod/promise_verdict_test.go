@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"maps"
 	"math"
@@ -33,7 +34,7 @@ func (s *soak) converge(t *testing.T, healed time.Time) {
 	t.Helper()
 	var behind string
 	within(t, deadline, "every page knows what is stored", func() bool {
-		stored, n := s.stories(t), 0
+		stored, n := s.stories(t, s.c.db), 0
 		behind = ""
 		for _, e := range s.entries() {
 			if last, _ := e.page.state(); e.watching.Err() == nil {
@@ -78,11 +79,16 @@ func (st *story) count(name string) (n int) {
 	return n
 }
 
+// reader is the database, or one moment of it.
+type reader interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
 // stories reads all verifications, past nod.
-func (s *soak) stories(t *testing.T) map[string]*story {
+func (s *soak) stories(t *testing.T, from reader) map[string]*story {
 	t.Helper()
 	all := map[string]*story{}
-	s.rows(t, "select id, status, seq, redeemed_at is not null from verifications", func(scan func(...any) error) error {
+	rows(t, from, "select id, status, seq, redeemed_at is not null from verifications", func(scan func(...any) error) error {
 		var id string
 		st := &story{}
 		err := scan(&id, &st.status, &st.seq, &st.redeemed)
@@ -93,9 +99,9 @@ func (s *soak) stories(t *testing.T) map[string]*story {
 }
 
 // tell adds what happened to each.
-func (s *soak) tell(t *testing.T, all map[string]*story) {
+func (s *soak) tell(t *testing.T, from reader, all map[string]*story) {
 	t.Helper()
-	s.rows(t, "select verification_id, seq, name from events where verification_id is not null order by verification_id, seq", func(scan func(...any) error) error {
+	rows(t, from, "select verification_id, seq, name from events where verification_id is not null order by verification_id, seq", func(scan func(...any) error) error {
 		var id, name string
 		var seq int64
 		err := scan(&id, &seq, &name)
@@ -106,7 +112,7 @@ func (s *soak) tell(t *testing.T, all map[string]*story) {
 		}
 		return err
 	})
-	s.rows(t, "select verification_id, tries > max_tries from codes", func(scan func(...any) error) error {
+	rows(t, from, "select verification_id, tries > max_tries from codes", func(scan func(...any) error) error {
 		var id string
 		var over bool
 		err := scan(&id, &over)
@@ -118,9 +124,9 @@ func (s *soak) tell(t *testing.T, all map[string]*story) {
 	})
 }
 
-func (s *soak) rows(t *testing.T, query string, each func(scan func(...any) error) error) {
+func rows(t *testing.T, from reader, query string, each func(scan func(...any) error) error) {
 	t.Helper()
-	rows, err := s.c.db.QueryContext(t.Context(), query)
+	rows, err := from.QueryContext(t.Context(), query)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,19 +143,29 @@ func (s *soak) rows(t *testing.T, query string, each func(scan func(...any) erro
 
 // verdict compares what people were told with what is stored: an acknowledged
 // decision stands, and there is one; nothing was sent, spent or tried too often;
-// and no page missed an event.
+// and no page missed an event. What was said is taken down first, for answers
+// may still be on their way.
 func (s *soak) verdict(t *testing.T) {
 	t.Helper()
-	stored := s.stories(t)
-	s.tell(t, stored)
+	said, told := map[*entry]map[string]int{}, map[string]int{}
+	for _, e := range s.entries() {
+		said[e] = e.said()
+		for what, n := range said[e] {
+			told[what] += n
+		}
+	}
+	moment, err := s.c.db.BeginTx(t.Context(), &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = moment.Rollback() }() // it only read
+	stored := s.stories(t, moment)
+	s.tell(t, moment, stored)
 	for id, st := range stored {
 		st.coherent(t, id)
 	}
-	told := map[string]int{}
-	for _, e := range s.entries() {
-		for what, n := range e.judge(t, stored[e.id]) {
-			told[what] += n
-		}
+	for e, told := range said {
+		e.judge(t, told, stored[e.id])
 	}
 	double := 0
 	for delivery, messages := range s.sms {
@@ -178,19 +194,27 @@ func (st *story) coherent(t *testing.T, id string) {
 	}
 }
 
-// judge checks what was said of one verification against how it is stored, and
-// returns what was said.
-func (e *entry) judge(t *testing.T, st *story) map[string]int {
-	t.Helper()
+// said is what was acknowledged of a verification, and how often; "page: …" is
+// the status that its page was told.
+func (e *entry) said() map[string]int {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if st == nil {
-		t.Errorf("%s was acknowledged, and is not there", e.id)
-		return nil
-	}
 	told := maps.Clone(e.told)
 	if e.phone.took(e.id) {
 		told[e.choice]++
+	}
+	if status := e.page.outcome(); status != "" {
+		told["page: "+status]++
+	}
+	return told
+}
+
+// judge checks what was said of a verification against how it is stored.
+func (e *entry) judge(t *testing.T, told map[string]int, st *story) {
+	t.Helper()
+	if st == nil {
+		t.Errorf("%s was acknowledged, and is not there", e.id)
+		return
 	}
 	decisions := 0
 	for what, status := range map[string]string{"approve": "approved", "code": "approved", "deny": "denied", "cancel": "canceled"} {
@@ -214,10 +238,11 @@ func (e *entry) judge(t *testing.T, st *story) map[string]int {
 	if _, gap := e.page.state(); gap != "" {
 		t.Errorf("%s: the page got %s", e.id, gap)
 	}
-	if status := e.page.outcome(); status != "" && status != st.status {
-		t.Errorf("%s: the page was told %s, and it is %s", e.id, status, st.status)
+	for _, status := range endings {
+		if told["page: "+status] > 0 && status != st.status {
+			t.Errorf("%s: the page was told %s, and it is %s", e.id, status, st.status)
+		}
 	}
-	return told
 }
 
 // levels are what must not grow, over all nodes.
