@@ -275,6 +275,36 @@ func TestClaim(t *testing.T) {
 	})
 }
 
+// A row that the database refuses to write is put off as one whose rule fails:
+// it holds up no other of the same claim.
+func TestClaimOfBadRow(t *testing.T) {
+	onBoth(t, func(t *testing.T, db database) {
+		s := db.open(t)
+		bad, good := mustAdmit(t, s, request(s, "u1")), mustAdmit(t, s, request(s, "u2"))
+		when := "create trigger bad before update on verifications for each row when (new.id = '" + bad.ID + "' and new.resend_count = 7) "
+		if db.kind == "sqlite" {
+			db.exec(t, when+"begin select raise(abort, 'bad row'); end")
+		} else {
+			db.exec(t, "create function bad() returns trigger language plpgsql as $$ begin raise 'bad row'; end $$")
+			db.exec(t, when+"execute function bad()")
+		}
+		later := bad.CreatedAt.Add(time.Hour)
+		n, _, err := s.ClaimDue(context.Background(), 10, func(v *verify.Verification, _ time.Time) error {
+			v.ResendCount, v.NextAt = 7, later
+			return nil
+		})
+		if n != 2 || err != nil {
+			t.Errorf("claimed %d (%v)", n, err)
+		}
+		if v := load(t, s, good.ID); v.ResendCount != 7 || !v.NextAt.Equal(later) {
+			t.Errorf("the good one: %d resends, due at %v", v.ResendCount, v.NextAt)
+		}
+		if v := load(t, s, bad.ID); v.ResendCount != 0 || !v.NextAt.After(bad.NextAt) {
+			t.Errorf("the bad one: %d resends, due at %v", v.ResendCount, v.NextAt)
+		}
+	})
+}
+
 // In one batch of many, one caller refuses, one panics, one leaves: every other
 // one is committed.
 func TestBatchIsolation(t *testing.T) {

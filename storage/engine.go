@@ -126,7 +126,11 @@ func (t *tx) savepoint(ctx context.Context, do func() error) (failed, broken err
 		return failed, failed
 	}
 	t.held, t.changes = nil, t.changes[:changes]
-	return failed, t.run(ctx, plain("rollback to savepoint step"), plain("release savepoint step"))
+	if broken = t.run(ctx, plain("rollback to savepoint step")); broken != nil {
+		return failed, broken
+	}
+	t.hold(plain("release savepoint step")) // not with it: Postgres prepares nothing before it has rolled back
+	return failed, nil
 }
 
 // openEngine reads the scheme of a database URL and opens the engine for it, and
