@@ -97,15 +97,22 @@ func newProgram(t *testing.T, settings ...string) *program {
 // up starts it and waits until it listens.
 func (p *program) up() {
 	p.t.Helper()
+	if err := p.launch(); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// launch is up for a nod that may fail to start.
+func (p *program) launch() error {
 	p.cmd = exec.Command(p.file)
 	p.cmd.Env, p.cmd.Stderr = p.env, p.journal
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {
-		p.t.Fatal(err)
+		return err
 	}
 	if err := p.cmd.Start(); err != nil {
-		p.t.Fatal(err)
+		return err
 	}
 	said := ""
 	for buf := make([]byte, 4096); !strings.Contains(said, "\n\n\n") && !banner.MatchString(said) || !strings.HasSuffix(said, "\n\n"); {
@@ -113,7 +120,7 @@ func (p *program) up() {
 		said += string(buf[:n])
 		if err != nil {
 			_ = p.cmd.Wait()
-			p.t.Fatalf("nod did not start: %v\n%s", err, said)
+			return fmt.Errorf("nod did not start: %w\n%s", err, said)
 		}
 	}
 	m := banner.FindStringSubmatch(said)
@@ -121,6 +128,7 @@ func (p *program) up() {
 	if m[2] != "" {
 		p.key = m[2]
 	}
+	return nil
 }
 
 func (p *program) running() bool { return p.cmd != nil && p.cmd.ProcessState == nil }

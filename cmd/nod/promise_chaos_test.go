@@ -83,12 +83,25 @@ func (c *cluster) faults() []fault {
 	for i, p := range c.nodes {
 		node := "node " + strconv.Itoa(i+1)
 		all = append(all,
-			fault{node + " killed", node, 0, 5 * time.Second, p.kill, p.again, true},
+			fault{node + " killed", node, 0, 5 * time.Second, p.kill, p.supervised, true},
 			fault{node + " frozen", node, 5 * time.Second, 40 * time.Second, p.freeze, p.thaw, false},
-			fault{node + " stopped", node, 0, 3 * time.Second, p.stop, p.again, true},
+			fault{node + " stopped", node, 0, 3 * time.Second, p.stop, p.supervised, true},
 		)
 	}
 	return all
+}
+
+// supervised starts a node as service managers do: again, should it not come up,
+// as where its database has not caught up yet with what it missed.
+func (p *program) supervised() {
+	p.t.Helper()
+	eventually(p.t, "nod starts", func() bool {
+		err := p.launch()
+		if err != nil {
+			p.t.Log(err)
+		}
+		return err == nil
+	})
 }
 
 // lossy tells whether this process has a loopback of its own, on which packets
