@@ -32,9 +32,11 @@ func (c *deviceClient) review(es []verify.Event) {
 			c.endLocked(e.VerificationID, e.Data.DeliveryID, string(verify.Expired))
 		}
 	}
+	// One that is only queued counts: it was due at once, and whoever took it on may
+	// have died before it was published.
 	var missed []shown
 	for _, e := range es {
-		if d := e.Data; d.Channel == verify.WebSocket && d.DeviceID == c.id && d.State != "" && d.State != verify.StateQueued &&
+		if d := e.Data; d.Channel == verify.WebSocket && d.DeviceID == c.id && d.State != "" &&
 			!ended[e.VerificationID] && !c.knowsLocked(d.DeliveryID) {
 			missed = append(missed, shown{e.VerificationID, d.DeliveryID, false})
 		}

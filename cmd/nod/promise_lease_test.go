@@ -16,10 +16,10 @@ const (
 	leasePromise = 32 * time.Second
 )
 
-// holdSMS makes the database hold, for as long as patience, the transaction that
-// moves an SMS from one state to the next: before it is written, or when it is
-// committed already as far as its node is concerned.
-func (c *cluster) holdSMS(from, to verify.DeliveryState, when string, patience time.Duration) {
+// hold makes the database hold, for as long as patience, the transaction that
+// moves a delivery over a channel from one state to the next: before it is
+// written, or while it is committed, which no death of its node stops.
+func (c *cluster) hold(channel verify.Channel, from, to verify.DeliveryState, when string, patience time.Duration) {
 	c.t.Helper()
 	c.exec(fmt.Sprintf(`create function hold() returns trigger language plpgsql as
 		$$ begin perform pg_sleep(%f); return new; end $$`, patience.Seconds()))
@@ -29,7 +29,7 @@ func (c *cluster) holdSMS(from, to verify.DeliveryState, when string, patience t
 	}
 	deferred := map[string]string{"trigger": "", "constraint trigger": "deferrable initially deferred"}[kind]
 	c.exec(fmt.Sprintf(`create %s hold %s update on deliveries %s for each row
-		when (old.state = '%s' and new.state = '%s' and new.channel = 'sms') execute function hold()`, kind, timing, deferred, from, to))
+		when (old.state = '%s' and new.state = '%s' and new.channel = '%s') execute function hold()`, kind, timing, deferred, from, to, channel))
 }
 
 // release ends what hangs, as the database does by itself when it finds that the
@@ -52,7 +52,7 @@ func TestWorkerKilled(t *testing.T) {
 	t.Run("before it sent", func(t *testing.T) {
 		t.Parallel()
 		c := newCluster(t, setup{})
-		c.holdSMS(verify.StateLeased, verify.StateSending, "before", time.Minute)
+		c.hold(verify.SMS, verify.StateLeased, verify.StateSending, "before", time.Minute)
 		v := c.ask("u1", object{"phone_number": number, "channel": "sms"})
 		c.worker().kill()
 		c.release()
@@ -66,7 +66,7 @@ func TestWorkerKilled(t *testing.T) {
 	t.Run("after it sent", func(t *testing.T) {
 		t.Parallel()
 		c := newCluster(t, setup{settings: []string{"NOD_RESEND_DELAYS=1h"}})
-		c.holdSMS(verify.StateSending, verify.StateAccepted, "before", time.Minute)
+		c.hold(verify.SMS, verify.StateSending, verify.StateAccepted, "before", time.Minute)
 		v := c.ask("u1", object{"phone_number": number, "channel": "sms"})
 		worker := c.worker()
 		c.outbox(number, 1)
@@ -89,7 +89,7 @@ func TestWorkerFrozen(t *testing.T) {
 	t.Run("before it marked the message", func(t *testing.T) {
 		t.Parallel()
 		c := newCluster(t, setup{})
-		c.holdSMS(verify.StateLeased, verify.StateSending, "before", time.Minute)
+		c.hold(verify.SMS, verify.StateLeased, verify.StateSending, "before", time.Minute)
 		c.ask("u1", object{"phone_number": number, "channel": "sms"})
 		worker := c.worker()
 		worker.freeze()
@@ -100,7 +100,7 @@ func TestWorkerFrozen(t *testing.T) {
 	t.Run("before it sent", func(t *testing.T) {
 		t.Parallel()
 		c := newCluster(t, setup{})
-		c.holdSMS(verify.StateLeased, verify.StateSending, "at commit", time.Second)
+		c.hold(verify.SMS, verify.StateLeased, verify.StateSending, "at commit", time.Second)
 		c.ask("u1", object{"phone_number": number, "channel": "sms"})
 		worker := c.worker()
 		worker.freeze()
@@ -111,7 +111,7 @@ func TestWorkerFrozen(t *testing.T) {
 	t.Run("after it sent", func(t *testing.T) {
 		t.Parallel()
 		c := newCluster(t, setup{})
-		c.holdSMS(verify.StateSending, verify.StateAccepted, "before", time.Minute)
+		c.hold(verify.SMS, verify.StateSending, verify.StateAccepted, "before", time.Minute)
 		c.ask("u1", object{"phone_number": number, "channel": "sms"})
 		worker := c.worker()
 		c.outbox(number, 1)
