@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"sync"
+	"time"
 
 	"nod/client"
 )
@@ -113,11 +115,19 @@ type handset struct {
 	judged  map[string]bool               // answers that the server said it took
 }
 
-// newHandset enrolls a phone of a user.
-func newHandset(ctx context.Context, d *door, user string) (*handset, error) {
-	status, out, err := d.try(ctx, "POST", "/api/v1/users/"+user+"/enrollments", d.asKey(), object{})
-	if err != nil || status != 201 {
-		return nil, fmt.Errorf("enrolling: %d %v %w", status, out, err)
+// newHandset enrolls a phone of a user; a node that is busy is asked again.
+func newHandset(ctx context.Context, d *door, user string) (h *handset, err error) {
+	for end := time.Now().Add(deadline); ; {
+		if h, err = enrollHandset(ctx, d, user); err == nil || time.Now().After(end) || ctx.Err() != nil {
+			return h, err
+		}
+	}
+}
+
+func enrollHandset(ctx context.Context, d *door, user string) (*handset, error) {
+	out, err := begun(ctx, d, "/api/v1/users/"+user+"/enrollments", object{})
+	if err != nil {
+		return nil, err
 	}
 	device, err := client.NewDevice(ctx, d.public, out.str("enrollment_token"), "Phone", nil)
 	if err != nil {
@@ -127,6 +137,19 @@ func newHandset(ctx context.Context, d *door, user string) (*handset, error) {
 	h.door, h.hear, h.hurry = d, h.note, make(chan struct{}, 1)
 	h.auth = func(nonce string) object { return object{"token": device.SocketToken(nonce)} }
 	return h, nil
+}
+
+// begun is what an integrator's call made; a node that is busy is asked again.
+func begun(ctx context.Context, d *door, path string, body object) (object, error) {
+	for end := time.Now().Add(deadline); ; {
+		status, out, err := d.try(ctx, "POST", path, d.asKey(), body)
+		switch {
+		case err == nil && status == http.StatusCreated:
+			return out, nil
+		case err != nil || status != http.StatusServiceUnavailable || time.Now().After(end):
+			return nil, fmt.Errorf("%s: %d %v %w", path, status, out, err)
+		}
+	}
 }
 
 func (p *handset) note(h heard, say func(string, object)) {
