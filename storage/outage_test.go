@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"testing"
 	"time"
 
@@ -82,6 +83,22 @@ func calls(s *storage.Store, v *verify.Verification, d *verify.Device) (all []fu
 	)
 }
 
+// comesBack waits until all calls succeed at once.
+func comesBack(t *testing.T, all []func() error) {
+	t.Helper()
+	began := time.Now()
+	for again := time.NewTicker(20 * time.Millisecond); ; <-again.C {
+		err := errors.Join(gather(len(all), func(i int) error { return all[i]() })...)
+		if err == nil {
+			t.Logf("back after %v", time.Since(began))
+			return
+		}
+		if time.Since(began) > backWithin {
+			t.Fatal("it does not come back: ", err)
+		}
+	}
+}
+
 // While Postgres is gone, however it went, every call fails in time; once it is
 // back, so is the store. What was answered as written is there, and what was not
 // answered was told to nobody.
@@ -136,13 +153,7 @@ func TestOutages(t *testing.T) {
 			if err := outage.end(f); err != nil {
 				t.Fatal(err)
 			}
-			began = time.Now()
-			for again := time.NewTicker(20 * time.Millisecond); errors.Join(gather(len(all), func(i int) error { return all[i]() })...) != nil; <-again.C {
-				if time.Since(began) > backWithin {
-					t.Fatal("it does not come back")
-				}
-			}
-			t.Logf("back after %v", time.Since(began))
+			comesBack(t, all)
 			for _, c := range told.take() {
 				if c.Verification != nil && c.Verification.ID == q.ID {
 					t.Error("what was never answered was told")
@@ -152,6 +163,60 @@ func TestOutages(t *testing.T) {
 				t.Errorf("updates that were answered are lost: generation %d", got.SecretGeneration)
 			}
 		})
+	}
+}
+
+// Connections that a router has forgotten never say that they are dead. New ones
+// take their places, although the old ones are long in ending.
+func TestForgottenConnections(t *testing.T) {
+	for name, rest := range map[string]time.Duration{"busy": 0, "idle": 1500 * time.Millisecond} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFrail(t)
+			s := f.open(t)
+			d, v := enroll(t, s, "u1", ""), mustAdmit(t, s, request(s, "u1"))
+			all := calls(s, v, d)
+			if err := errors.Join(gather(len(all), func(i int) error { return all[i]() })...); err != nil {
+				t.Fatal(err)
+			}
+			<-time.After(rest)
+			f.net.Forget()
+			comesBack(t, all)
+		})
+	}
+}
+
+// A transaction that is cut off because it began late or waited long loses its own
+// connection. The others are as good as before: to make all anew would be the most
+// expensive answer to a database that is slow.
+func TestSlowTransaction(t *testing.T) {
+	t.Parallel()
+	f := newFrail(t)
+	s := f.open(t)
+	d, v := enroll(t, s, "u1", ""), mustAdmit(t, s, request(s, "u1"))
+	all := calls(s, v, d)
+	if err := errors.Join(gather(len(all), func(i int) error { return all[i]() })...); err != nil {
+		t.Fatal(err)
+	}
+	f.exec(t, "create function sleep() returns trigger language plpgsql as 'begin perform pg_sleep(1); return new; end'")
+	f.exec(t, "create trigger sleeps before update on verifications for each row when (new.resend_count = 7) execute function sleep()")
+	const connected = "select pid::text from pg_stat_activity where backend_type = 'client backend'"
+	before := texts(t, f.raw, connected)
+	err := s.UpdateVerification(context.Background(), v.ID, nil, func(v *verify.Verification, _ time.Time) error {
+		v.ResendCount = 7
+		<-time.After(1200 * time.Millisecond)
+		return nil
+	})
+	if err == nil {
+		t.Error("it was not cut off")
+	}
+	if err := errors.Join(gather(len(all), func(i int) error { return all[i]() })...); err != nil {
+		t.Error(err)
+	}
+	after := texts(t, f.raw, connected)
+	lost := slices.DeleteFunc(before, func(pid string) bool { return slices.Contains(after, pid) })
+	if len(lost) != 1 {
+		t.Errorf("%d connections are gone, want 1", len(lost))
 	}
 }
 

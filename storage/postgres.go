@@ -38,10 +38,13 @@ const (
 	idleTimeout      = 2 * time.Second
 )
 
-// How long a connection may take to come up, and one that was idle to answer.
+// How long a connection may take to come up, and one that was idle to answer; and
+// what must be left of the time of a transaction for it to begin: one that is cut
+// off costs its connection.
 const (
 	connectTimeout = 1500 * time.Millisecond
 	pingTimeout    = 400 * time.Millisecond
+	workTime       = 300 * time.Millisecond
 )
 
 // postgres is a pool of connections on which every write is a transaction of its
@@ -101,9 +104,16 @@ func openPool(ctx context.Context, config *pgxpool.Config, connections int32, se
 		c.ConnConfig.ConnectTimeout = connectTimeout
 	}
 	// A peer that has gone without a word is noticed also while nobody asks it.
-	c.ConnConfig.DialFunc = (&net.Dialer{KeepAliveConfig: net.KeepAliveConfig{
+	c.ConnConfig.DialFunc = (&net.Dialer{Timeout: connectTimeout, KeepAliveConfig: net.KeepAliveConfig{
 		Enable: true, Idle: 5 * time.Second, Interval: time.Second, Count: 3,
 	}}).DialContext
+	// The place of a dead connection is free at once: pgx holds it until the server
+	// has said goodbye, up to 15 s.
+	c.BeforeClose = func(dead *pgx.Conn) {
+		if dead.IsClosed() {
+			_ = dead.PgConn().Conn().Close()
+		}
+	}
 	parameters := c.ConnConfig.RuntimeParams
 	for name, limit := range map[string]time.Duration{
 		"lock_timeout": lockTimeout, "statement_timeout": statementTimeout, "idle_in_transaction_session_timeout": idleTimeout,
@@ -168,15 +178,17 @@ type session struct {
 	*pgxpool.Conn
 	pool       *pgxpool.Pool
 	raw        *pgx.Conn
-	answered   int  // how many statements of the last round trip were
-	committing bool // COMMIT was sent, and whether it was obeyed nobody has said
-	died       bool // the connection broke; known once it was given back
+	asked      time.Time // when the last round trip began
+	answered   int       // how many of its statements were
+	committing bool      // COMMIT was sent, and whether it was obeyed nobody has said
+	died       bool      // the connection broke; known once it was given back
 }
 
-// take waits for a connection. Until it is given back nothing on it takes longer
-// than end: the limit is one of the socket itself, so it costs nothing.
+// take waits for a connection, but leaves time to use it. Until it is given back
+// nothing on it takes longer than end: the limit is one of the socket itself, so it
+// costs nothing.
 func take(ctx context.Context, pool *pgxpool.Pool, end time.Time) (*session, error) {
-	ctx, cancel := context.WithDeadline(ctx, end)
+	ctx, cancel := context.WithDeadline(ctx, end.Add(-workTime))
 	defer cancel()
 	c, err := pool.Acquire(ctx)
 	if err != nil {
@@ -190,13 +202,18 @@ func take(ctx context.Context, pool *pgxpool.Pool, end time.Time) (*session, err
 	return s, nil
 }
 
-// lend runs do and gives the connection back, also when do panics.
+// lend runs do and gives the connection back, also when do panics. What made a
+// connection die has probably happened to all of the pool, and they are made anew;
+// but not when it was only cut off in its work, for a database that is slow would
+// then have all the logins to do as well.
 func (s *session) lend(do func() error) (err error) {
 	defer func() {
-		if s.died = s.raw.IsClosed() || fatal(err); s.died {
-			s.pool.Reset() // what happened to this one has probably happened to all
-		} else {
+		s.died = s.raw.IsClosed() || fatal(err)
+		switch {
+		case !s.died:
 			_ = s.raw.PgConn().Conn().SetDeadline(time.Time{}) // an error shows at the next use
+		case !pgconn.Timeout(err) || time.Since(s.asked) > statementTimeout: // by then a server that lives has said a word
+			s.pool.Reset()
 		}
 		s.Release()
 	}()
@@ -246,9 +263,9 @@ func (s *session) run(ctx context.Context, all ...statement) (err error) {
 	for _, one := range all {
 		b.Queue(one.text, one.args...)
 	}
+	s.asked, s.answered = time.Now(), 0
 	answers := s.raw.SendBatch(context.WithoutCancel(ctx), &b)
 	defer func() { err = errors.Join(err, answers.Close()) }()
-	s.answered = 0
 	for _, one := range all {
 		if err := one.hear(answers); err != nil {
 			return fmt.Errorf("%s: %w", one.act, err)

@@ -20,7 +20,7 @@ type Proxy struct {
 	stalled bool
 	cut     bool
 	closed  bool
-	conns   map[net.Conn]struct{}
+	conns   map[net.Conn]bool // whether it was forgotten
 }
 
 // NewProxy forwards to target, a host:port.
@@ -29,7 +29,7 @@ func NewProxy(target string) (*Proxy, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Proxy{Addr: l.Addr().String(), target: target, listener: l, conns: map[net.Conn]struct{}{}}
+	p := &Proxy{Addr: l.Addr().String(), target: target, listener: l, conns: map[net.Conn]bool{}}
 	p.cond.L = &p.mu
 	p.all.Go(p.accept)
 	return p, nil
@@ -44,6 +44,16 @@ func (p *Proxy) Cut() {
 	p.set(func() {
 		p.cut = true
 		p.dropLocked()
+	})
+}
+
+// Forget makes the connections of this moment half-open for good, as a router does
+// that lost its table. New ones are forwarded.
+func (p *Proxy) Forget() {
+	p.set(func() {
+		for c := range p.conns {
+			p.conns[c] = true
+		}
 	})
 }
 
@@ -110,7 +120,7 @@ func (p *Proxy) open(c net.Conn) bool {
 		_ = c.Close()
 		return false
 	}
-	p.conns[c] = struct{}{}
+	p.conns[c] = false
 	return true
 }
 
@@ -131,6 +141,12 @@ func (p *Proxy) wait() bool {
 	return !p.closed
 }
 
+func (p *Proxy) forgotten(c net.Conn) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.conns[c]
+}
+
 // forward copies until one side ends, then ends the other.
 func (p *Proxy) forward(to, from net.Conn) {
 	defer func() { _ = to.Close() }()
@@ -140,7 +156,7 @@ func (p *Proxy) forward(to, from net.Conn) {
 		if !p.wait() {
 			return
 		}
-		if n > 0 {
+		if n > 0 && !p.forgotten(from) {
 			if _, err := to.Write(buf[:n]); err != nil {
 				return
 			}

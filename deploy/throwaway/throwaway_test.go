@@ -123,6 +123,17 @@ func TestProxy(t *testing.T) {
 	if line, err := bufio.NewReader(c).ReadString('\n'); line != "two\n" || err != nil {
 		t.Fatalf("after it healed: %q %v", line, err)
 	}
+	p.Forget()
+	if err := say("lost", 100*time.Millisecond); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Fatalf("through a forgotten connection: %v", err)
+	}
+	if c, err = net.Dial("tcp", p.Addr); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = c.Close() }()
+	if err := say("anew", 10*time.Second); err != nil {
+		t.Fatal(err)
+	}
 	p.Cut()
 	if err := say("three", 10*time.Second); err == nil {
 		t.Error("a cut connection answers")
