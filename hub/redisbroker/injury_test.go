@@ -198,3 +198,31 @@ func TestJoinsWhileDown(t *testing.T) {
 		t.Error("a newer connection was replaced")
 	}
 }
+
+// Entries are kept however many others come and go: a Redis that is some way off
+// always leaves some of them waiting.
+func TestRefreshUnderLoad(t *testing.T) {
+	t.Parallel()
+	r := server(t)
+	a, b := run(t, redisbroker.Config{URL: r.URL}), run(t, redisbroker.Config{URL: r.URL})
+	live(a, b)
+	a.join("stays", "1", true)
+	ctx, cancel := context.WithCancel(t.Context())
+	var all sync.WaitGroup
+	defer all.Wait()
+	defer cancel()
+	for i := range 400 {
+		all.Go(func() {
+			for topic := fmt.Sprint(i); ctx.Err() == nil; {
+				_ = a.joins(topic, "1", false)
+				a.leave(topic, "1")
+			}
+		})
+	}
+	for range 3 { // each time, a refresh finds that it is gone
+		if err := client(t, r.URL).Del(t.Context(), "nod:topic:stays").Err(); err != nil {
+			t.Fatal(err)
+		}
+		b.reaches(a, "stays")
+	}
+}

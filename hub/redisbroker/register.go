@@ -84,6 +84,13 @@ func (s *sweep) settled() bool {
 	return time.Since(s.wholeAt) > emptiedEvery
 }
 
+// underway tells that all entries are being written: none needs a refresh.
+func (s *sweep) underway() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.due > 0 || len(s.now) > 0
+}
+
 // fill takes the next topics to be written at once.
 func (s *sweep) fill(t *topics) (batch []string) {
 	s.mu.Lock()
@@ -164,16 +171,19 @@ func (b *Broker) remove(topic, node, begins string) {
 }
 
 // register is the registrar: it alone writes entries, so those of one topic are
-// written in order.
+// written in order. It takes turns, for each of its tasks may never end.
 func (b *Broker) register() {
 	tick := time.NewTicker(refreshEvery / parts)
 	defer tick.Stop()
 	for {
-		var first []entry
 		select {
 		case e := <-b.entries:
-			first = []entry{e}
+			b.write(b.gather([]entry{e}), nil)
 		case <-b.sweep.news:
+			if again := b.sweep.fill(&b.topics); len(again) > 0 {
+				signal(b.sweep.news) // there may be more
+				b.write(b.gather(nil), again)
+			}
 		case <-tick.C:
 			b.refresh()
 		case <-b.closing:
@@ -182,20 +192,13 @@ func (b *Broker) register() {
 			}
 			return
 		}
-		for {
-			changes, again := b.gather(first), b.sweep.fill(&b.topics)
-			if first = nil; len(changes)+len(again) == 0 {
-				break
-			}
-			b.write(changes, again)
-		}
 	}
 }
 
 // refresh keeps entries from ending, and notices that some are gone: then Redis,
 // or one shard of it, was emptied.
 func (b *Broker) refresh() {
-	if b.path.dead.Load() {
+	if b.path.dead.Load() || b.sweep.underway() {
 		return
 	}
 	gone := 0
