@@ -226,3 +226,30 @@ func TestRefreshUnderLoad(t *testing.T) {
 		b.reaches(a, "stays")
 	}
 }
+
+// An entry that its node could not take back ends with the first message that it
+// leads astray, and not with its life.
+func TestLeaveWhileDown(t *testing.T) {
+	t.Parallel()
+	r := server(t)
+	network, err := throwaway.NewProxy(r.Addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(network.Close)
+	far, near := run(t, redisbroker.Config{URL: "redis://" + network.Addr}), run(t, redisbroker.Config{URL: r.URL})
+	live(far, near)
+	far.join("left", "1", true)
+	network.Stall()
+	down(t, far)
+	far.leave("left", "1")
+	network.Heal()
+	live(far)
+	near.until("nobody is said to hear", func() bool {
+		heard, err := near.Publish(t.Context(), hub.Message{Topic: "left"})
+		return heard == 0 && err == nil
+	})
+	if s := far.Stats(); s.Dropped == 0 {
+		t.Errorf("there was no such entry: %+v", s)
+	}
+}

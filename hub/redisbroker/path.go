@@ -248,7 +248,13 @@ func (in *inbox) useful(f frame) bool {
 	if f.kind == kindReplaced {
 		return in.b.replaced(f.topic, f.conn, f.stamp)
 	}
-	return in.b.hear(f.message) > 0
+	if in.b.hear(f.message) > 0 {
+		return true
+	}
+	if !in.b.topics.holds(f.message.Topic) { // Leave could not take the entry back
+		in.b.remove(f.message.Topic, in.b.node, "")
+	}
+	return false
 }
 
 // next tells that f comes after everything its sender sent before.

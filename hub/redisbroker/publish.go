@@ -27,7 +27,7 @@ type letter struct {
 // returns, whatever Redis does. receivers counts them and the other nodes that
 // Redis handed it to.
 func (b *Broker) Publish(ctx context.Context, m hub.Message) (receivers int, err error) {
-	if _, here := b.topics.get(m.Topic); here {
+	if b.topics.holds(m.Topic) {
 		receivers = b.hear(m)
 	}
 	ctx, cancel := b.bounded(ctx)

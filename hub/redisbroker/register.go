@@ -151,8 +151,8 @@ func (b *Broker) Join(ctx context.Context, topic, conn string, exclusive bool) e
 	}
 }
 
-// Leave implements [hub.Broker]. It never waits; what Redis does not take dies
-// with the entry's life.
+// Leave implements [hub.Broker]. It never waits; what Redis does not take ends
+// with the first message that it leads here, or with the entry's life.
 func (b *Broker) Leave(topic, conn string) {
 	if stamp, last := b.topics.leave(topic, conn); last {
 		b.remove(topic, b.node, strconv.FormatInt(stamp, 10)+" ")
@@ -244,7 +244,9 @@ func (b *Broker) write(changes []entry, again []string) (gone int) {
 	var all []written
 	for _, e := range changes {
 		if e.remove != "" {
-			all = append(all, b.removal(e))
+			if e.remove != b.node || !b.topics.holds(e.topic) { // it may have joined anew
+				all = append(all, b.removal(e))
+			}
 		} else if w, ok := b.registration(e.topic, epoch, e.ctx.Err() == nil); ok {
 			w.done = e.done
 			all = append(all, w)
@@ -292,7 +294,7 @@ func (b *Broker) execute(all []written) {
 	}
 }
 
-// removal leaves the entry alone when this node has joined anew.
+// removal leaves an entry alone that was written anew since.
 func (b *Broker) removal(e entry) written {
 	return written{run: func(s *scripts) *redis.Cmd {
 		return s.run(context.Background(), removing, key(e.topic), e.remove, e.begins)

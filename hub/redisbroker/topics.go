@@ -93,6 +93,11 @@ func (t *topics) get(topic string) (joined, bool) {
 	return j, ok
 }
 
+func (t *topics) holds(topic string) bool {
+	_, ok := t.get(topic)
+	return ok
+}
+
 // note keeps what Redis made of an entry written with the stamp from, unless
 // there is a newer connection.
 func (t *topics) note(topic string, from, to int64, known bool) {
