@@ -29,9 +29,10 @@ const (
 // Store is what a [Dispatcher] needs of the store.
 type Store interface {
 	// ClaimDue runs rule on the pending verifications that are due, at most limit,
-	// in one transaction. It returns how many there were and when the next is due
-	// (zero: none). A rule may run again, on fresh copies.
-	ClaimDue(ctx context.Context, limit int, rule func(*verify.Verification, time.Time) error) (claimed int, next time.Time, err error)
+	// in one transaction. It returns the ids of those for which that was committed,
+	// and when the next is due (zero: none). A rule may run again, on fresh copies,
+	// or for nothing.
+	ClaimDue(ctx context.Context, limit int, rule func(*verify.Verification, time.Time) error) (claimed []string, next time.Time, err error)
 	// UpdateVerification runs rule in the transaction that writes what it changed.
 	UpdateVerification(ctx context.Context, id string, once *verify.Once, rule func(*verify.Verification, time.Time) error) error
 }
@@ -205,7 +206,7 @@ func (d *Dispatcher) claim(ctx context.Context, limit int) (claimed, begun int, 
 	defer cancel()
 	began := time.Now()
 	h := haul{token: rand.Text(), of: map[string]leased{}, load: map[verify.Channel]int{}}
-	claimed, next, err = d.config.Store.ClaimDue(one, limit, func(v *verify.Verification, now time.Time) (err error) {
+	ids, next, err := d.config.Store.ClaimDue(one, limit, func(v *verify.Verification, now time.Time) (err error) {
 		defer func() {
 			if r := recover(); r != nil { // a row that breaks a rule must not stop the others
 				err = fmt.Errorf("a rule panicked: %v\n%s", r, debug.Stack())
@@ -218,7 +219,8 @@ func (d *Dispatcher) claim(ctx context.Context, limit int) (claimed, begun int, 
 	if err != nil {
 		return 0, 0, time.Time{}, err // had it been committed after all, the lease will end
 	}
-	for _, l := range h.of {
+	for _, id := range ids {
+		l := h.of[id]
 		l.began = began
 		d.figures.claimed(l.late, l.putOff)
 		begun += len(l.jobs)
@@ -233,7 +235,7 @@ func (d *Dispatcher) claim(ctx context.Context, limit int) (claimed, begun int, 
 			})
 		}
 	}
-	return claimed, begun, next, nil
+	return len(ids), begun, next, nil
 }
 
 // lease is the rule of a claim: it moves on what is due by itself and takes the
@@ -259,7 +261,7 @@ func (d *Dispatcher) lease(v *verify.Verification, h *haul, now time.Time) lease
 	return l
 }
 
-// haul is what one claim took, under one token.
+// haul is what the rule of one claim took, under one token.
 type haul struct {
 	token string
 	of    map[string]leased      // by verification

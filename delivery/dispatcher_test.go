@@ -182,13 +182,13 @@ type frozen struct {
 	thaw chan struct{}
 }
 
-func (f *frozen) ClaimDue(ctx context.Context, limit int, rule func(*verify.Verification, time.Time) error) (int, time.Time, error) {
+func (f *frozen) ClaimDue(ctx context.Context, limit int, rule func(*verify.Verification, time.Time) error) ([]string, time.Time, error) {
 	if f.took {
 		<-f.thaw
 	}
-	n, next, err := f.Store.ClaimDue(ctx, limit, rule)
-	f.took = f.took || n > 0
-	return n, next, err
+	ids, next, err := f.Store.ClaimDue(ctx, limit, rule)
+	f.took = f.took || len(ids) > 0
+	return ids, next, err
 }
 
 func (f *frozen) UpdateVerification(ctx context.Context, id string, once *verify.Once, rule func(*verify.Verification, time.Time) error) error {
@@ -298,10 +298,10 @@ type broken struct {
 
 var errDown = errors.New("the database is down")
 
-func (b *broken) ClaimDue(ctx context.Context, limit int, rule func(*verify.Verification, time.Time) error) (int, time.Time, error) {
+func (b *broken) ClaimDue(ctx context.Context, limit int, rule func(*verify.Verification, time.Time) error) ([]string, time.Time, error) {
 	b.asks.Add(1)
 	if b.down.Load() {
-		return 0, time.Time{}, errDown
+		return nil, time.Time{}, errDown
 	}
 	return b.Store.ClaimDue(ctx, limit, rule)
 }
@@ -401,7 +401,7 @@ func TestARowThatStaysDue(t *testing.T) {
 // stuck is a store on whose rows rules have no effect.
 type stuck struct{ delivery.Store }
 
-func (f stuck) ClaimDue(ctx context.Context, limit int, rule func(*verify.Verification, time.Time) error) (int, time.Time, error) {
+func (f stuck) ClaimDue(ctx context.Context, limit int, rule func(*verify.Verification, time.Time) error) ([]string, time.Time, error) {
 	return f.Store.ClaimDue(ctx, limit, func(v *verify.Verification, now time.Time) error { return rule(v, v.CreatedAt.Add(-time.Minute)) })
 }
 
@@ -421,12 +421,41 @@ func TestARuleThatPanics(t *testing.T) {
 // poisoned is a store with one row that no rule expects.
 type poisoned struct{ delivery.Store }
 
-func (p poisoned) ClaimDue(ctx context.Context, limit int, rule func(*verify.Verification, time.Time) error) (int, time.Time, error) {
+func (p poisoned) ClaimDue(ctx context.Context, limit int, rule func(*verify.Verification, time.Time) error) ([]string, time.Time, error) {
 	return p.Store.ClaimDue(ctx, limit, func(v *verify.Verification, now time.Time) error {
 		if v.UserID == "poison" {
 			return rule(nil, now)
 		}
 		return rule(v, now)
+	})
+}
+
+// A prompt whose claim was undone does not leave: its row says that it never did.
+func TestAClaimThatIsUndone(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.enroll(false, true)
+		u := &undone{Store: w.store}
+		w.run(func(c *delivery.Config) { c.Store = u })
+		w.begin()
+		w.at(s)
+		if u.times != 1 {
+			t.Fatalf("%d claims were undone", u.times)
+		}
+		w.state(verify.WebSocket, verify.StateQueued)
+		w.left(verify.WebSocket)
+	})
+}
+
+// undone is a store that takes nothing of what its rules did.
+type undone struct {
+	delivery.Store
+	times int
+}
+
+func (u *undone) ClaimDue(ctx context.Context, limit int, rule func(*verify.Verification, time.Time) error) ([]string, time.Time, error) {
+	return u.Store.ClaimDue(ctx, limit, func(v *verify.Verification, now time.Time) error {
+		u.times++
+		return errors.Join(rule(v, now), errDown)
 	})
 }
 

@@ -47,12 +47,12 @@ func (i *ice) still() {
 	<-time.After(pause)
 }
 
-func (i *ice) ClaimDue(ctx context.Context, limit int, rule func(*verify.Verification, time.Time) error) (int, time.Time, error) {
-	n, next, err := i.Store.ClaimDue(ctx, limit, rule)
-	if n > 0 {
+func (i *ice) ClaimDue(ctx context.Context, limit int, rule func(*verify.Verification, time.Time) error) ([]string, time.Time, error) {
+	ids, next, err := i.Store.ClaimDue(ctx, limit, rule)
+	if len(ids) > 0 {
 		i.still()
 	}
-	return n, next, err
+	return ids, next, err
 }
 
 func (i *ice) UpdateVerification(ctx context.Context, id string, once *verify.Once, rule func(*verify.Verification, time.Time) error) error {

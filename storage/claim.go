@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -12,12 +13,15 @@ const claimPause = 30 * time.Second
 
 // ClaimDue runs rule on pending verifications whose NextAt has come, those due
 // first first and at most limit, in one transaction; what another process holds
-// is passed by. An error of the rule undoes that verification only, is logged,
-// and makes it due again in 30 s. It returns how many were claimed and when to
-// come again: the time of the next one due, zero when there is none.
-func (s *Store) ClaimDue(ctx context.Context, limit int, rule func(*verify.Verification, time.Time) error) (claimed int, next time.Time, err error) {
+// is passed by. The rule may run again, on fresh copies and then perhaps not for
+// the same ones: what counts is what is claimed, the ids of those for which its
+// last outcome was committed. One that cannot be read, whose rule fails or that the
+// database refuses to write keeps nothing of it, is logged, and is due again in
+// 30 s. next is when to come again: the time of the next one due, zero when there
+// is none.
+func (s *Store) ClaimDue(ctx context.Context, limit int, rule func(*verify.Verification, time.Time) error) (claimed []string, next time.Time, err error) {
 	if next, due, err := s.nextDue(ctx); err != nil || !due {
-		return 0, next, err // most calls end here, without a write
+		return nil, next, err // most calls end here, without a write
 	}
 	err = s.write(ctx, func(ctx context.Context, t *tx) error {
 		now, err := t.look(ctx) // claims wait for nobody: there is no later moment
@@ -28,10 +32,16 @@ func (s *Store) ClaimDue(ctx context.Context, limit int, rule func(*verify.Verif
 		if err != nil {
 			return err
 		}
-		claimed = len(due)
-		again := claimed == limit // perhaps more are due
+		putOff := func(id string, failed error) {
+			s.log.ErrorContext(ctx, "a due verification failed and is put off", "verification_id", id, "by", claimPause, "error", failed)
+			t.hold(plain("update verifications set next_at = $1 where id = $2", now.Add(claimPause).UnixMilli(), id))
+		}
+		claimed = nil
+		again := len(due) == limit // perhaps more are due
+		var ruled []opened
+		var parts []part
 		for _, o := range due {
-			failed, broken := t.savepoint(ctx, func() error {
+			p, err := t.collect(func() error {
 				a, err := watch(o)
 				if err != nil {
 					return err
@@ -41,14 +51,22 @@ func (s *Store) ClaimDue(ctx context.Context, limit int, rule func(*verify.Verif
 				}
 				return t.save(a)
 			})
-			if broken != nil {
-				return broken
-			}
-			if failed != nil {
-				s.log.ErrorContext(ctx, "a due verification failed and is put off", "verification_id", o.ID, "by", claimPause, "error", failed)
-				t.hold(plain("update verifications set next_at = $1 where id = $2", now.Add(claimPause).UnixMilli(), o.ID))
+			if err != nil {
+				putOff(o.ID, err)
 				continue
 			}
+			ruled, parts = append(ruled, o), append(parts, p)
+		}
+		refused, err := t.sendEach(ctx, parts)
+		if err != nil {
+			return err
+		}
+		for i, o := range ruled {
+			if refused[i] != nil {
+				putOff(o.ID, refused[i])
+				continue
+			}
+			claimed = append(claimed, o.ID)
 			again = again || (!o.Terminal() && !o.NextAt.IsZero() && !o.NextAt.After(now))
 		}
 		if next, err = t.nextAfter(ctx, now); again {
@@ -57,7 +75,7 @@ func (s *Store) ClaimDue(ctx context.Context, limit int, rule func(*verify.Verif
 		return err
 	})
 	if err != nil {
-		return 0, time.Time{}, err
+		return nil, time.Time{}, err
 	}
 	return claimed, next, nil
 }
@@ -84,17 +102,21 @@ func (t *tx) claim(ctx context.Context, now time.Time, limit int) ([]opened, err
 	return t.open(&due), nil
 }
 
-// nextDue reads when the next verification is due and whether that has come.
+// nextDue reads when the next verification is due and whether that has come. Every
+// node asks four times a second, so on Postgres too it is one statement.
 func (s *Store) nextDue(ctx context.Context) (next time.Time, due bool, err error) {
 	err = s.read(ctx, func(ctx context.Context, t *tx) error {
-		var ms int64
-		now, err := t.look(ctx, number(&ms, "select min(next_at) from verifications where status = 'pending' and next_at is not null"))
-		if err != nil || ms == 0 {
-			return err
+		var now time.Time
+		err := t.run(ctx, statement{
+			act:  "reading what is due next",
+			text: "select min(next_at), " + cmp.Or(t.clock, "null") + " from verifications where status = 'pending' and next_at is not null",
+			row:  func(scan func(...any) error) error { return scan((*millis)(&next), (*millis)(&now)) },
+		})
+		if t.clock == "" {
+			now = t.process.now()
 		}
-		next = time.UnixMilli(ms).UTC()
-		due = !next.After(now)
-		return nil
+		due = !next.IsZero() && !next.After(now)
+		return err
 	})
 	return next, due, err
 }

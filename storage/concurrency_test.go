@@ -182,16 +182,12 @@ func TestClaimIsExclusive(t *testing.T) {
 		claims := map[string]int{}
 		for _, err := range gather(6, func(i int) error {
 			for {
-				var mine []string
-				n, _, err := stores[i%2].ClaimDue(context.Background(), 7, func(v *verify.Verification, now time.Time) error {
-					mine = append(mine, v.ID)
-					return lease(v, now)
-				})
-				if err != nil || n == 0 {
+				mine, _, err := stores[i%2].ClaimDue(context.Background(), 7, lease)
+				if err != nil || len(mine) == 0 {
 					return err
 				}
-				if n > 7 {
-					return fmt.Errorf("claimed %d of at most 7", n)
+				if len(mine) > 7 {
+					return fmt.Errorf("claimed %d of at most 7", len(mine))
 				}
 				mu.Lock()
 				for _, id := range mine {
@@ -220,9 +216,9 @@ func TestClaim(t *testing.T) {
 		ctx, s := context.Background(), db.open(t)
 		claim := func(limit, want int, wantNext time.Time, rule func(*verify.Verification, time.Time) error) {
 			t.Helper()
-			n, next, err := s.ClaimDue(ctx, limit, rule)
-			if err != nil || n != want || !next.Equal(wantNext) {
-				t.Errorf("claimed %d, next %v (%v); want %d, %v", n, next, err, want, wantNext)
+			claimed, next, err := s.ClaimDue(ctx, limit, rule)
+			if err != nil || len(claimed) != want || !next.Equal(wantNext) {
+				t.Errorf("claimed %v, next %v (%v); want %d, %v", claimed, next, err, want, wantNext)
 			}
 		}
 		claim(10, 0, time.Time{}, nil)
@@ -243,17 +239,17 @@ func TestClaim(t *testing.T) {
 		// Oldest first, at most limit; then come again at once.
 		var order []string
 		var at time.Time
-		n, next, err := s.ClaimDue(ctx, 2, func(v *verify.Verification, now time.Time) error {
+		claimed, next, err := s.ClaimDue(ctx, 2, func(v *verify.Verification, now time.Time) error {
 			order, at = append(order, v.ID), now
 			v.NextAt = later
 			return nil
 		})
-		if err != nil || n != 2 || !next.Equal(at) || !slices.Equal(order, []string{ids[2], ids[1]}) {
-			t.Errorf("claimed %d: %v, next %v (%v)", n, order, next, err)
+		if err != nil || !next.Equal(at) || !slices.Equal(order, []string{ids[2], ids[1]}) || !slices.Equal(claimed, order) {
+			t.Errorf("claimed %v, ruled %v, next %v (%v)", claimed, order, next, err)
 		}
 		// A rule that fails undoes its own and is put off; the other stands.
 		update(t, s, ids[1], func(v *verify.Verification, _ time.Time) { v.NextAt = now.Add(-time.Minute) })
-		n, next, err = s.ClaimDue(ctx, 10, func(v *verify.Verification, now time.Time) error {
+		claimed, next, err = s.ClaimDue(ctx, 10, func(v *verify.Verification, now time.Time) error {
 			at = now
 			v.ResendCount, v.NextAt = 7, later
 			if v.ID == ids[1] {
@@ -261,8 +257,8 @@ func TestClaim(t *testing.T) {
 			}
 			return nil
 		})
-		if err != nil || n != 2 || !next.Equal(at.Add(30*time.Second)) {
-			t.Errorf("claimed %d, next %v (%v)", n, next, err)
+		if err != nil || !slices.Equal(claimed, ids[:1]) || !next.Equal(at.Add(30*time.Second)) {
+			t.Errorf("claimed %v, next %v (%v)", claimed, next, err)
 		}
 		if a, b := load(t, s, ids[0]), load(t, s, ids[1]); a.ResendCount != 7 || b.ResendCount != 0 || !b.NextAt.Equal(at.Add(30*time.Second)) {
 			t.Errorf("resends %d and %d, put off to %v", a.ResendCount, b.ResendCount, b.NextAt)
@@ -289,12 +285,12 @@ func TestClaimOfBadRow(t *testing.T) {
 			db.exec(t, when+"execute function bad()")
 		}
 		later := bad.CreatedAt.Add(time.Hour)
-		n, _, err := s.ClaimDue(context.Background(), 10, func(v *verify.Verification, _ time.Time) error {
+		claimed, _, err := s.ClaimDue(context.Background(), 10, func(v *verify.Verification, _ time.Time) error {
 			v.ResendCount, v.NextAt = 7, later
 			return nil
 		})
-		if n != 2 || err != nil {
-			t.Errorf("claimed %d (%v)", n, err)
+		if !slices.Equal(claimed, []string{good.ID}) || err != nil {
+			t.Errorf("claimed %v (%v)", claimed, err)
 		}
 		if v := load(t, s, good.ID); v.ResendCount != 7 || !v.NextAt.Equal(later) {
 			t.Errorf("the good one: %d resends, due at %v", v.ResendCount, v.NextAt)

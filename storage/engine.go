@@ -45,7 +45,7 @@ type dialect struct {
 	skipLocked string // the same, passing by what others hold
 	inList     string // one of the values in a JSON array, which is parameter $1
 	lock       string // takes the lock named by parameter %d until the end of the transaction; empty: there is one writer anyway
-	clock      string // reads the database's clock; empty: it is the process's
+	clock      string // the database's clock, an expression; empty: it is the process's
 	process    *clock
 }
 
@@ -84,7 +84,7 @@ func (t *tx) look(ctx context.Context, all ...statement) (now time.Time, err err
 		err = t.run(ctx, all...)
 		return t.process.now(), err
 	}
-	err = t.run(ctx, append(all, statement{act: "reading the clock", text: t.clock, row: func(scan func(...any) error) error {
+	err = t.run(ctx, append(all, statement{act: "reading the clock", text: "select " + t.clock, row: func(scan func(...any) error) error {
 		return scan((*millis)(&now))
 	}})...)
 	return now, err
@@ -105,29 +105,60 @@ func (t *tx) locks(names ...string) []statement {
 	return []statement{s}
 }
 
-// savepoint runs do so that its error, returned as failed, undoes what it wrote
-// and nothing else. With broken the whole transaction has to end.
-func (t *tx) savepoint(ctx context.Context, do func() error) (failed, broken error) {
-	if broken = t.run(ctx); broken != nil { // what came before is no part of it
-		return nil, broken
+// part is what was to be written of one thing among many.
+type part struct {
+	writes  []statement
+	changes []verify.Change
+}
+
+// collect runs do, which sends nothing, and takes what it held back and changed out
+// of the transaction.
+func (t *tx) collect(do func() error) (p part, err error) {
+	held, changes := t.held, t.changes
+	t.held, t.changes = nil, nil
+	err = do()
+	p = part{t.held, t.changes}
+	t.held, t.changes = held, changes
+	return p, err
+}
+
+// sendEach writes parts: all in one round trip or, when the database refuses that,
+// one by one. refused says why it did not take a part, of which then nothing is
+// left.
+func (t *tx) sendEach(ctx context.Context, parts []part) (refused []error, err error) {
+	refused = make([]error, len(parts))
+	if failed, err := t.send(ctx, parts...); failed == nil || err != nil {
+		return refused, err
+	}
+	for i, p := range parts {
+		if refused[i], err = t.send(ctx, p); err != nil {
+			return refused, err
+		}
+	}
+	return refused, nil
+}
+
+// send writes parts so that an error of theirs, returned as failed, undoes them and
+// nothing else. With broken the whole transaction has to end.
+func (t *tx) send(ctx context.Context, parts ...part) (failed, broken error) {
+	if len(parts) == 0 {
+		return nil, nil
 	}
 	t.hold(plain("savepoint step"))
-	changes := len(t.changes)
-	if failed = do(); failed == nil {
-		failed = t.run(ctx, plain("release savepoint step"))
-	} else if len(t.held) > 0 && t.held[0].text == "savepoint step" {
-		t.held, t.changes = nil, t.changes[:changes] // nothing was sent
-		return failed, nil
+	for _, p := range parts {
+		t.hold(p.writes...)
 	}
-	if failed == nil {
+	if failed = t.run(ctx, plain("release savepoint step")); failed == nil {
+		for _, p := range parts {
+			t.changes = append(t.changes, p.changes...)
+		}
 		return nil, nil
 	}
 	if passing(failed) {
 		return failed, failed
 	}
-	t.held, t.changes = nil, t.changes[:changes]
-	if broken = t.run(ctx, plain("rollback to savepoint step")); broken != nil {
-		return failed, broken
+	if t.run(ctx, plain("rollback to savepoint step")) != nil { // what came before it failed, or the connection
+		return failed, failed
 	}
 	t.hold(plain("release savepoint step")) // not with it: Postgres prepares nothing before it has rolled back
 	return failed, nil

@@ -67,7 +67,7 @@ func openPostgres(ctx context.Context, url string) (*postgres, error) {
 		skipLocked: " for update skip locked",
 		inList:     "= any (array(select jsonb_array_elements_text($1::jsonb)))",
 		lock:       "pg_advisory_xact_lock(hashtextextended($%d, 0))",
-		clock:      "select floor(extract(epoch from clock_timestamp()) * 1000)::bigint",
+		clock:      "floor(extract(epoch from clock_timestamp()) * 1000)::bigint",
 	}}
 	if p.writing, err = openPool(ctx, config, postgresWriters, nil); err != nil {
 		return nil, err
@@ -265,7 +265,11 @@ func (s *session) run(ctx context.Context, all ...statement) (err error) {
 	}
 	s.asked, s.answered = time.Now(), 0
 	answers := s.raw.SendBatch(context.WithoutCancel(ctx), &b)
-	defer func() { err = errors.Join(err, answers.Close()) }()
+	defer func() {
+		if closed := answers.Close(); err == nil { // else it says the same again
+			err = closed
+		}
+	}()
 	for _, one := range all {
 		if err := one.hear(answers); err != nil {
 			return fmt.Errorf("%s: %w", one.act, err)

@@ -122,15 +122,15 @@ func TestOtherClock(t *testing.T) {
 		near("an update", now, 0)
 		v.NextAt = now.Add(time.Minute)
 	})
-	if n, next, err := s.ClaimDue(ctx, 10, lease); n != 0 || err != nil {
-		t.Errorf("claimed %d, next %v (%v)", n, next, err)
+	if claimed, next, err := s.ClaimDue(ctx, 10, lease); len(claimed) != 0 || err != nil {
+		t.Errorf("claimed %v, next %v (%v)", claimed, next, err)
 	}
 	update(t, s, v.ID, func(v *verify.Verification, now time.Time) { v.NextAt = now })
-	if n, _, err := s.ClaimDue(ctx, 10, func(v *verify.Verification, now time.Time) error {
+	if claimed, _, err := s.ClaimDue(ctx, 10, func(v *verify.Verification, now time.Time) error {
 		near("a claim", now, 0)
 		return lease(v, now)
-	}); n != 1 || err != nil {
-		t.Errorf("claimed %d (%v)", n, err)
+	}); len(claimed) != 1 || err != nil {
+		t.Errorf("claimed %v (%v)", claimed, err)
 	}
 	es, err := s.EventsAfter(ctx, v.ID, 0, 100)
 	if err != nil || len(es) == 0 {
