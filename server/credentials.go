@@ -271,7 +271,7 @@ func (s *Server) byDeviceToken(ctx context.Context, token string, allowed who) (
 		return caller{}, &verify.Refusal{Code: verify.CodeUnauthenticated, Detail: "A device token for a call needs a jti of its own: a fresh random one for each."}
 	}
 	if allowed&byDevice != 0 {
-		if err := s.store.SpendTokenID(ctx, d.ID, c.ID, time.Unix(c.Expires, 0)); err != nil {
+		if err := s.decisions.SpendTokenID(ctx, d.ID, c.ID, time.Unix(c.Expires, 0)); err != nil {
 			return caller{}, err
 		}
 	}

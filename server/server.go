@@ -54,7 +54,7 @@ type Config struct {
 	Store     Store
 	Hub       *hub.Hub
 	Outbox    *delivery.Outbox // the simulator's messages; nil without it
-	Decisions Decisions        // where codes, answers of phones and exchanges are decided; nil: Store
+	Decisions Decisions        // for codes, answers of phones, their tokens, and exchanges; nil: Store
 
 	// Ready says whether a load balancer may send requests here, beside the store;
 	// nil: it always may.

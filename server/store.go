@@ -16,6 +16,7 @@ type Store interface { //nolint:interfacebloat // a list of small ones, one for 
 	Clock
 	Answers
 	Verifications
+	Decisions
 	Trail
 	Changes
 	Enrollments
@@ -37,14 +38,14 @@ type Clock interface {
 // Verifications keeps verifications.
 type Verifications interface {
 	CreateVerification(ctx context.Context, a verify.Applicant, once *verify.Once, rule func(*verify.Situation, time.Time) (*verify.Verification, error)) error
-	UpdateVerification(ctx context.Context, id string, once *verify.Once, rule func(*verify.Verification, time.Time) error) error
 	Verification(ctx context.Context, id string) (*verify.Verification, time.Time, error)
 	NewestVerification(ctx context.Context, userID string, purpose verify.Purpose, n verify.Number) (*verify.Verification, time.Time, error)
 }
 
-// Decisions is where a verification is decided: a store that keeps room for it
-// when everything else is busy.
+// Decisions is where a verification is decided and the token spent with which a
+// device says so: a store that keeps room for them when everything else is busy.
 type Decisions interface {
+	SpendTokenID(ctx context.Context, deviceID, jti string, expires time.Time) error
 	UpdateVerification(ctx context.Context, id string, once *verify.Once, rule func(*verify.Verification, time.Time) error) error
 }
 
@@ -78,6 +79,5 @@ type Devices interface {
 // DeviceSessions keeps what a device's connections and calls need.
 type DeviceSessions interface {
 	OpenPrompts(ctx context.Context, deviceID string) ([]*verify.Verification, time.Time, error)
-	SpendTokenID(ctx context.Context, deviceID, jti string, expires time.Time) error
 	TouchDevices(ctx context.Context, ids []string) error
 }

@@ -129,6 +129,13 @@ func (c *counting) UpdateVerification(ctx context.Context, id string, once *veri
 	return c.Store.UpdateVerification(ctx, id, once, rule)
 }
 
+func (c *counting) SpendTokenID(ctx context.Context, deviceID, jti string, expires time.Time) error {
+	if err := c.called(ctx, "SpendTokenID"); err != nil {
+		return err
+	}
+	return c.Store.SpendTokenID(ctx, deviceID, jti, expires)
+}
+
 // counted puts the counting in front of the store.
 func (c *counting) counted(config *server.Config) {
 	c.Store, _ = config.Store.(*storage.Store)

@@ -162,7 +162,8 @@ func TestReady(t *testing.T) {
 	})
 }
 
-// TestDecisionsHaveTheirOwnRoom lets the store fail all but decisions.
+// TestDecisionsHaveTheirOwnRoom counts what is asked of the room for decisions, and
+// what of the common one.
 func TestDecisionsHaveTheirOwnRoom(t *testing.T) {
 	store, reserved := &counting{}, &counting{}
 	wire(t, func(t *testing.T, w *wired) {
@@ -174,11 +175,15 @@ func TestDecisionsHaveTheirOwnRoom(t *testing.T) {
 		w.act(byCode, "check", object{"code": w.code("+14155550199")}).allow(200).has("ok", true)
 		w.ask(byKey, "POST", verifications+"/"+byApp.id+"/exchange", object{"result_token": w.status(byApp).str("result_token")}).allow(200)
 		w.act(w.login(object{"user_id": "u3", "phone_number": number}), "cancel", nil).allow(200)
-		if n := reserved.since()["UpdateVerification"]; n != 4 {
-			t.Errorf("%d decisions were reserved, want 4", n)
+		offline := w.phone("u4")
+		byCall := w.login(object{"user_id": "u4", "phone_number": "+14155550188"})
+		offline.answer(offline.prompt(), "approve", byCall.number).allow(200)
+		kept, other := reserved.since(), store.since()
+		if n, tokens := kept["UpdateVerification"], kept["SpendTokenID"]; n != 5 || tokens != 2 {
+			t.Errorf("%d decisions and %d tokens were reserved, want 5 and 2", n, tokens)
 		}
-		if n := store.since()["UpdateVerification"]; n != 2 {
-			t.Errorf("%d receipts were not, want 2", n)
+		if n, tokens := other["UpdateVerification"], other["SpendTokenID"]; n != 2 || tokens != 0 {
+			t.Errorf("%d receipts and %d tokens were not, want 2 and 0", n, tokens)
 		}
 	}, func(c *server.Config) {
 		store.counted(c)
