@@ -26,6 +26,7 @@ type deviceClient struct {
 	shown []shown // newest last; nil on a device that was never asked
 	turns int     // how often messages changed shown
 
+	listed    bool            // the open prompts were told
 	lapse     *time.Timer     // runs when the newest prompt has ended
 	fetching  bool            // prompts that it missed are being read
 	gone      bool            // the connection has ended
@@ -76,12 +77,14 @@ func (c *deviceClient) fresh(ctx context.Context, tell func([]*verify.Verificati
 		}
 		ps := promptsOf(open, c.id, c.server.authority, now)
 		c.mu.Lock()
-		if turns == c.turns {
+		told := turns == c.turns && !c.gone
+		if told {
 			tell(open, ps)
-			c.mu.Unlock()
-			return nil
 		}
 		c.mu.Unlock()
+		if told {
+			return nil
+		}
 	}
 }
 
@@ -92,6 +95,7 @@ func (c *deviceClient) listLocked(s *hub.Session, open []*verify.Verification, p
 		}
 		c.shown[i].open = false
 	}
+	c.listed = true
 	_ = s.Send("prompts", 0, struct { // a session that is ending is told again when it comes again
 		Prompts []Prompt `json:"prompts"`
 	}{ps})

@@ -13,6 +13,7 @@ import (
 
 	"nod/hub"
 	"nod/server"
+	"nod/storage"
 	"nod/verify"
 )
 
@@ -154,6 +155,69 @@ func TestRepairAsksAgain(t *testing.T) {
 			t.Error("the phone got the same prompt again")
 		}
 		phone.silent(20 * time.Second)
+	})
+}
+
+// slow is a store on which something may happen between reading the open prompts
+// and the answer.
+type slow struct {
+	*storage.Store
+	read chan chan struct{} // nil: it is quick
+}
+
+func (s *slow) OpenPrompts(ctx context.Context, id string) ([]*verify.Verification, time.Time, error) {
+	open, now, err := s.Store.OpenPrompts(ctx, id)
+	if c := s.read; c != nil {
+		s.read = nil // the test is not there for a second one
+		answer := make(chan struct{})
+		c <- answer
+		<-answer
+	}
+	return open, now, err
+}
+
+// TestRepairWhileOpening loses what happens while a phone that connects is read
+// its prompts: they are the first that it is told, and then the truth.
+func TestRepairWhileOpening(t *testing.T) {
+	store := &slow{}
+	repaired(t, func(t *testing.T, w *wired, b *silence) {
+		b.all()
+		for i := range 12 {
+			user := fmt.Sprint("u", i)
+			d := w.phone(user)
+			w.pass(time.Minute) // its joining is read by then
+			var l attempt
+			if i%2 == 1 {
+				l = w.login(object{"user_id": user})
+			}
+			store.read = make(chan chan struct{})
+			read := store.read
+			p := w.dial()
+			p.send("auth", d.token(object{"nonce": p.nonce}))
+			p.expect("welcome")
+			answer := <-read
+			if i%2 == 0 {
+				l = w.login(object{"user_id": user})
+			} else {
+				w.act(l, "cancel", nil).allow(200)
+			}
+			w.pass(1800 * time.Millisecond) // most likely, there is a round
+			close(answer)
+			prompts, _ := p.expect("prompts").Data["prompts"].([]any)
+			w.within(soon, func() {
+				switch {
+				case i%2 == 0 && len(prompts) == 0:
+					p.expect("prompt")
+				case i%2 == 1 && len(prompts) == 1:
+					p.promptClosed(l.id, "canceled")
+				}
+			})
+			p.silent(soon)
+			p.gone()
+		}
+	}, func(c *server.Config) {
+		store.Store, _ = c.Store.(*storage.Store)
+		c.Store = store
 	})
 }
 

@@ -32,6 +32,10 @@ func (c *deviceClient) review(es []verify.Event) {
 			c.endLocked(e.VerificationID, e.Data.DeliveryID, string(verify.Expired))
 		}
 	}
+	if !c.listed {
+		c.turns++ // what is being read may be older, and has to be told first
+		return
+	}
 	// One that is only queued counts: it was due at once, and whoever took it on may
 	// have died before it was published.
 	var missed []shown
