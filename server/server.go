@@ -59,8 +59,8 @@ type Config struct {
 	// Ready says whether a load balancer may send requests here, beside the store;
 	// nil: it always may.
 	Ready func() error
-	// Repair has the server read every two seconds what changed on other nodes, for
-	// what a broker has lost.
+	// Repair has the server read every two seconds what changed: on other nodes, for
+	// what a broker has lost, and here, for what was committed without an answer.
 	Repair bool
 
 	// APIKeys are the hashes of the API keys: Keys.Hash("api_key", key).

@@ -149,7 +149,8 @@ func (a *app) wire(ctx context.Context) error {
 	}
 	a.server, err = server.New(server.Config{
 		Authority: authority, Policy: &policy, Store: a.store, Decisions: a.store.Reserved(), Hub: a.hub, Outbox: outbox,
-		Ready: ready, Repair: a.several(),
+		Ready:          ready,
+		Repair:         c.sqlitePath() == "", // also alone: Postgres may have obeyed a COMMIT whose answer was lost
 		APIKeys:        keys,
 		UserTokens:     server.UserTokens{JWKSURL: c.UserJWKSURL, Secret: []byte(c.UserJWTSecret), Issuer: c.UserJWTIssuer},
 		AllowedOrigins: c.Origins, TrustedProxies: c.Proxies,
