@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"nod/deploy/throwaway"
 	"nod/storage"
@@ -68,6 +69,30 @@ func TestReconnectsShareStatements(t *testing.T) {
 		t.Logf("%d at once: %d statements, %.2f each", heads, n, float64(n)/float64(heads))
 		if heads == 1000 && n > heads {
 			t.Errorf("%d statements for %d that came back at once", n, heads)
+		}
+	}
+}
+
+// A look at what is due costs one statement while nothing is: every node looks
+// four times a second.
+func TestIdleClaimIsOneStatement(t *testing.T) {
+	server := newLogged(t)
+	s := newSchema(t, server.URL).open(t)
+	v := mustAdmit(t, s, request(s, "u1"))
+	update(t, s, v.ID, func(v *verify.Verification, now time.Time) { v.NextAt = now.Add(time.Minute) })
+	server.statements(t)
+	for range 10 {
+		if claimed, next, err := s.ClaimDue(context.Background(), 10, lease); len(claimed) != 0 || next.IsZero() || err != nil {
+			t.Fatalf("claimed %v, next %v (%v)", claimed, next, err)
+		}
+	}
+	sent := server.statements(t)
+	if len(sent) != 1 {
+		t.Errorf("sent %v", sent)
+	}
+	for text, times := range sent {
+		if times != 10 {
+			t.Errorf("%d times %s", times, text)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -123,7 +124,9 @@ func (t *together[Q, A]) run() {
 		t.mu.Lock()
 		n := min(len(t.waiting), togetherLimit)
 		batch := t.waiting[:n:n]
-		t.waiting = t.waiting[n:]
+		if t.waiting = t.waiting[n:]; len(t.waiting) == 0 {
+			t.waiting = nil // or what a crowd was told stays in memory until the next one comes
+		}
 		t.busy = n > 0
 		t.mu.Unlock()
 		if n == 0 {
@@ -141,7 +144,7 @@ func (t *together[Q, A]) answer(batch []*question[Q, A]) {
 	err := fmt.Errorf("a batch of %d was not answered", len(batch))
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("answering together: %v", p)
+			err = fmt.Errorf("answering together: %v\n%s", p, debug.Stack())
 		}
 		for _, q := range batch {
 			if err != nil {

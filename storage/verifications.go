@@ -238,14 +238,16 @@ func (s *Store) readPrompts(ctx context.Context, asked []*question[string, timed
 func (s *Store) Recent(ctx context.Context, limit int) (recent []*verify.Verification, err error) {
 	err = s.read(ctx, func(ctx context.Context, t *tx) error {
 		var rows []*verificationRow
-		err := t.run(ctx, verifications.reading(&rows, "where created_at > 0 order by created_at desc, id desc limit $1", limit))
+		if err := t.run(ctx, verifications.reading(&rows, "where created_at > 0 order by created_at desc, id desc limit $1", limit)); err != nil {
+			return err // and perhaps it is read again
+		}
 		for _, r := range rows {
-			if err == nil {
-				err = t.unseal(r)
+			if err := t.unseal(r); err != nil {
+				return err
 			}
 			recent = append(recent, r.Verification)
 		}
-		return err
+		return nil
 	})
 	return recent, err
 }
