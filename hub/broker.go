@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"sync/atomic"
+	"time"
 )
 
 // Message is what travels from [Hub.Publish] to [Client].Deliver, over a broker
@@ -21,9 +22,10 @@ type Message struct {
 // service. Package brokertest holds what every broker is tried with.
 type Broker interface {
 	// Join tells that the connection conn of this node stands on topic now. If
-	// exclusive, the broker has the older ones on other nodes closed: it delivers
-	// [Replaced] there. After an error it keeps trying by itself.
-	Join(ctx context.Context, topic, conn string, exclusive bool) error
+	// exclusive, the newest connection stays, by the server time since when each
+	// is there, and the broker has the others closed: it delivers [Replaced] on
+	// their nodes. After an error it keeps trying by itself.
+	Join(ctx context.Context, topic, conn string, since time.Time, exclusive bool) error
 	// Leave takes Join back; it does nothing to a newer connection's entry.
 	Leave(topic, conn string)
 	// Publish has m delivered on the nodes with a connection on its topic, this
@@ -46,7 +48,7 @@ func newLocal(deliver func(Message) int) *local {
 	return l
 }
 
-func (l *local) Join(context.Context, string, string, bool) error { return nil }
+func (l *local) Join(context.Context, string, string, time.Time, bool) error { return nil }
 
 func (l *local) Leave(string, string) {}
 

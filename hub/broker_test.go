@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sync"
 	"testing"
+	"time"
 
 	"nod/hub"
 	"nod/hub/brokertest"
@@ -23,31 +24,44 @@ type bus struct {
 
 type busNode struct {
 	bus     *bus
-	deliver func(hub.Message) int      // nil before Run
-	topics  map[string]map[string]bool // connections by topic; true: exclusive
+	deliver func(hub.Message) int          // nil before Run
+	topics  map[string]map[string]busEntry // by topic and connection
+}
+
+type busEntry struct {
+	since     time.Time
+	exclusive bool
 }
 
 func newBus(nodes int) (brokers []hub.Broker) {
 	b := new(bus)
 	for range nodes {
-		n := &busNode{bus: b, topics: make(map[string]map[string]bool)}
+		n := &busNode{bus: b, topics: make(map[string]map[string]busEntry)}
 		b.nodes = append(b.nodes, n)
 		brokers = append(brokers, n)
 	}
 	return brokers
 }
 
-func (n *busNode) Join(_ context.Context, topic, conn string, exclusive bool) error {
+func (n *busNode) Join(_ context.Context, topic, conn string, since time.Time, exclusive bool) error {
 	n.bus.mu.Lock()
 	defer n.bus.mu.Unlock()
 	if n.topics[topic] == nil {
-		n.topics[topic] = make(map[string]bool)
+		n.topics[topic] = make(map[string]busEntry)
 	}
-	n.topics[topic][conn] = exclusive
+	n.topics[topic][conn] = busEntry{since, exclusive}
 	for _, other := range n.bus.nodes {
-		if exclusive && other != n && len(other.topics[topic]) > 0 {
-			delete(other.topics, topic)
-			other.deliver(hub.Replaced(topic, conn))
+		if !exclusive || other == n {
+			continue
+		}
+		for theirs, e := range other.topics[topic] {
+			if e.since.After(since) {
+				delete(n.topics[topic], conn)
+				n.deliver(hub.Replaced(topic, theirs))
+			} else {
+				delete(other.topics[topic], theirs)
+				other.deliver(hub.Replaced(topic, conn))
+			}
 		}
 	}
 	return nil
@@ -114,8 +128,8 @@ func TestTwoNodes(t *testing.T) {
 // failing is a broker whose service is down.
 type failing struct{ err chan error }
 
-func (failing) Join(context.Context, string, string, bool) error { return errDown }
-func (failing) Leave(string, string)                             {}
+func (failing) Join(context.Context, string, string, time.Time, bool) error { return errDown }
+func (failing) Leave(string, string)                                        {}
 func (failing) Publish(context.Context, hub.Message) (int, error) {
 	return 0, errDown
 }

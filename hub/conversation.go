@@ -121,7 +121,7 @@ func (s *Session) judge(f Frame, nonce string) bool {
 		HeartbeatSeconds: int(s.hub.config.PingInterval / time.Second), Resumed: who.Resumed,
 	})
 	s.hub.topics.join(s)
-	if err := s.hub.broker.Join(s.hub.alive, who.Topic, s.id, who.Exclusive); err != nil {
+	if err := s.hub.broker.Join(s.hub.alive, who.Topic, s.id, s.since, who.Exclusive); err != nil {
 		s.hub.complain(s.id, "the broker did not take it", err)
 	}
 	if err := client.Open(s.hub.alive, s); err != nil {

@@ -186,7 +186,7 @@ func (h *Hub) Disconnect(ctx context.Context, topic, bye string, code int) error
 func (h *Hub) Listen(topic string, deliver func(Message)) (stop func()) {
 	l, id := &listener{deliver}, newConnectionID()
 	h.topics.listen(topic, l)
-	if err := h.broker.Join(h.alive, topic, id, false); err != nil {
+	if err := h.broker.Join(h.alive, topic, id, h.config.Now(), false); err != nil {
 		h.complain(id, "the broker did not take it", err)
 	}
 	return sync.OnceFunc(func() {

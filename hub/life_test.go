@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -81,6 +82,31 @@ func TestReplaced(t *testing.T) {
 	if closed := n.Stats().Closed; closed[4409] != 2 || closed[4401] != 1 {
 		t.Errorf("closed %v", closed)
 	}
+}
+
+// A phone changes its network while its first connection is still being judged:
+// that one, let in last, must not replace the one which the phone now has.
+func TestJudgedLate(t *testing.T) {
+	a := new(app)
+	entered, judged := make(chan struct{}), make(chan struct{})
+	var calls atomic.Int32
+	a.authenticate = func(context.Context, hub.Auth) (hub.Identity, hub.Client, error) {
+		if calls.Add(1) == 1 {
+			close(entered)
+			<-judged
+		}
+		return hub.Identity{Role: "device", ID: "dev_1", Topic: "device:dev_1", Exclusive: true}, a, nil
+	}
+	n := run(t, config(a))
+	older := n.connect(t)
+	older.auth("device dev_1")
+	<-entered
+	newer := n.login(t, "device dev_1")
+	close(judged)
+	older.expect("welcome")
+	older.expectBye("replaced", 4409)
+	n.publish(t, 1, hub.Message{Topic: "device:dev_1", Kind: "prompt"})
+	newer.expect("prompt")
 }
 
 func TestCredentialEnds(t *testing.T) {

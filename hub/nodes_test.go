@@ -64,8 +64,8 @@ func TestTell(t *testing.T) {
 // mute is a broker that delivers nothing.
 type mute struct{}
 
-func (mute) Join(context.Context, string, string, bool) error { return nil }
-func (mute) Leave(string, string)                             {}
+func (mute) Join(context.Context, string, string, time.Time, bool) error { return nil }
+func (mute) Leave(string, string)                                        {}
 
 func (mute) Publish(context.Context, hub.Message) (int, error) { return 0, nil }
 

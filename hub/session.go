@@ -59,6 +59,7 @@ type Session struct {
 	id     string
 	ip     string
 	origin string
+	since  time.Time // server time
 
 	// Written once, by admit.
 	identity Identity
@@ -93,7 +94,7 @@ type farewell struct {
 }
 
 func newSession(h *Hub, k *socket, ip, origin string) *Session {
-	s := &Session{hub: h, socket: k, id: newConnectionID(), ip: ip, origin: origin, opening: true}
+	s := &Session{hub: h, socket: k, id: newConnectionID(), ip: ip, origin: origin, since: h.config.Now(), opening: true}
 	s.alarm.owner = s
 	k.tooFast = func() { s.close(errTooFast) }
 	return s

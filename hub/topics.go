@@ -74,12 +74,17 @@ func (t *topics) read(name string, f func(*topic)) {
 	f(it)
 }
 
-// join puts s on its topic. On an exclusive one it replaces who stands there.
+// join puts s on its topic. On an exclusive one the newest stays: a connection
+// that was long in being judged does not replace the one after it.
 func (t *topics) join(s *Session) {
 	t.change(s.identity.Topic, func(it *topic) {
 		if s.identity.Exclusive {
-			for _, older := range it.sessions {
-				older.close(errReplaced)
+			for _, other := range it.sessions {
+				if other.since.After(s.since) {
+					s.close(errReplaced)
+				} else {
+					other.close(errReplaced)
+				}
 			}
 		}
 		it.sessions = append(it.sessions, s)

@@ -30,7 +30,7 @@ type dicing struct {
 	deliver func(hub.Message) int
 }
 
-func (b *dicing) Join(context.Context, string, string, bool) error { return nil }
+func (b *dicing) Join(context.Context, string, string, time.Time, bool) error { return nil }
 
 func (b *dicing) Leave(string, string) {}
 

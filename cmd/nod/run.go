@@ -130,7 +130,7 @@ func (a *app) wire(ctx context.Context) error {
 	var broker hub.Broker
 	var ready func() error
 	if c.RedisURL != "" {
-		a.broker, err = redisbroker.Open(redisbroker.Config{URL: c.RedisURL, Now: func() time.Time { return a.server.Now() }, Log: a.log})
+		a.broker, err = redisbroker.Open(redisbroker.Config{URL: c.RedisURL, Log: a.log})
 		if err != nil {
 			return fmt.Errorf("opening Redis: %w", err)
 		}

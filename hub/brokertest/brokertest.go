@@ -42,6 +42,7 @@ func Test(t *testing.T, open Open) {
 		{"one publisher, one order", 1, order},
 		{"every node hears", 3, everywhere},
 		{"the newest connection wins", 2, newest},
+		{"a connection that joins late is not the newest", 2, late},
 		{"a late Leave harms no newer connection", 2, lateLeave},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -108,10 +109,15 @@ func (n *node) deliver(m hub.Message) int {
 
 func (n *node) join(topic, conn string, exclusive bool) {
 	n.t.Helper()
+	n.joinSince(topic, conn, time.Now(), exclusive)
+}
+
+func (n *node) joinSince(topic, conn string, since time.Time, exclusive bool) {
+	n.t.Helper()
 	n.mu.Lock()
 	n.joined[topic]++
 	n.mu.Unlock()
-	if err := n.Join(context.Background(), topic, conn, exclusive); err != nil {
+	if err := n.Join(context.Background(), topic, conn, since, exclusive); err != nil {
 		n.t.Fatalf("Join: %v", err)
 	}
 }
@@ -271,6 +277,22 @@ func newest(t *testing.T, nodes []*node) {
 	older.leave("a", "older")
 	older.publish(hub.Message{Topic: "a", Kind: "event"})
 	newer.hears("event")
+}
+
+func late(t *testing.T, nodes []*node) {
+	older, newer := nodes[0], nodes[1]
+	begun := time.Now()
+	newer.joinSince("a", "newer", begun.Add(time.Minute), true)
+	older.joinSince("a", "older", begun, true)
+	older.hears(hub.Replaced("a", "newer").Kind)
+	older.leave("a", "older")
+	older.publish(hub.Message{Topic: "a", Kind: "event"})
+	newer.hears("event")
+	for _, m := range newer.on("a") {
+		if m.Kind != "event" {
+			t.Errorf("the newest connection is told %s %s", m.Kind, m.Data)
+		}
+	}
 }
 
 func lateLeave(t *testing.T, nodes []*node) {

@@ -34,7 +34,7 @@ func pair(b *testing.B, change func(*redisbroker.Broker), heard func()) *redisbr
 	for !to.Stats().Alive {
 		runtime.Gosched()
 	}
-	if err := to.Join(ctx, "a", "1", true); err != nil {
+	if err := to.Join(ctx, "a", "1", time.Now(), true); err != nil {
 		b.Fatal(err)
 	}
 	return from
@@ -137,7 +137,7 @@ func BenchmarkRegister(b *testing.B) {
 		go func() { ended <- n.Run(ctx, func(hub.Message) int { return 1 }) }()
 		before := heap()
 		for i := range devices {
-			_ = n.Join(ctx, topics[i], conns[i], true)
+			_ = n.Join(ctx, topics[i], conns[i], time.Now(), true)
 		}
 		b.ReportMetric(float64(heap()-before)/devices, "B/topic")
 		if err := r.Start(); err != nil {

@@ -20,7 +20,8 @@
 // in a Cluster nothing has to lie on one shard: the channel is a sharded one.
 // Keys live 90 s and are written again every 30 s, spread over that time.
 //
-// The stamp is server time in microseconds. On an exclusive topic the newest
+// The stamp is since when the connection is there, server time in microseconds.
+// On an exclusive topic the newest
 // connection wins: writing an entry removes older ones and has their nodes told,
 // and a node that finds a newer one closes its own. While Redis works its order
 // decides; the stamps decide between connections made while it did not. The
@@ -78,9 +79,8 @@ var (
 
 // Config is what a broker is made of.
 type Config struct {
-	URL string           // see Check
-	Now func() time.Time // server time; decides which of two connections of a device is newer; nil: time.Now
-	Log *slog.Logger     // changes of the delivery path; nil: silent
+	URL string       // see Check
+	Log *slog.Logger // changes of the delivery path; nil: silent
 }
 
 // Stats are counters since Open and the present state.
@@ -108,7 +108,6 @@ type Broker struct {
 	cluster bool
 	id      nodeID
 	node    string // id in letters
-	now     func() time.Time
 	log     *slog.Logger
 	bound   time.Duration // of a call
 	counts  counters
@@ -138,7 +137,6 @@ func Open(c Config) (*Broker, error) {
 	b := &Broker{
 		client:  a.client(),
 		cluster: a.kind == "cluster",
-		now:     c.Now,
 		log:     c.Log,
 		bound:   longest,
 		letters: make(chan *letter, maxLetters),
@@ -152,9 +150,6 @@ func Open(c Config) (*Broker, error) {
 	b.route = b.routeInOne
 	if b.cluster {
 		b.route = b.routeInTwo
-	}
-	if b.now == nil {
-		b.now = time.Now
 	}
 	if b.log == nil {
 		b.log = slog.New(slog.DiscardHandler)

@@ -183,9 +183,9 @@ func TestGarbage(t *testing.T) {
 func TestSkew(t *testing.T) {
 	t.Parallel()
 	r := server(t)
-	now := time.Now()
-	ahead := run(t, redisbroker.Config{URL: r.URL, Now: func() time.Time { return now.Add(50 * time.Millisecond) }})
-	behind := run(t, redisbroker.Config{URL: r.URL, Now: func() time.Time { return now }})
+	ahead := run(t, redisbroker.Config{URL: r.URL})
+	behind := run(t, redisbroker.Config{URL: r.URL})
+	ahead.ahead = 50 * time.Millisecond
 	live(ahead, behind)
 	ahead.join("a", "older", true)
 	behind.join("a", "newer", true)

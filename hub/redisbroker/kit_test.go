@@ -61,8 +61,9 @@ func client(t testing.TB, url string) redis.UniversalClient {
 // node plays the hub of one node.
 type node struct {
 	*redisbroker.Broker
-	t    testing.TB
-	stop func() // ends Run
+	t     testing.TB
+	stop  func()        // ends Run
+	ahead time.Duration // of its clock
 
 	mu     sync.Mutex
 	joined map[string]int // connections by topic
@@ -108,7 +109,7 @@ func (n *node) joins(topic, conn string, exclusive bool) error {
 	n.mu.Lock()
 	n.joined[topic]++
 	n.mu.Unlock()
-	return n.Join(context.Background(), topic, conn, exclusive)
+	return n.Join(context.Background(), topic, conn, time.Now().Add(n.ahead), exclusive)
 }
 
 func (n *node) join(topic, conn string, exclusive bool) {

@@ -130,8 +130,8 @@ func (s *sweep) cut() (batch []string) {
 
 // Join implements [hub.Broker]. After an error the entry is made as soon as
 // Redis takes it, and the stamps decide who is newer.
-func (b *Broker) Join(ctx context.Context, topic, conn string, exclusive bool) error {
-	news := b.topics.join(topic, conn, exclusive, b.now().UnixMicro())
+func (b *Broker) Join(ctx context.Context, topic, conn string, since time.Time, exclusive bool) error {
+	news := b.topics.join(topic, conn, exclusive, since.UnixMicro())
 	if b.path.dead.Load() {
 		return ErrDown // all is registered when it is live again
 	}
