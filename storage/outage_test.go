@@ -83,6 +83,20 @@ func calls(s *storage.Store, v *verify.Verification, d *verify.Device) (all []fu
 	)
 }
 
+// busy opens a store and has it use all of its connections. It returns calls that
+// do that, and the verification that is one subject of them.
+func (f frail) busy(t *testing.T, change ...func(*storage.Config)) (s *storage.Store, v *verify.Verification, all []func() error) {
+	t.Helper()
+	s = f.open(t, change...)
+	d := enroll(t, s, "u1", "")
+	v = mustAdmit(t, s, request(s, "u1"))
+	all = calls(s, v, d)
+	if err := errors.Join(gather(len(all), func(i int) error { return all[i]() })...); err != nil {
+		t.Fatal(err)
+	}
+	return s, v, all
+}
+
 // comesBack waits until all calls succeed at once.
 func comesBack(t *testing.T, all []func() error) {
 	t.Helper()
@@ -111,12 +125,7 @@ func TestOutages(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f, told := newFrail(t), &diary{}
-			s := f.open(t, told.config)
-			d, v := enroll(t, s, "u1", ""), mustAdmit(t, s, request(s, "u1"))
-			all := calls(s, v, d)
-			if err := errors.Join(gather(len(all), func(i int) error { return all[i]() })...); err != nil {
-				t.Fatal(err)
-			}
+			s, v, all := f.busy(t, told.config)
 			told.take()
 
 			// It happens while one is between its rule and COMMIT.
@@ -173,16 +182,25 @@ func TestForgottenConnections(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f := newFrail(t)
-			s := f.open(t)
-			d, v := enroll(t, s, "u1", ""), mustAdmit(t, s, request(s, "u1"))
-			all := calls(s, v, d)
-			if err := errors.Join(gather(len(all), func(i int) error { return all[i]() })...); err != nil {
-				t.Fatal(err)
-			}
+			_, _, all := f.busy(t)
 			<-time.After(rest)
 			f.net.Forget()
 			comesBack(t, all)
 		})
+	}
+}
+
+// A store that ends does not wait for a server that says nothing.
+func TestCloseInOutage(t *testing.T) {
+	t.Parallel()
+	f := newFrail(t)
+	s, _, all := f.busy(t)
+	f.net.Stall()
+	gather(len(all), func(i int) error { return all[i]() })
+	began := time.Now()
+	err := s.Close()
+	if took := time.Since(began); err != nil || took > answerWithin {
+		t.Errorf("it took %v (%v)", took, err)
 	}
 }
 
@@ -192,12 +210,7 @@ func TestForgottenConnections(t *testing.T) {
 func TestSlowTransaction(t *testing.T) {
 	t.Parallel()
 	f := newFrail(t)
-	s := f.open(t)
-	d, v := enroll(t, s, "u1", ""), mustAdmit(t, s, request(s, "u1"))
-	all := calls(s, v, d)
-	if err := errors.Join(gather(len(all), func(i int) error { return all[i]() })...); err != nil {
-		t.Fatal(err)
-	}
+	s, v, all := f.busy(t)
 	f.exec(t, "create function sleep() returns trigger language plpgsql as 'begin perform pg_sleep(1); return new; end'")
 	f.exec(t, "create trigger sleeps before update on verifications for each row when (new.resend_count = 7) execute function sleep()")
 	const connected = "select pid::text from pg_stat_activity where backend_type = 'client backend'"
@@ -225,13 +238,9 @@ func TestSlowTransaction(t *testing.T) {
 func TestKilledConnections(t *testing.T) {
 	t.Parallel()
 	f := newFrail(t)
-	s := f.open(t)
-	d, v := enroll(t, s, "u1", ""), mustAdmit(t, s, request(s, "u1"))
-	all := calls(s, v, d)
-	for round := range 4 {
-		if round > 0 {
-			f.kill(t)
-		}
+	s, v, all := f.busy(t)
+	for range 3 {
+		f.kill(t)
 		for i, err := range gather(len(all), func(i int) error { return all[i]() }) {
 			if err != nil {
 				t.Errorf("call %d: %v", i, err)

@@ -103,12 +103,11 @@ func openPool(ctx context.Context, config *pgxpool.Config, connections int32, se
 	if t := c.ConnConfig.ConnectTimeout; t == 0 || t > connectTimeout {
 		c.ConnConfig.ConnectTimeout = connectTimeout
 	}
-	// A peer that has gone without a word is noticed also while nobody asks it.
-	c.ConnConfig.DialFunc = (&net.Dialer{Timeout: connectTimeout, KeepAliveConfig: net.KeepAliveConfig{
-		Enable: true, Idle: 5 * time.Second, Interval: time.Second, Count: 3,
-	}}).DialContext
-	// The place of a dead connection is free at once: pgx holds it until the server
-	// has said goodbye, up to 15 s.
+	// The place of a dead connection is soon free again: pgx holds it, for up to 15 s,
+	// until a connection made for that has asked the server to cancel what was under
+	// way, and the server has said goodbye.
+	c.ConnConfig.DialFunc = dial
+	c.AfterConnect = func(_ context.Context, made *pgx.Conn) error { return made.PgConn().Conn().SetDeadline(time.Time{}) }
 	c.BeforeClose = func(dead *pgx.Conn) {
 		if dead.IsClosed() {
 			_ = dead.PgConn().Conn().Close()
@@ -124,6 +123,22 @@ func openPool(ctx context.Context, config *pgxpool.Config, connections int32, se
 	}
 	maps.Copy(parameters, settings)
 	return pgxpool.NewWithConfig(ctx, c)
+}
+
+// dial makes a connection that has to be of use within the time that making one may
+// take. A peer that has gone without a word is noticed also while nobody asks it.
+func dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	dialer := net.Dialer{Timeout: connectTimeout, KeepAliveConfig: net.KeepAliveConfig{
+		Enable: true, Idle: 5 * time.Second, Interval: time.Second, Count: 3,
+	}}
+	c, err := dialer.DialContext(ctx, network, addr)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.SetDeadline(time.Now().Add(connectTimeout)); err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	return c, nil
 }
 
 // write runs do until it neither lost against another transaction nor met a
