@@ -6,12 +6,16 @@ import (
 )
 
 // faults bounds what is logged while connection after connection fails for one
-// reason, a store or a broker that is away: a line a second, with the number of
-// those that it stands for.
+// reason, a store or a broker that is away: a line a second for each, with the
+// number of those that it stands for.
 type faults struct {
-	mu     sync.Mutex
-	saidAt time.Time
-	unsaid int
+	mu   sync.Mutex
+	said map[string]said // by what failed them, of which there are a few
+}
+
+type said struct {
+	at     time.Time
+	unsaid int // since then
 }
 
 // complain tells operators what failed a connection.
@@ -19,11 +23,15 @@ func (h *Hub) complain(connection, what string, err error) {
 	f := &h.faults
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	now := time.Now()
-	if now.Sub(f.saidAt) < time.Second {
-		f.unsaid++
+	last, now := f.said[what], time.Now()
+	if now.Sub(last.at) < time.Second {
+		last.unsaid++
+		f.said[what] = last
 		return
 	}
-	h.config.Log.Error("trouble with a connection", "connection", connection, "what", what, "error", err, "others", f.unsaid)
-	f.saidAt, f.unsaid = now, 0
+	if f.said == nil {
+		f.said = make(map[string]said)
+	}
+	f.said[what] = said{at: now}
+	h.config.Log.Error("trouble with a connection", "connection", connection, "what", what, "error", err, "others", last.unsaid)
 }
