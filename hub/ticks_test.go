@@ -3,6 +3,7 @@ package hub_test
 import (
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -196,6 +197,32 @@ func TestTicksTellServerTime(t *testing.T) {
 		want(t, got, "2 1 0")
 		if last := got[len(got)-1].told; !near(last, 3*time.Second) {
 			t.Errorf("0 at %v", last)
+		}
+	})
+}
+
+// The database's clock may be set back, as when another server takes over
+// whose clock is behind: the countdown goes on from what it says then.
+func TestTicksGoOnWhenTheClockIsSetBack(t *testing.T) {
+	a := new(app)
+	c := config(a)
+	var back atomic.Int64
+	c.Now = func() time.Time { return time.Now().Add(-time.Duration(back.Load())) }
+	a.open = func(s *hub.Session) error {
+		s.Timers("ver_1", hub.Timer{Field: "resend_in", At: time.Now().Add(10 * time.Second)})
+		return s.Send("snapshot", 0, nil)
+	}
+	bubble(t, c, func(t *testing.T, n *node) {
+		p := n.login(t, "watcher ver_1")
+		began := time.Now()
+		want(t, p.ticks(began, 2500*time.Millisecond), "9 8")
+		back.Store(int64(30 * time.Second))
+		got := p.ticks(began, 3*time.Second)
+		want(t, got, "37 36 35")
+		for _, it := range got {
+			if late := it.at - it.told - 30*time.Second; late < 0 || late > 50*time.Millisecond {
+				t.Errorf("tells %v at %v", it.told, it.at)
+			}
 		}
 	})
 }

@@ -48,7 +48,9 @@ func (s *Session) Timers(key string, ts ...Timer) {
 func (s *Session) tickLocked(clock int64) time.Duration {
 	next := int64(math.MaxInt64)
 	for _, c := range s.countdowns {
-		if c.due <= clock {
+		// A tick is never more than a second away; one that is stands where the
+		// clock was before it was set back.
+		if c.due <= clock || c.due != math.MaxInt64 && c.due-clock > 1000 {
 			if c.pending {
 				s.hub.figures.dropped.Add(1)
 			}
