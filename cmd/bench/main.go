@@ -2,13 +2,14 @@
 // line for each figure: what, how much, under which conditions. Servers, nodes
 // and load share one machine, so its figures are on the safe side.
 //
-// Its parts: one node on SQLite (synchronous=FULL); the way of a message over
-// Redis beside Redis's own; two nodes on Postgres (fsync on) and Redis; and the
-// store beside pgbench, which says the same statements. The second and the last
-// run rooms of nod inside this process, because what they measure cannot be seen
-// from outside; the others start the program and talk to it as everybody does.
+// Its parts: one node on SQLite (synchronous=FULL); what an idle device costs one
+// that shares Postgres and Redis; the way of a message over Redis beside Redis's
+// own; two nodes on Postgres (fsync on) and Redis; and the store beside pgbench,
+// which says the same statements. The third and the last run rooms of nod inside
+// this process, because what they measure cannot be seen from outside; the others
+// start the program and talk to it as everybody does.
 //
-//	go run ./cmd/bench [-nod bin/nod] [-parts one,redis,two,postgres] [-devices 10000] [-signins 500] [-seconds 10]
+//	go run ./cmd/bench [-nod bin/nod] [-parts one,idle,redis,two,postgres] [-devices 10000] [-signins 500] [-seconds 10]
 package main
 
 import (
@@ -36,8 +37,8 @@ type bench struct {
 func main() {
 	var b bench
 	flag.StringVar(&b.program, "nod", "bin/nod", "the program to measure")
-	parts := flag.String("parts", "one,redis,two,postgres", "what to measure: one node on SQLite, the way over redis, two nodes, the store on postgres")
-	flag.IntVar(&b.devices, "devices", 10000, "connected devices of the one node")
+	parts := flag.String("parts", "one,idle,redis,two,postgres", "what to measure: one node on SQLite, idle devices of one on postgres and redis, the way over redis, two nodes, the store on postgres")
+	flag.IntVar(&b.devices, "devices", 10000, "connected devices of a node on its own, and of one that shares")
 	flag.IntVar(&b.signIns, "signins", 500, "sign-ins to time, one after the other; on the one node at most one for ten devices")
 	seconds := flag.Int("seconds", 10, "seconds of full load on one node; half of it for each load on two, six tenths for each of the store")
 	flag.Parse()
@@ -57,6 +58,8 @@ func (b *bench) measure(ctx context.Context, parts []string) error {
 		switch part {
 		case "one":
 			err = b.oneNode(ctx)
+		case "idle":
+			err = b.oneOfMany(ctx)
 		case "redis":
 			err = b.overRedis(ctx)
 		case "two":

@@ -34,14 +34,8 @@ func (b *bench) oneNode(ctx context.Context) error {
 	}
 	defer at.stop()
 
-	phones := make([]*phone, b.devices)
-	for i := range phones {
-		phones[i] = &phone{user: fmt.Sprintf("user-%d", i/perUser)}
-	}
-	if err := each(phones, 64, func(p *phone) error { return at.join(ctx, p) }); err != nil {
-		return fmt.Errorf("enrolling devices: %w", err)
-	}
-	if err := idle(ctx, at, phones); err != nil {
+	phones, err := b.idle(ctx, at, "SQLite")
+	if err != nil {
 		return err
 	}
 	took, err := prompts(ctx, at, phones, b.signIns)
@@ -64,25 +58,48 @@ func (b *bench) oneNode(ctx context.Context) error {
 	return nil
 }
 
-// idle connects the phones and measures what they cost while nothing happens.
-func idle(ctx context.Context, at *node, phones []*phone) error {
-	before, err := at.rest(ctx)
+// oneOfMany measures what devices cost a node that shares Postgres and Redis.
+func (b *bench) oneOfMany(ctx context.Context) error {
+	shared, stop, err := share()
 	if err != nil {
 		return err
 	}
+	defer stop()
+	at, err := start(ctx, b.program, shared...)
+	if err != nil {
+		return err
+	}
+	defer at.stop()
+	_, err = b.idle(ctx, at, "Postgres and Redis")
+	return err
+}
+
+// idle connects phones and measures what they cost while nothing happens.
+func (b *bench) idle(ctx context.Context, at *node, on string) ([]*phone, error) {
+	phones := make([]*phone, b.devices)
+	for i := range phones {
+		phones[i] = &phone{user: fmt.Sprintf("user-%d", i/perUser)}
+	}
+	if err := each(phones, 64, func(p *phone) error { return at.join(ctx, p) }); err != nil {
+		return nil, fmt.Errorf("enrolling devices: %w", err)
+	}
+	before, err := at.rest(ctx)
+	if err != nil {
+		return nil, err
+	}
 	begun := time.Now()
 	if err := paced(phones, connectPeriod, func(p *phone) error { return p.connect(ctx, at) }); err != nil {
-		return fmt.Errorf("connecting devices: %w", err)
+		return nil, fmt.Errorf("connecting devices: %w", err)
 	}
 	connected := time.Since(begun)
 	after, err := at.rest(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	n := float64(len(phones))
 	row("idle device", fmt.Sprintf("%6.1f KB, %.2f goroutines", (after.memory-before.memory)/n/1024, (after.goroutines-before.goroutines)/n),
-		fmt.Sprintf("each of %d, authenticated; heap and stacks in use; connected in %.1f s", len(phones), connected.Seconds()))
-	return nil
+		fmt.Sprintf("each of %d, authenticated; heap and stacks in use; connected in %.1f s; %s", len(phones), connected.Seconds(), on))
+	return phones, nil
 }
 
 // prompts measures from sending the create to reading the frame, on one device

@@ -12,17 +12,11 @@ import (
 // twoNodes measures nodes that share Postgres and Redis. Backends and pages talk
 // to one, phones to the other, so every step crosses.
 func (b *bench) twoNodes(ctx context.Context) error {
-	postgres, err := startPostgres()
+	shared, stop, err := share()
 	if err != nil {
 		return err
 	}
-	defer postgres.Close()
-	redis, err := throwaway.StartRedis()
-	if err != nil {
-		return err
-	}
-	defer redis.Close()
-	shared := []string{"NOD_DATABASE_URL=" + postgres.URL, "NOD_REDIS_URL=" + redis.URL, "NOD_SECRET=" + benchSecret, "NOD_API_KEYS=" + benchKey}
+	defer stop()
 	first, err := start(ctx, b.program, shared...)
 	if err != nil {
 		return err
@@ -50,6 +44,24 @@ func (b *bench) twoNodes(ctx context.Context) error {
 	}
 	row("sign-ins", fmt.Sprintf("%6.0f a second, create to exchange", done), "Postgres, fsync on, 32 callers, backends and pages on one node, phones on the other")
 	return nil
+}
+
+// share starts what nodes share and returns their settings.
+func share() (settings []string, stop func(), err error) {
+	postgres, err := startPostgres()
+	if err != nil {
+		return nil, nil, err
+	}
+	redis, err := throwaway.StartRedis()
+	if err != nil {
+		postgres.Close()
+		return nil, nil, err
+	}
+	settings = []string{"NOD_DATABASE_URL=" + postgres.URL, "NOD_REDIS_URL=" + redis.URL, "NOD_SECRET=" + benchSecret, "NOD_API_KEYS=" + benchKey}
+	return settings, func() {
+		redis.Close()
+		postgres.Close()
+	}, nil
 }
 
 // moderate is a load that a busy bank has, far below what the machine can do.
