@@ -19,7 +19,7 @@ var (
 	redisPublished  = desc("nod_redis_published_total", "Messages that Redis took.")
 	redisReceived   = desc("nod_redis_received_total", "Messages from other nodes.")
 	redisFailed     = desc("nod_redis_failed_total", "Messages and registrations that Redis did not take; readers repair it.")
-	redisDropped    = desc("nod_redis_dropped_total", "Messages that arrived and could not be read.")
+	redisDropped    = desc("nod_redis_dropped_total", "Messages that arrived and could not be read, came twice, or found nobody here.")
 )
 
 func desc(name, help string, labels ...string) *prometheus.Desc {
