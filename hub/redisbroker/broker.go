@@ -21,10 +21,9 @@
 // Keys live 90 s and are written again every 30 s, spread over that time.
 //
 // The stamp is since when the connection is there, server time in microseconds.
-// On an exclusive topic the newest
-// connection wins: writing an entry removes older ones and has their nodes told,
-// and a node that finds a newer one closes its own. While Redis works its order
-// decides; the stamps decide between connections made while it did not. The
+// On an exclusive topic the newest connection wins: writing an entry removes older
+// ones and has their nodes told, and a node that finds a newer one closes its own.
+// Between two that came within 100 ms Redis's order decides, while it works. The
 // epoch counts a node's subscriptions, so that an entry which led to nobody is
 // not removed after the node has come back and written it again.
 //
