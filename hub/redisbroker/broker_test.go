@@ -266,3 +266,44 @@ func TestAfterRun(t *testing.T) {
 		t.Errorf("its caller has gone: %v", err)
 	}
 }
+
+// Of two connections that a device opens at one moment, one stays and the other
+// one is told: never both, never neither.
+func TestJoinsAtOnce(t *testing.T) {
+	t.Parallel()
+	r := server(t)
+	a, b := run(t, redisbroker.Config{URL: r.URL}), run(t, redisbroker.Config{URL: r.URL})
+	live(a, b)
+	c := client(t, r.URL)
+	const rounds = 300
+	var all sync.WaitGroup
+	for i := range rounds {
+		topic := fmt.Sprint(i)
+		for _, n := range []*node{a, b} {
+			all.Go(func() {
+				if err := n.joins(topic, "1", true); err != nil {
+					t.Errorf("Join: %v", err)
+				}
+			})
+		}
+	}
+	all.Wait()
+	for i := range rounds {
+		topic := fmt.Sprint(i)
+		a.until("one is told", func() bool { return a.replacements(topic)+b.replacements(topic) > 0 })
+		if n, err := c.HLen(t.Context(), "nod:topic:"+topic).Result(); n != 1 || err != nil {
+			t.Errorf("%d entries of %s, %v", n, topic, err)
+		}
+		stays, leaves := a, b
+		if a.replacements(topic) > 0 {
+			stays, leaves = b, a
+		}
+		leaves.leave(topic, "1")
+		leaves.reaches(stays, topic)
+	}
+	for i := range rounds {
+		if topic := fmt.Sprint(i); a.replacements(topic) > 0 && b.replacements(topic) > 0 {
+			t.Errorf("both are told on %s", topic)
+		}
+	}
+}
