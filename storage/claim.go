@@ -32,16 +32,9 @@ func (s *Store) ClaimDue(ctx context.Context, limit int, rule func(*verify.Verif
 		if err != nil {
 			return err
 		}
-		putOff := func(id string, failed error) {
-			s.log.ErrorContext(ctx, "a due verification failed and is put off", "verification_id", id, "by", claimPause, "error", failed)
-			t.hold(plain("update verifications set next_at = $1 where id = $2", now.Add(claimPause).UnixMilli(), id))
-		}
-		claimed = nil
-		again := len(due) == limit // perhaps more are due
-		var ruled []opened
-		var parts []part
-		for _, o := range due {
-			p, err := t.collect(func() error {
+		parts := make([]*part, len(due))
+		for i, o := range due {
+			parts[i] = t.collect(func() error {
 				a, err := watch(o)
 				if err != nil {
 					return err
@@ -51,19 +44,16 @@ func (s *Store) ClaimDue(ctx context.Context, limit int, rule func(*verify.Verif
 				}
 				return t.save(a)
 			})
-			if err != nil {
-				putOff(o.ID, err)
-				continue
-			}
-			ruled, parts = append(ruled, o), append(parts, p)
 		}
-		refused, err := t.sendEach(ctx, parts)
-		if err != nil {
+		if err := t.sendEach(ctx, parts); err != nil {
 			return err
 		}
-		for i, o := range ruled {
-			if refused[i] != nil {
-				putOff(o.ID, refused[i])
+		claimed = nil
+		again := len(due) == limit // perhaps more are due
+		for i, o := range due {
+			if failed := parts[i].failed; failed != nil {
+				s.log.ErrorContext(ctx, "a due verification failed and is put off", "verification_id", o.ID, "by", claimPause, "error", failed)
+				t.hold(plain("update verifications set next_at = $1 where id = $2", now.Add(claimPause).UnixMilli(), o.ID))
 				continue
 			}
 			claimed = append(claimed, o.ID)

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -105,42 +106,44 @@ func (t *tx) locks(names ...string) []statement {
 	return []statement{s}
 }
 
-// part is what was to be written of one thing among many.
+// part is what is to be written of one thing among many, or why it is not.
 type part struct {
 	writes  []statement
 	changes []verify.Change
+	failed  error
 }
 
 // collect runs do, which sends nothing, and takes what it held back and changed out
 // of the transaction.
-func (t *tx) collect(do func() error) (p part, err error) {
+func (t *tx) collect(do func() error) *part {
 	held, changes := t.held, t.changes
 	t.held, t.changes = nil, nil
-	err = do()
-	p = part{t.held, t.changes}
+	err := do()
+	p := &part{t.held, t.changes, err}
 	t.held, t.changes = held, changes
-	return p, err
+	return p
 }
 
-// sendEach writes parts: all in one round trip or, when the database refuses that,
-// one by one. refused says why it did not take a part, of which then nothing is
-// left.
-func (t *tx) sendEach(ctx context.Context, parts []part) (refused []error, err error) {
-	refused = make([]error, len(parts))
-	if failed, err := t.send(ctx, parts...); failed == nil || err != nil {
-		return refused, err
+// sendEach writes the parts that have not failed: all in one round trip or, when
+// the database refuses that, one by one. One that it refuses has failed, and
+// nothing of it is left.
+func (t *tx) sendEach(ctx context.Context, parts []*part) error {
+	whole := slices.DeleteFunc(slices.Clone(parts), func(p *part) bool { return p.failed != nil })
+	if failed, err := t.send(ctx, whole...); failed == nil || err != nil {
+		return err
 	}
-	for i, p := range parts {
-		if refused[i], err = t.send(ctx, p); err != nil {
-			return refused, err
+	for _, p := range whole {
+		var err error
+		if p.failed, err = t.send(ctx, p); err != nil {
+			return err
 		}
 	}
-	return refused, nil
+	return nil
 }
 
 // send writes parts so that an error of theirs, returned as failed, undoes them and
 // nothing else. With broken the whole transaction has to end.
-func (t *tx) send(ctx context.Context, parts ...part) (failed, broken error) {
+func (t *tx) send(ctx context.Context, parts ...*part) (failed, broken error) {
 	if len(parts) == 0 {
 		return nil, nil
 	}
