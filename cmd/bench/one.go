@@ -38,6 +38,7 @@ func (b *bench) oneNode(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	defer hangUp(phones)
 	took, err := prompts(ctx, at, phones, b.signIns)
 	if err != nil {
 		return fmt.Errorf("timing prompts: %w", err)
@@ -70,7 +71,8 @@ func (b *bench) oneOfMany(ctx context.Context) error {
 		return err
 	}
 	defer at.stop()
-	_, err = b.idle(ctx, at, "Postgres and Redis")
+	phones, err := b.idle(ctx, at, "Postgres and Redis")
+	hangUp(phones)
 	return err
 }
 

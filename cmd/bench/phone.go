@@ -84,6 +84,7 @@ func (p *phone) connectOnce(ctx context.Context, at *node) error {
 	if err != nil {
 		return err
 	}
+	p.hangUp()
 	p.socket, p.frames = s, 0
 	challenge, err := p.next(ctx, "challenge")
 	if err != nil {
@@ -94,6 +95,19 @@ func (p *phone) connectOnce(ctx context.Context, at *node) error {
 	}
 	_, err = p.next(ctx, "prompts")
 	return err
+}
+
+// hangUp gives the phone's socket back to the system, which has not many.
+func (p *phone) hangUp() {
+	if p.conn != nil {
+		_ = p.conn.CloseNow()
+	}
+}
+
+func hangUp(phones []*phone) {
+	for _, p := range phones {
+		p.hangUp()
+	}
 }
 
 // watch puts a page that waits for a verification on a node.
