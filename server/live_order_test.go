@@ -459,6 +459,27 @@ func TestSlowReaderOfALongStory(t *testing.T) {
 	})
 }
 
+// TestTrickle takes one event of a long story every two seconds: a socket that is
+// never cut off for not reading, and yet holds up whoever tells it.
+func TestTrickle(t *testing.T) {
+	wire(t, func(t *testing.T, w *wired) {
+		l := w.longStory()
+		ws, _, err := websocket.Dial(t.Context(), wireURL+"/ws", &websocket.DialOptions{HTTPClient: w.client})
+		w.must(err)
+		defer func() { _ = ws.CloseNow() }()
+		w.must(ws.Write(t.Context(), websocket.MessageText, []byte(`{"type":"auth","data":{"client_secret":"`+l.secret+`","last_seq":0}}`)))
+		for range 100 {
+			w.pass(2 * time.Second)
+			if _, _, err = ws.Read(t.Context()); err != nil {
+				break
+			}
+		}
+		if code := websocket.CloseStatus(err); code != hub.CloseTryLater {
+			t.Errorf("it is let go on: %v", err)
+		}
+	})
+}
+
 // TestPromptToldTwice publishes a prompt that stood in the list already.
 func TestPromptToldTwice(t *testing.T) {
 	wire(t, func(t *testing.T, w *wired) {

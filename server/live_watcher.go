@@ -159,8 +159,12 @@ func (c *watcherClient) Closed(context.Context, *hub.Session) {
 	}
 }
 
+// pagePatience is how long a page of events may take to leave: whoever repairs
+// has others to repair too.
+const pagePatience = 5 * time.Second
+
 // paced sends frames and waits until they have left, for a reader that has more
-// to hear than may wait for its socket. Whoever calls it may wait.
+// to hear than may wait for its socket. Whoever calls it may wait that long.
 func paced(ctx context.Context, s *hub.Session) func([]frame) error {
 	return func(frames []frame) error {
 		for _, f := range frames {
@@ -171,6 +175,16 @@ func paced(ctx context.Context, s *hub.Session) func([]frame) error {
 		if len(frames) < eventPage {
 			return nil
 		}
-		return s.Flush(ctx)
+		ctx, cancel := context.WithTimeoutCause(ctx, pagePatience, errSlowReader)
+		defer cancel()
+		if err := s.Flush(ctx); err == nil || errors.Is(err, hub.ErrClosed) {
+			return err
+		}
+		return context.Cause(ctx)
 	}
+}
+
+var errSlowReader = &hub.Refusal{
+	Code: codeUnavailable, Message: "This connection takes too little at a time. Come again and resume.",
+	Close: hub.CloseTryLater, Bye: hub.ByeSlowConsumer,
 }
