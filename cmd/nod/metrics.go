@@ -16,6 +16,7 @@ var (
 	redisAlive      = desc("nod_redis_alive", "1 while this node's own probe comes back through Redis.")
 	redisRoundTrip  = desc("nod_redis_round_trip_seconds", "How long the last probe took.")
 	redisReconnects = desc("nod_redis_reconnects_total", "Subscriptions of this node after the first.")
+	redisEmptied    = desc("nod_redis_emptied_total", "Times that Redis had lost this node's entries and got them again.")
 	redisPublished  = desc("nod_redis_published_total", "Messages that Redis took.")
 	redisReceived   = desc("nod_redis_received_total", "Messages from other nodes.")
 	redisFailed     = desc("nod_redis_failed_total", "Messages and registrations that Redis did not take; readers repair it.")
@@ -30,7 +31,7 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 func (figures) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		sessions, claimed, late, sent, lost,
-		redisAlive, redisRoundTrip, redisReconnects, redisPublished, redisReceived, redisFailed, redisDropped,
+		redisAlive, redisRoundTrip, redisReconnects, redisEmptied, redisPublished, redisReceived, redisFailed, redisDropped,
 	} {
 		ch <- d
 	}
@@ -65,6 +66,7 @@ func (f figures) Collect(ch chan<- prometheus.Metric) {
 	gauge(redisAlive, alive)
 	gauge(redisRoundTrip, b.RoundTrip.Seconds())
 	counter(redisReconnects, float64(b.Reconnects))
+	counter(redisEmptied, float64(b.Emptied))
 	counter(redisPublished, float64(b.Published))
 	counter(redisReceived, float64(b.Received))
 	counter(redisFailed, float64(b.Failed))
