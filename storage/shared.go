@@ -24,14 +24,20 @@ type shared struct {
 	clock         *together[struct{}, time.Time]
 }
 
-func newShared(s *Store) *shared {
+// newShared lets crowds gather, where each statement costs another process: long
+// for what only a phone that connects asks.
+func newShared(s *Store, gather bool) *shared {
+	soon, late := crowdTime, 2*crowdTime
+	if !gather {
+		soon, late = 0, 0
+	}
 	return &shared{
-		verifications: newTogether(s.readVerifications),
-		devices:       newTogether(s.readDevices),
-		prompts:       newTogether(s.readPrompts),
-		events:        newTogether(s.readEvents),
-		touches:       newTogether(s.touchDevices),
-		clock:         newTogether(s.readClock),
+		verifications: newTogether(soon, s.readVerifications),
+		devices:       newTogether(soon, s.readDevices),
+		prompts:       newTogether(late, s.readPrompts),
+		events:        newTogether(soon, s.readEvents),
+		touches:       newTogether(late, s.touchDevices),
+		clock:         newTogether(soon, s.readClock),
 	}
 }
 
@@ -54,18 +60,31 @@ type timed[T any] struct {
 // togetherLimit is how many questions one batch answers.
 const togetherLimit = 1000
 
+// A crowd is crowdSize questions within crowdTime, some 150 a second. While there
+// is one, batches begin that long apart: a node lets in 1,000 connections a
+// second, and Postgres, asked at once, answers so fast that few would share.
+const (
+	crowdSize = 6
+	crowdTime = 40 * time.Millisecond
+)
+
 // together answers questions of one kind in batches, one at a time: who comes
 // while a batch is under way waits for the next. So a batch starts after each of
 // its questions was asked, nobody is told a state older than his call, and a
 // lone question waits for nobody.
 type together[Q, A any] struct {
-	do func(context.Context, []*question[Q, A]) error // answers all, or fails all
+	do     func(context.Context, []*question[Q, A]) error // answers all, or fails all
+	gather time.Duration                                  // between the batches of a crowd
 
 	mu      sync.Mutex
 	waiting []*question[Q, A]
 	busy    bool // a batch is under way
 	closed  bool
 	all     sync.WaitGroup
+
+	// Of whoever is busy.
+	since  time.Time // when the present time to gather began
+	lately int       // questions since then
 }
 
 type question[Q, A any] struct {
@@ -76,8 +95,8 @@ type question[Q, A any] struct {
 	left   atomic.Bool // nobody waits for the answer any more
 }
 
-func newTogether[Q, A any](do func(context.Context, []*question[Q, A]) error) *together[Q, A] {
-	return &together[Q, A]{do: do}
+func newTogether[Q, A any](gather time.Duration, do func(context.Context, []*question[Q, A]) error) *together[Q, A] {
+	return &together[Q, A]{do: do, gather: gather}
 }
 
 // ask returns the answer, or an error once the caller gives up or the
@@ -121,6 +140,9 @@ func (t *together[Q, A]) enqueue(q *question[Q, A]) bool {
 // run answers batch after batch until nobody waits.
 func (t *together[Q, A]) run() {
 	for {
+		if t.lately >= crowdSize {
+			time.Sleep(time.Until(t.since.Add(t.gather)))
+		}
 		t.mu.Lock()
 		n := min(len(t.waiting), togetherLimit)
 		batch := t.waiting[:n:n]
@@ -133,6 +155,10 @@ func (t *together[Q, A]) run() {
 			return
 		}
 		batch = slices.DeleteFunc(batch, func(q *question[Q, A]) bool { return q.left.Load() })
+		if now := time.Now(); now.Sub(t.since) >= t.gather {
+			t.since, t.lately = now, 0
+		}
+		t.lately += len(batch)
 		if len(batch) > 0 {
 			t.answer(batch)
 		}

@@ -112,7 +112,8 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if s.engine, s.reserved, err = openEngine(ctx, c.URL); err != nil {
 		return nil, fmt.Errorf("opening store: %w", err)
 	}
-	s.shared = newShared(s)
+	_, inProcess := s.engine.(*sqlite)
+	s.shared = newShared(s, !inProcess)
 	s.end = sync.OnceValue(func() error {
 		err := s.engine.close()
 		s.shared.close()

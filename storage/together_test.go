@@ -18,7 +18,7 @@ type doubler struct {
 
 func newDoubler() *doubler {
 	d := &doubler{}
-	d.together = newTogether(func(_ context.Context, asked []*question[int, int]) error {
+	d.together = newTogether(0, func(_ context.Context, asked []*question[int, int]) error {
 		var batch []int
 		for _, q := range asked {
 			batch = append(batch, q.about)
@@ -70,6 +70,42 @@ func TestTogether(t *testing.T) {
 		if _, err := d.together.ask(t.Context(), 1); !errors.Is(err, errClosed) {
 			t.Errorf("after the end: %v", err)
 		}
+	})
+}
+
+// A crowd comes together in few batches, though each alone would be answered at
+// once; who asks now and then is.
+func TestTogetherGathers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		batches := 0
+		crowd := newTogether(crowdTime, func(_ context.Context, asked []*question[int, int]) error {
+			batches++
+			return nil
+		})
+		ask := func(most time.Duration) {
+			began := time.Now()
+			if _, err := crowd.ask(t.Context(), 1); err != nil || time.Since(began) > most {
+				t.Errorf("answered after %v (%v)", time.Since(began), err)
+			}
+		}
+		pass := func(d time.Duration) { <-time.After(d) }
+		for range 100 {
+			ask(0)
+			pass(10 * time.Millisecond)
+		}
+		batches = 0
+		var all sync.WaitGroup
+		for range 1000 {
+			all.Go(func() { ask(crowdTime) })
+			pass(time.Millisecond)
+		}
+		all.Wait()
+		if batches > 1000/int(crowdTime/time.Millisecond)+crowdSize {
+			t.Errorf("%d batches for 1,000 in a second", batches)
+		}
+		pass(crowdTime)
+		ask(0)
+		crowd.close()
 	})
 }
 
