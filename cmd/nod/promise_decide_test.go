@@ -39,9 +39,10 @@ func TestOneDecision(t *testing.T) {
 	c := newCluster(t, setup{ownPostgres: true})
 	court := newCourt(c, seed)
 	ctx, stop := context.WithCancel(t.Context())
+	phones := court.summon(ctx)
 	var sitting sync.WaitGroup
-	sitting.Go(func() { court.sit(ctx) })
-	faults := c.injure(rand.New(rand.NewPCG(seed, 0)), length)
+	sitting.Go(func() { court.sit(ctx, phones) })
+	faults := c.injure(rand.New(rand.NewPCG(seed, 0)), length, func() bool { return court.heard.Load() >= lanes })
 	stop()
 	sitting.Wait()
 	if t.Failed() {
@@ -75,9 +76,10 @@ func chaos(t *testing.T, short time.Duration) (time.Duration, uint64) {
 	return length, seed
 }
 
-// injure stops Postgres and kills nodes, again and again, and leaves all well. It
+// injure stops Postgres and kills nodes, again and again, for length – up to four
+// times that on a slow machine, until it is enough – and leaves all well. It
 // returns how many faults there were.
-func (c *cluster) injure(dice *rand.Rand, length time.Duration) (faults int) {
+func (c *cluster) injure(dice *rand.Rand, length time.Duration, enough func() bool) (faults int) {
 	c.t.Helper()
 	wait := func(most time.Duration) {
 		select {
@@ -85,7 +87,7 @@ func (c *cluster) injure(dice *rand.Rand, length time.Duration) (faults int) {
 		case <-c.t.Context().Done():
 		}
 	}
-	for end := time.Now().Add(length); time.Now().Before(end); {
+	for end := time.Now().Add(length); time.Now().Before(end) || !enough() && time.Now().Before(end.Add(3*length)); {
 		wait(3 * time.Second)
 		node := c.nodes[dice.IntN(len(c.nodes))]
 		kill, halt := dice.IntN(2) == 0, dice.IntN(2) == 0
@@ -120,6 +122,7 @@ type court struct {
 	dice    *rand.Rand
 	clock   time.Time // of all histories
 	slowest atomic.Int64
+	heard   atomic.Int64 // cases through
 
 	mu    sync.Mutex
 	cases []*trial
@@ -142,14 +145,18 @@ func newCourt(c *cluster, seed uint64) *court {
 	return &court{c: c, dice: rand.New(rand.NewPCG(seed, 1)), clock: time.Now(), count: map[string]int{}}
 }
 
-// sit decides about one set of verifications after the other until ctx ends.
-func (ct *court) sit(ctx context.Context) {
-	var users [lanes][2]*phone
+// summon enrolls two phones for each lane, while all is still well.
+func (ct *court) summon(ctx context.Context) (users [lanes][2]*phone) {
 	for i := range users {
 		for j := range users[i] {
 			users[i][j] = ct.enroll(ctx, fmt.Sprint("u", i))
 		}
 	}
+	return users
+}
+
+// sit decides about one set of verifications after the other until ctx ends.
+func (ct *court) sit(ctx context.Context, users [lanes][2]*phone) {
 	for round := 0; ctx.Err() == nil; round++ {
 		cases := make([]*trial, lanes)
 		var all sync.WaitGroup
@@ -182,6 +189,7 @@ func (ct *court) sit(ctx context.Context) {
 			if tr != nil {
 				all.Go(func() { ct.close(tr) })
 				ct.cases = append(ct.cases, tr)
+				ct.heard.Add(1)
 			}
 		}
 		all.Wait()

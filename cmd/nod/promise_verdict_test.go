@@ -289,13 +289,13 @@ func (l levels) most(m levels) levels {
 // settle waits until no more is held than before.
 func (s *soak) settle(t *testing.T, before levels) {
 	t.Helper()
-	back := func(was, is, few float64) bool { return is <= was+max(was/10, few) }
+	back := func(was, is, few float64) bool { return is <= was+max(was/10, few*float64(len(s.c.nodes))) }
 	var now levels
 	ok, begun := false, time.Now()
 	within(t, 3*deadline, "what is held can be counted", func() bool {
 		now = s.levels(t)
-		ok = back(before.goroutines, now.goroutines, 30) && back(before.descriptors, now.descriptors, 24) &&
-			back(before.postgres, now.postgres, 12) && back(before.redis, now.redis, 6)
+		ok = back(before.goroutines, now.goroutines, 10) && back(before.descriptors, now.descriptors, 12) &&
+			back(before.postgres, now.postgres, 8) && back(before.redis, now.redis, 2)
 		return ok || time.Since(begun) > 2*deadline
 	})
 	told := fmt.Sprintf("before and after, over %d nodes: %v goroutines, %v; %v descriptors, %v; %v connections to Postgres, %v; %v to Redis, %v", len(s.c.nodes),
