@@ -58,6 +58,7 @@ type setup struct {
 	nodes       int      // 0 is 2
 	ownPostgres bool     // one to injure; costs a second
 	ownRedis    bool     // one to injure
+	redis       string   // URL of another; empty: the shared one
 	idle        bool     // do not start the nodes
 	file        string   // the nodes' program; empty: as all tests run it, with the race detector
 	settings    []string // NAME=value, of every node
@@ -126,6 +127,9 @@ func (c *cluster) servers(t *testing.T, s setup) (databaseURL, redisURL string) 
 	t.Helper()
 	if !s.ownPostgres || !s.ownRedis {
 		databaseURL, redisURL = sharedServers.take(t)
+	}
+	if s.redis != "" {
+		redisURL = s.redis
 	}
 	direct := databaseURL
 	if s.ownPostgres {
