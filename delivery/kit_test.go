@@ -34,18 +34,14 @@ func TestMain(m *testing.M) {
 	if err := flag.Set("rapid.checks", "25"); err != nil { // each is a whole story; the command line may ask for more
 		panic(err)
 	}
-	stop := func() {}
-	if postgresURL = os.Getenv("TEST_POSTGRES_URL"); postgresURL == "" {
-		server, err := throwaway.StartPostgres()
-		if err == nil {
-			postgresURL, stop = server.URL, server.Close
-		} else {
-			fmt.Fprintln(os.Stderr, "postgres:", err)
-			if os.Getenv("CI") == "true" {
-				os.Exit(1)
-			}
+	server, stop, err := throwaway.FindPostgres()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "postgres:", err)
+		if os.Getenv("CI") == "true" {
+			os.Exit(1)
 		}
 	}
+	postgresURL = server
 	goleak.VerifyTestMain(m, goleak.IgnoreCurrent(), goleak.Cleanup(func(code int) {
 		stop()
 		os.Exit(code)

@@ -3,7 +3,6 @@ package delivery_test
 import (
 	"context"
 	"math/rand/v2"
-	"net/url"
 	"slices"
 	"sync"
 	"testing"
@@ -43,17 +42,12 @@ func newCluster(t *testing.T, database string, ways []string, change ...func(*ve
 // wired is one way more to a Postgres database, over a network that can fail.
 func wired(t *testing.T, database string) (*throwaway.Proxy, string) {
 	t.Helper()
-	u, err := url.Parse(database)
-	if err != nil {
-		t.Fatal(err)
-	}
-	wire, err := throwaway.NewProxy(u.Host)
+	wire, err := throwaway.NewProxy(database)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(wire.Close)
-	u.Host = wire.Addr
-	return wire, u.String()
+	return wire, wire.URL
 }
 
 func short(p *verify.Policy) { p.LeaseLife = time.Second }

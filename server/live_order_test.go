@@ -441,15 +441,23 @@ func TestNewsDuringARepair(t *testing.T) {
 	})
 }
 
+// silent is a page's socket that asks for the whole story and reads nothing of it
+// by itself.
+func (w *wired) silent(secret string) *websocket.Conn {
+	w.Helper()
+	ws, _, err := websocket.Dial(w.Context(), wireURL+"/ws", &websocket.DialOptions{HTTPClient: w.client})
+	w.must(err)
+	w.must(ws.Write(w.Context(), websocket.MessageText, []byte(`{"type":"auth","data":{"client_secret":"`+secret+`","last_seq":0}}`)))
+	return ws
+}
+
 // TestSlowReaderOfALongStory takes nothing for a while of more events than may
 // wait for a socket: they wait in the store.
 func TestSlowReaderOfALongStory(t *testing.T) {
 	wire(t, func(t *testing.T, w *wired) {
 		l := w.longStory()
-		ws, _, err := websocket.Dial(t.Context(), wireURL+"/ws", &websocket.DialOptions{HTTPClient: w.client})
-		w.must(err)
+		ws := w.silent(l.secret)
 		defer func() { _ = ws.CloseNow() }()
-		w.must(ws.Write(t.Context(), websocket.MessageText, []byte(`{"type":"auth","data":{"client_secret":"`+l.secret+`","last_seq":0}}`)))
 		w.pass(time.Second)
 		for f := (frame{}); f.Type != "result"; {
 			_, b, err := ws.Read(t.Context())
@@ -464,10 +472,9 @@ func TestSlowReaderOfALongStory(t *testing.T) {
 func TestTrickle(t *testing.T) {
 	wire(t, func(t *testing.T, w *wired) {
 		l := w.longStory()
-		ws, _, err := websocket.Dial(t.Context(), wireURL+"/ws", &websocket.DialOptions{HTTPClient: w.client})
-		w.must(err)
+		ws := w.silent(l.secret)
 		defer func() { _ = ws.CloseNow() }()
-		w.must(ws.Write(t.Context(), websocket.MessageText, []byte(`{"type":"auth","data":{"client_secret":"`+l.secret+`","last_seq":0}}`)))
+		var err error
 		for range 100 {
 			w.pass(2 * time.Second)
 			if _, _, err = ws.Read(t.Context()); err != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"slices"
 	"testing"
 	"time"
@@ -35,21 +34,12 @@ func newFrail(t *testing.T) frail {
 		t.Skip(err)
 	}
 	t.Cleanup(server.Close)
-	u, err := url.Parse(server.URL)
-	if err != nil {
+	f := frail{database: newSchema(t, server.URL), server: server}
+	if f.net, err = throwaway.NewProxy(f.url); err != nil {
 		t.Fatal(err)
 	}
-	net, err := throwaway.NewProxy(u.Host)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(net.Close)
-	f := frail{newSchema(t, server.URL), server, net}
-	if u, err = url.Parse(f.url); err != nil {
-		t.Fatal(err)
-	}
-	u.Host = net.Addr
-	f.url = u.String()
+	t.Cleanup(f.net.Close)
+	f.url = f.net.URL
 	return f
 }
 

@@ -163,17 +163,12 @@ func (c *cluster) servers(t *testing.T, s setup) (databaseURL, redisURL string) 
 // behind puts a network that can fail before the server of a URL.
 func behind(t *testing.T, server string) (string, *throwaway.Proxy) {
 	t.Helper()
-	u, err := url.Parse(server)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := throwaway.NewProxy(u.Host)
+	p, err := throwaway.NewProxy(server)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(p.Close)
-	u.Host = p.Addr
-	return u.String(), p
+	return p.URL, p
 }
 
 // sent are the simulated messages to a target on any node (empty: to anybody),

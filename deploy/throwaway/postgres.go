@@ -27,7 +27,7 @@ type Postgres struct {
 // starts it. settings are name=value, as in postgresql.conf; without any other
 // word it runs without fsync, so a power cut (and nothing else) loses data.
 func StartPostgres(settings ...string) (*Postgres, error) {
-	bin, err := postgresBin()
+	bin, err := PostgresBin()
 	if err != nil {
 		return nil, err
 	}
@@ -41,6 +41,19 @@ func StartPostgres(settings ...string) (*Postgres, error) {
 		return nil, fmt.Errorf("starting Postgres: %w", err)
 	}
 	return p, nil
+}
+
+// FindPostgres returns the URL that TEST_POSTGRES_URL names or, without it, that
+// of a new server, which stop ends.
+func FindPostgres() (url string, stop func(), err error) {
+	if there := os.Getenv("TEST_POSTGRES_URL"); there != "" {
+		return there, func() {}, nil
+	}
+	p, err := StartPostgres()
+	if err != nil {
+		return "", func() {}, err
+	}
+	return p.URL, p.Close, nil
 }
 
 func (p *Postgres) create(bin string, settings []string) error {
@@ -103,9 +116,7 @@ func (p *Postgres) Close() {
 }
 
 // PostgresBin is the folder of the newest Postgres that is installed.
-func PostgresBin() (string, error) { return postgresBin() }
-
-func postgresBin() (string, error) {
+func PostgresBin() (string, error) {
 	if path, err := exec.LookPath("postgres"); err == nil {
 		if path, err = filepath.EvalSymlinks(path); err == nil {
 			return filepath.Dir(path), nil

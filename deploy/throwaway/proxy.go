@@ -3,13 +3,14 @@ package throwaway
 import (
 	"errors"
 	"net"
+	"net/url"
 	"sync"
 )
 
 // Proxy is a network between a client and a server that can fail as networks do.
 // It forwards TCP on loopback.
 type Proxy struct {
-	Addr string // what a client dials instead of the server
+	URL string // of the server, as a client reaches it through the proxy
 
 	target   string
 	listener net.Listener
@@ -23,13 +24,19 @@ type Proxy struct {
 	conns   map[net.Conn]bool // whether it was forgotten
 }
 
-// NewProxy forwards to target, a host:port.
-func NewProxy(target string) (*Proxy, error) {
+// NewProxy forwards to the server of a URL.
+func NewProxy(server string) (*Proxy, error) {
+	u, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
 	l, err := listen()
 	if err != nil {
 		return nil, err
 	}
-	p := &Proxy{Addr: l.Addr().String(), target: target, listener: l, conns: map[net.Conn]bool{}}
+	target := u.Host
+	u.Host = l.Addr().String()
+	p := &Proxy{URL: u.String(), target: target, listener: l, conns: map[net.Conn]bool{}}
 	p.cond.L = &p.mu
 	p.all.Go(p.accept)
 	return p, nil

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -85,12 +86,12 @@ func echo(t *testing.T) string {
 }
 
 func TestProxy(t *testing.T) {
-	p, err := throwaway.NewProxy(echo(t))
+	p, err := throwaway.NewProxy("tcp://" + echo(t))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer p.Close()
-	c, err := net.Dial("tcp", p.Addr)
+	c, err := net.Dial("tcp", strings.TrimPrefix(p.URL, "tcp://"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,7 +128,7 @@ func TestProxy(t *testing.T) {
 	if err := say("lost", 100*time.Millisecond); !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Fatalf("through a forgotten connection: %v", err)
 	}
-	if c, err = net.Dial("tcp", p.Addr); err != nil {
+	if c, err = net.Dial("tcp", strings.TrimPrefix(p.URL, "tcp://")); err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = c.Close() }()

@@ -147,17 +147,24 @@ func TestReadOnly(t *testing.T) {
 	a.reaches(b, "while down")
 }
 
-// Nobody tells a node that its connections are half-open.
-func TestHalfOpen(t *testing.T) {
-	t.Parallel()
+// apart is two nodes, of which one reaches Redis over a network that can fail.
+func apart(t *testing.T) (network *throwaway.Proxy, far, near *node) {
+	t.Helper()
 	r := server(t)
-	network, err := throwaway.NewProxy(r.Addr)
+	network, err := throwaway.NewProxy(r.URL)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(network.Close)
-	far, near := run(t, redisbroker.Config{URL: "redis://" + network.Addr}), run(t, redisbroker.Config{URL: r.URL})
+	far, near = run(t, redisbroker.Config{URL: network.URL}), run(t, redisbroker.Config{URL: r.URL})
 	live(far, near)
+	return network, far, near
+}
+
+// Nobody tells a node that its connections are half-open.
+func TestHalfOpen(t *testing.T) {
+	t.Parallel()
+	network, far, near := apart(t)
 	far.join("roams", "older", true)
 	far.join("stays", "1", true)
 	network.Stall()
@@ -231,14 +238,7 @@ func TestRefreshUnderLoad(t *testing.T) {
 // leads astray, and not with its life.
 func TestLeaveWhileDown(t *testing.T) {
 	t.Parallel()
-	r := server(t)
-	network, err := throwaway.NewProxy(r.Addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(network.Close)
-	far, near := run(t, redisbroker.Config{URL: "redis://" + network.Addr}), run(t, redisbroker.Config{URL: r.URL})
-	live(far, near)
+	network, far, near := apart(t)
 	far.join("left", "1", true)
 	network.Stall()
 	down(t, far)
