@@ -77,7 +77,8 @@ func newProgram(t *testing.T, settings ...string) *program {
 	t.Helper()
 	p := &program{file: os.Args[0], journal: &journal{}}
 	addr := freeAddr(t)
-	p.door = newDoor(t, "http://"+addr, &http.Transport{})
+	// A connection that was made and not used is closed by nod after 5 s: let go of it first, or a request may meet that.
+	p.door = newDoor(t, "http://"+addr, &http.Transport{IdleConnTimeout: 3 * time.Second})
 	p.env = append([]string{"NOD_TEST_CHILD=1", "NOD_ADDR=" + addr, "NOD_LOG_LEVEL=debug"}, settings...)
 	t.Cleanup(func() {
 		if p.running() {
