@@ -41,7 +41,9 @@ package delivery
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"net/http"
 	"time"
 
 	"nod/verify"
@@ -58,6 +60,34 @@ type Channel interface {
 	Send(ctx context.Context, m Message) verify.Outcome
 }
 
+// Withdrawer is a channel that can take a message back, or tell the phone that it
+// is over: a push that was answered elsewhere. It is tried once; nothing depends on
+// it.
+type Withdrawer interface {
+	Withdraw(ctx context.Context, m Message) error
+}
+
+// Asker is a channel whose providers can be asked what became of a message that
+// they took. A receipt without a state says that nothing is known yet.
+type Asker interface {
+	Ask(ctx context.Context, provider, providerID string) (verify.Receipt, error)
+}
+
+// Checker is a provider whose credentials can be tried without sending anything.
+// The error says what is wrong and what to do, never a credential.
+type Checker interface {
+	Check(ctx context.Context) error
+}
+
+// Receiver reads what a provider calls nod with. It returns [ErrForged] when the
+// provider did not sign it.
+type Receiver interface {
+	Receipts(r *http.Request) ([]verify.Receipt, error)
+}
+
+// ErrForged says that a request does not bear its provider's signature.
+var ErrForged = errors.New("the signature is not the provider's")
+
 // Message is one delivery, composed just before it is sent.
 type Message struct {
 	UserID         string
@@ -67,16 +97,25 @@ type Message struct {
 	Locale         string // as the integrator gave it; the texts are in it where nod speaks it
 
 	// To an app.
-	DeviceID string
-	Push     *verify.PushTarget  // of a push
-	Prompt   *verify.PromptFrame // signed for this device
-	Title    string              // of a push: says nothing about the request
+	DeviceID  string
+	Push      *verify.PushTarget  // of a push
+	Platform  string              // of a push: android, ios or web
+	Prompt    *verify.PromptFrame // signed for this device
+	Sealed    string              // of a push: the signed prompt as a compact JWE for the device's key; empty when it gave none
+	Withdrawn bool                // of a push: not a request, but that it is over; see [Withdrawer]
 
 	// To a number.
-	Number verify.Number
-	Code   string
+	Number  verify.Number
+	Country string   // see [verify.Delivery]
+	Tried   []string // providers that certainly did not take it
 
-	Text      string        // of an SMS; what a call says; the body of a push
+	// To a mailbox.
+	Email string
+
+	Code      string        // to a number or a mailbox
+	Title     string        // of a push, where it says nothing about the request; the subject of a mail
+	Text      string        // of an SMS or a mail; what a call says; the body of a push
+	Language  string        // of Text and Title, BCP 47
 	ExpiresAt time.Time     // when the prompt or the code ends, by the store's clock
 	Life      time.Duration // what was left until then when the message was made
 }

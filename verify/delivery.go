@@ -56,12 +56,16 @@ type Delivery struct {
 	Detail     string // the provider's own code, for example "UNREGISTERED"
 	ProviderID string // the provider's message id
 	Attempts   int    // counted before they run
+	Tried      string // providers that certainly did not take it, in order and comma-separated
+	Country    string // of an sms or voice delivery: the number's, ISO 3166-1 alpha-2; "001" and the like for numbers of no country
 
 	CreatedAt  time.Time
 	DueAt      time.Time // when queued or retrying: not before this
 	LeaseToken string    // when leased or sending
 	LeaseEndAt time.Time
 	AcceptedAt time.Time
+	AskAt      time.Time // when to ask the provider what became of it; zero: not again
+	Asked      int       // how often it was asked
 	ChangedAt  time.Time // of the present state
 }
 
@@ -83,5 +87,19 @@ type Outcome struct {
 	ProviderID string
 	Detail     string
 	RetryAfter time.Duration // as the provider asked; 0: the ladder's own backoff
+	HandOver   bool          // of retrying: another provider takes the next try, at once
+	Receipts   bool          // of accepted: the provider can be asked later what became of it
 	Jitter     float64       // 0 to 1, drawn by the caller so that the rule stays pure
+}
+
+// Receipt is what a provider tells about a message that it took: of itself, or
+// when it was asked. It only moves a delivery forward, and never decides or starts
+// anything.
+type Receipt struct {
+	DeliveryID string
+	Provider   string        // for example "twilio"
+	ProviderID string        // the provider's message id; empty: not told
+	State      DeliveryState // accepted (the provider has it still), delivered or undelivered
+	Class      Class         // of undelivered
+	Detail     string        // the provider's own code, for example "30005"
 }

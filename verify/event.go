@@ -22,6 +22,7 @@ type EventData struct {
 	State       DeliveryState `json:"state,omitempty"`
 	Class       Class         `json:"class,omitempty"`
 	Detail      string        `json:"detail,omitempty"`
+	Provider    string        `json:"provider,omitempty"`
 	Stage       Stage         `json:"stage,omitempty"`
 	Reason      Reason        `json:"reason,omitempty"`
 	Method      Method        `json:"method,omitempty"`
@@ -59,6 +60,10 @@ const (
 	EventDeviceTokenRotated = "device.token_rotated"
 	EventDeviceTokenInvalid = "device.token_invalid"
 	EventDeviceRevoked      = "device.revoked"
+
+	// Of a provider, as one node sees it: without a user and a verification.
+	EventProviderDegraded  = "provider.degraded"
+	EventProviderRecovered = "provider.recovered"
 )
 
 // Change is one committed transaction: what the aggregate became and the events

@@ -23,11 +23,13 @@ type Policy struct {
 	ReportHold     time.Duration // no new login of a user who said "this isn't me"
 	OfferAfter     time.Duration // a displayed prompt: when the page offers an SMS
 	PushesPerRound int           // tries of one push delivery
-	SMSTries       int           // tries of one SMS that was certainly not taken
+	SMSTries       int           // tries of one SMS or call that was certainly not taken
 	LeaseLife      time.Duration
+	AskAfter       []time.Duration // after acceptance: when a provider that sent no receipt is asked for one
+	VoiceFallback  bool            // a call, by itself, after two SMS that failed
 
 	// What has a provider, or is simulated. A channel without one is absent.
-	HasPush, HasSMS, HasVoice bool
+	HasPush, HasSMS, HasVoice, HasEmail bool
 }
 
 // DefaultPolicy returns the contract's defaults with no channel but the socket.
@@ -39,6 +41,7 @@ func DefaultPolicy() Policy {
 		MatchDigits: 3, StrictDigits: 6,
 		SocketTimeout: 5 * time.Second, PushTimeout: 25 * time.Second, FallbackSlack: 5 * time.Second,
 		ReportHold: 15 * time.Minute, OfferAfter: 10 * time.Second, PushesPerRound: 3, SMSTries: 2, LeaseLife: 30 * time.Second,
+		AskAfter: []time.Duration{time.Minute, 5 * time.Minute},
 	}
 }
 

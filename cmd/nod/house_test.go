@@ -39,11 +39,23 @@ var house = map[string]struct {
 	"hub/brokertest":  {[]string{"hub"}, "a conformance suite knows what it tests"},
 	"hub/redisbroker": {[]string{"hub"}, "a broker serves the hub and nobody else"},
 
-	"deploy/throwaway": {nil, "servers of others know nothing of nod"},
+	"delivery/fcm":        {[]string{"delivery", "verify"}, "a provider knows what it sends and nothing of who asks"},
+	"delivery/apns":       {[]string{"delivery", "verify"}, "as above"},
+	"delivery/webpush":    {[]string{"delivery", "verify"}, "as above"},
+	"delivery/sms":        {[]string{"delivery", "verify"}, "it chooses among providers and knows none"},
+	"delivery/sms/twilio": {[]string{"delivery", "verify"}, "as above"},
+	"delivery/sms/vonage": {[]string{"delivery", "verify"}, "as above"},
+	"delivery/sms/sns":    {[]string{"delivery", "verify"}, "as above"},
+	"delivery/email":      {[]string{"delivery", "verify"}, "as above"},
+	"delivery/webhook":    {[]string{"delivery", "verify"}, "as above"},
 
-	"cmd/nod":     {[]string{"*"}, ""},
-	"cmd/bench":   {[]string{"*"}, ""},
-	"cmd/cluster": {[]string{"*"}, ""},
+	"deploy/throwaway": {nil, "servers of others know nothing of nod"},
+	"deploy/providers": {nil, "servers of others know nothing of nod"},
+
+	"cmd/nod":       {[]string{"*"}, ""},
+	"cmd/bench":     {[]string{"*"}, ""},
+	"cmd/cluster":   {[]string{"*"}, ""},
+	"cmd/providers": {[]string{"deploy/providers"}, "it plays the providers and knows nothing of nod"},
 }
 
 // One vendor, one room: outside it nobody knows the library. Tests may, to speak a protocol as a stranger does.
@@ -56,7 +68,12 @@ var vendors = map[string][]string{
 	"modernc.org/sqlite":            {"storage"},
 	"github.com/pressly/goose":      {"storage"},
 	"firebase.google.com/go":        {"delivery/fcm"},
-	"github.com/twilio/twilio-go":   {"delivery/sms"},
+	"github.com/sideshow/apns2":     {"delivery/apns"},
+	"github.com/SherClockHolmes":    {"delivery/webpush"},
+	"github.com/twilio/twilio-go":   {"delivery/sms/twilio"},
+	"github.com/aws":                {"delivery/sms/sns"},
+	"github.com/wneessen/go-mail":   {"delivery/email"},
+	"github.com/failsafe-go":        {"delivery/sms"},
 }
 
 // Rules are pure: what these packages bring has no place in verify, and now is an argument.
