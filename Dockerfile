@@ -14,7 +14,7 @@ RUN go mod download
 COPY . .
 COPY --from=pages /src/web/dist web/dist
 ARG VERSION=dev
-RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$VERSION" -o /out/nod ./cmd/nod && mkdir /out/data
+RUN CGO_ENABLED=0 go build -tags grpcnotrace,disable_grpc_modules -trimpath -ldflags "-s -w -X main.version=$VERSION" -o /out/nod ./cmd/nod && mkdir /out/data
 
 FROM scratch
 COPY --from=program /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/

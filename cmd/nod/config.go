@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -44,6 +45,7 @@ type config struct {
 	LogFormat      string
 	MetricsAddr    string
 	Policy         verify.Policy
+	providers      providers
 }
 
 // setting is one variable: how it is read, and what is allowed, in words for
@@ -59,7 +61,9 @@ type setting struct {
 var errNotAllowed = errors.New("not allowed")
 
 // settings are all variables of this version, in the order of the contract.
-var settings = []setting{
+var settings = slices.Concat(serverSettings, providerSettings, policySettings)
+
+var serverSettings = []setting{
 	{"NOD_ADDR", "127.0.0.1:8080", "host:port", false, func(c *config, v string) error {
 		_, _, err := net.SplitHostPort(v)
 		c.Addr = v
@@ -124,6 +128,9 @@ var settings = []setting{
 		c.UserJWTIssuer = v
 		return nil
 	}},
+}
+
+var policySettings = []setting{
 	count("NOD_CODE_LENGTH", "6", 4, 10, func(c *config) *int { return &c.Policy.CodeLength }),
 	duration("NOD_CODE_TTL", "600s", time.Hour, func(c *config) *time.Duration { return &c.Policy.CodeLife }),
 	count("NOD_MAX_ATTEMPTS", "3", 1, 10, func(c *config) *int { return &c.Policy.TriesPerCode }),
@@ -169,10 +176,7 @@ var settings = []setting{
 // later are variables of the contract that this version has no use for: who sets
 // one must hear so, or would think that it works.
 var later = []string{
-	"GOOGLE_APPLICATION_CREDENTIALS", "NOD_FCM_ENDPOINT", "NOD_APNS_KEY_FILE", "NOD_VAPID_SUBJECT",
-	"NOD_SMS_PROVIDERS", "TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "TWILIO_PHONE_NUMBER", "NOD_VONAGE_API_KEY", "NOD_SNS_REGION",
-	"NOD_VOICE_FALLBACK", "NOD_SMTP_URL", "NOD_EMAIL_FROM", "NOD_SUPPORT_CONTACT", "NOD_SMS_COUNTRIES", "NOD_SPEND_CAP", "NOD_PRICES_FILE",
-	"NOD_WEBHOOK_URL", "NOD_WEBHOOK_SECRET", "NOD_EVENTS_URL", "ANALYTICS_ENABLED", "ANALYTICS_RETENTION_DAYS", "OTEL_EXPORTER_OTLP_ENDPOINT",
+	"NOD_SUPPORT_CONTACT", "NOD_SMS_COUNTRIES", "NOD_SPEND_CAP", "NOD_EVENTS_URL", "ANALYTICS_ENABLED", "ANALYTICS_RETENTION_DAYS", "OTEL_EXPORTER_OTLP_ENDPOINT",
 }
 
 // unused names the variables that are set in vain.
@@ -250,11 +254,15 @@ func readConfig(getenv func(string) string) (config, error) {
 		if vs[s.name] == "" {
 			continue
 		}
-		if err := s.set(&c, vs[s.name]); err != nil {
+		err := s.set(&c, vs[s.name])
+		if _, unread := errors.AsType[*fs.PathError](err); unread {
+			return c, fmt.Errorf("%s names a file that cannot be read: %w", s.name, err)
+		}
+		if err != nil {
 			return c, fmt.Errorf("%s has a value that is not allowed. Allowed: %s", s.name, s.allowed)
 		}
 	}
-	return c, c.agree()
+	return c, errors.Join(c.agree(), c.providers.agree())
 }
 
 // agree checks what no setting can say alone.
