@@ -44,6 +44,8 @@ type Config struct {
 	Policy    *verify.Policy
 	Channels  map[verify.Channel]Channel
 
+	// Texts is what people are told; nil is what nod says by itself.
+	Texts *Texts
 	// Workers is how many tries may be under way over one channel; 0 is 128. A
 	// channel that is full makes its own deliveries wait, never another's.
 	Workers int

@@ -7,6 +7,26 @@ import (
 	"nod/verify"
 )
 
+// Texts is what nod tells people, by language. Nil is what nod says by itself.
+type Texts struct{}
+
+// words is what a message says.
+type words struct{ Language, Title, Text string }
+
+// code tells a code.
+func (t *Texts) code(v *verify.Verification, row *verify.Delivery, code, host string) words {
+	if row.Channel == verify.Voice {
+		return words{Language: "en", Text: voiceText(v, code)}
+	}
+	return words{Language: "en", Text: smsText(v, row, code, host)}
+}
+
+// prompt says that there is a request, and nothing about it.
+func (t *Texts) prompt(locale string) words {
+	w := wordsFor(locale)
+	return words{Language: "en", Title: w.title, Text: w.body}
+}
+
 // wording is what nod says in one language. {code}, {app} and {host} are filled
 // in; each list goes from the best text to the shortest, and the first that has
 // all it names and fits is sent.

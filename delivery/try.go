@@ -92,17 +92,16 @@ func (d *Dispatcher) compose(v *verify.Verification, row *verify.Delivery) (Mess
 	if c := v.CodeOf(row); c != nil {
 		m.Number, m.ExpiresAt = v.Number, c.ExpiresAt
 		m.Code = d.config.Authority.Keys().Code(v, *c)
-		if m.Text = smsText(v, row, m.Code, d.host); row.Channel == verify.Voice {
-			m.Text = voiceText(v, m.Code)
-		}
+		words := d.config.Texts.code(v, row, m.Code, d.host)
+		m.Language, m.Title, m.Text = words.Language, words.Title, words.Text
 	} else {
 		device := deviceOf(v, row.DeviceID)
 		if device == nil || (row.Channel == verify.Push && device.Push == nil) {
 			return m, false
 		}
 		if row.Channel == verify.Push {
-			words := wordsFor(v.Locale)
-			m.Push, m.Title, m.Text = device.Push, words.title, words.body
+			words := d.config.Texts.prompt(v.Locale)
+			m.Push, m.Language, m.Title, m.Text = device.Push, words.Language, words.Title, words.Text
 		}
 		prompt := d.config.Authority.Prompt(v, row)
 		m.Prompt, m.ExpiresAt = &prompt, v.Prompt.ExpiresAt
