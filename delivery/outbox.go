@@ -21,8 +21,8 @@ const (
 	settling = 250 * time.Millisecond
 )
 
-// Outbox is the simulator: the channel for push, SMS and calls where no provider
-// is set up. It takes every message at once and keeps the last 1,000 in memory,
+// Outbox is the simulator: the channel for push, SMS, calls and mail where no
+// provider is set up. It takes every message at once and keeps the last 1,000 in memory,
 // to be looked at. It is the only place where a code or a whole number can be
 // seen. The zero value is ready, and alone.
 //
@@ -60,8 +60,8 @@ type kept struct {
 // Simulated is a message as the phone would have got it. As JSON it is complete.
 type Simulated struct {
 	ID             string            `json:"id" doc:"ids grow: a later message has a greater one"`
-	Channel        verify.Channel    `json:"channel" enum:"push,sms,voice"`
-	To             string            `json:"to" doc:"the phone number, or the push token"`
+	Channel        verify.Channel    `json:"channel" enum:"push,sms,voice,email"`
+	To             string            `json:"to" doc:"the phone number, the push token or the address"`
 	Title          string            `json:"title,omitempty"`
 	Text           string            `json:"text"`
 	Data           map[string]string `json:"data,omitempty" doc:"what a push carries for the app"`
@@ -78,10 +78,13 @@ func (o *Outbox) Send(_ context.Context, m Message) verify.Outcome {
 		Channel: m.Channel, Title: m.Title, Text: m.Text, Code: m.Code,
 		UserID: m.UserID, VerificationID: m.VerificationID, DeliveryID: m.DeliveryID,
 	}
-	if m.Push != nil {
+	switch {
+	case m.Push != nil:
 		s.To = m.Push.Token
-		s.Data = map[string]string{"verification_id": m.VerificationID, "delivery_id": m.DeliveryID}
-	} else {
+		s.Data = m.Data()
+	case m.Channel == verify.Email:
+		s.To = m.Email
+	default:
 		s.To = m.Number.E164()
 	}
 	at := time.Now()

@@ -6,6 +6,19 @@ import (
 	"nod/verify"
 )
 
+// Data is what a push carries for the app: which request it is about and, for a
+// device with a key of its own, the request itself. Nobody on the way can read it.
+func (m Message) Data() map[string]string {
+	if m.Withdrawn {
+		return map[string]string{"type": "prompt_closed", "verification_id": m.VerificationID}
+	}
+	d := map[string]string{"type": "prompt", "verification_id": m.VerificationID, "delivery_id": m.DeliveryID}
+	if m.Sealed != "" {
+		d["jwe"] = m.Sealed
+	}
+	return d
+}
+
 // Pushes is the channel to phones over the push provider of each device, by its
 // name: fcm, apns or webpush.
 type Pushes map[string]Channel
