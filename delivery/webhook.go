@@ -14,6 +14,9 @@ type Webhook struct {
 	Event   verify.Event
 	Attempt int    // this one; the first is 1
 	Lease   string // the worker's token
+	// ClaimedAt is when this try was claimed, by the store's clock: a receiver
+	// compares the time of a try with its own, and a node's may be minutes off.
+	ClaimedAt time.Time
 }
 
 // WebhookOutcome is what became of one try.

@@ -64,6 +64,9 @@ const (
 	// Of a provider, as one node sees it: without a user and a verification.
 	EventProviderDegraded  = "provider.degraded"
 	EventProviderRecovered = "provider.recovered"
+
+	// Made by an operator to see whether webhooks arrive.
+	EventWebhookTest = "webhook.test"
 )
 
 // Change is one committed transaction: what the aggregate became and the events
