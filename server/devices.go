@@ -101,6 +101,23 @@ type Push struct {
 	Token    string `json:"token" minLength:"1" maxLength:"4096"`
 }
 
+// pushKeyAnswer is what a page needs before it can be woken. That Web Push is off
+// is no failure: browsers complain in their console about every 404.
+type pushKeyAnswer struct {
+	Body struct {
+		Key *string `json:"key" doc:"The applicationServerKey: the public VAPID key, an uncompressed P-256 point in base64url (RFC 8292). Null while Web Push is off."`
+	}
+}
+
+// pushKey tells the public VAPID key.
+func (s *Server) pushKey(context.Context, *struct{}) (*pushKeyAnswer, error) {
+	out := &pushKeyAnswer{}
+	if s.config.PushKey != "" {
+		out.Body.Key = &s.config.PushKey
+	}
+	return out, nil
+}
+
 // joinInput is a device that joins.
 type joinInput struct {
 	Once

@@ -128,7 +128,7 @@ func (s *Server) guard(next echo.HandlerFunc) echo.HandlerFunc {
 	policy := strings.Join([]string{
 		"default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self' data:", "font-src 'self'",
 		"connect-src 'self' " + strings.Replace(s.authority.URL(), "http", "ws", 1),
-		"frame-src 'self'", "frame-ancestors 'self'", "base-uri 'none'", "form-action 'self'",
+		"worker-src 'self'", "manifest-src 'self'", "frame-src 'self'", "frame-ancestors 'self'", "base-uri 'none'", "form-action 'self'",
 	}, "; ")
 	secure := strings.HasPrefix(s.authority.URL(), "https:")
 	return func(c echo.Context) error {

@@ -29,6 +29,25 @@ func (s *Server) demoPage(c echo.Context) error {
 	return s.page(c, path.Base(c.Path())+".html")
 }
 
+// demoFile serves what makes the phone an app of its own: its worker, which takes
+// pushes while no page is open, and its manifest. Their addresses stay, so they
+// are looked at anew each time; a worker at the top may serve every page below
+// (Service Workers, "Service-Worker-Allowed": no header is needed for that).
+func (s *Server) demoFile(c echo.Context) error {
+	if s.config.Demo == nil || s.config.Pages == nil {
+		return echo.NewHTTPError(http.StatusNotFound)
+	}
+	name := path.Base(c.Path())
+	content, err := fs.ReadFile(s.config.Pages, name)
+	if err != nil {
+		return echo.NewHTTPError(http.StatusNotFound)
+	}
+	if path.Ext(name) == ".webmanifest" { // a type that Go does not know by its name
+		c.Response().Header().Set("Content-Type", "application/manifest+json")
+	}
+	return serve(c, name, "no-cache", content)
+}
+
 func (s *Server) consolePage(c echo.Context) error { return s.page(c, "console.html") }
 
 // page serves a built page. It is looked at anew each time: what it loads has

@@ -77,6 +77,11 @@ type Config struct {
 	Pages fs.FS        // the built pages; nil: none
 	Demo  http.Handler // the demo's integrator, at /demo; nil: no demo
 
+	// PushKey is the public VAPID key that a page subscribes to Web Push with: an
+	// uncompressed P-256 point in base64url (RFC 8292, section 3.2). Empty: Web Push
+	// is off.
+	PushKey string
+
 	Version  string
 	Log      *slog.Logger         // nil: slog.Default()
 	Registry *prometheus.Registry // nil: one of its own

@@ -20,6 +20,8 @@ var pages = fstest.MapFS{
 	"phone.html":          {Data: []byte("<!doctype html>phone")},
 	"console.html":        {Data: []byte("<!doctype html>console")},
 	"assets/main-1a2b.js": {Data: []byte("export {}")},
+	"phone-worker.js":     {Data: []byte("self.onpush = null")},
+	"phone.webmanifest":   {Data: []byte(`{"name":"nod"}`)},
 }
 
 func TestPages(t *testing.T) {
@@ -73,6 +75,43 @@ func TestPages(t *testing.T) {
 	})
 }
 
+// TestPhoneIsAnApp serves what a browser asks for to install the phone and to wake
+// it: under addresses that stay, so never from its memory.
+func TestPhoneIsAnApp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := open(t, func(c *server.Config) { c.Pages, c.Demo = pages, http.NotFoundHandler() })
+		for path, kind := range map[string]string{"/phone-worker.js": "text/javascript", "/phone.webmanifest": "application/manifest+json"} {
+			h := d.ask(nobody, "GET", path, nil).allow(200).header
+			if !strings.HasPrefix(h.Get("Content-Type"), kind) || h.Get("Cache-Control") != "no-cache" {
+				t.Errorf("%s comes with %v", path, h)
+			}
+			// A worker lives under the policy that its own script came with.
+			if !strings.Contains(h.Get("Content-Security-Policy"), "connect-src 'self'") {
+				t.Errorf("%s may ask nobody: %v", path, h)
+			}
+		}
+		policy := d.ask(nobody, "GET", "/phone", nil).allow(200).header.Get("Content-Security-Policy")
+		for _, part := range []string{"worker-src 'self'", "manifest-src 'self'"} {
+			if !strings.Contains(policy, part) {
+				t.Errorf("the policy lacks %s: %s", part, policy)
+			}
+		}
+	})
+}
+
+func TestPushKey(t *testing.T) {
+	within(t, func(d *door) {
+		if r := d.ask(nobody, "GET", "/api/v1/push-key", nil).allow(200); r.object["key"] != nil || len(r.object) != 1 {
+			t.Errorf("without Web Push it is %s", r.text)
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		point := strings.Repeat("B", 87)
+		d := open(t, func(c *server.Config) { c.PushKey = point })
+		d.ask(nobody, "GET", "/api/v1/push-key", nil).allow(200).has("key", point)
+	})
+}
+
 // TestPagesHaveOneName leads those who call this machine otherwise to the name
 // that its phones sign for.
 func TestPagesHaveOneName(t *testing.T) {
@@ -99,7 +138,7 @@ func TestWithoutDemo(t *testing.T) {
 		if to := d.ask(nobody, "GET", "/", nil).allow(302).header.Get("Location"); to != "/console" {
 			t.Errorf("/ leads to %s", to)
 		}
-		for _, path := range []string{"/login", "/phone", "/demo/me", "/metrics"} {
+		for _, path := range []string{"/login", "/phone", "/phone-worker.js", "/phone.webmanifest", "/demo/me", "/metrics"} {
 			d.ask(nobody, "GET", path, nil).deny(404, "not_found")
 		}
 		d.ask(byKey, "GET", "/api/v1/outbox", nil).deny(404, "not_found")
@@ -241,6 +280,7 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 		described("EnrollAnswer", d.ask(byKey, "POST", "/api/v1/users/ana/enrollments", nil).allow(201))
 		described("Device", d.ask(p.me(), "PATCH", "/api/v1/devices/"+p.id, object{"name": "x"}).allow(200))
 		described("DevicesAnswer", d.ask(byKey, "GET", "/api/v1/users/ana/devices", nil).allow(200))
+		described("PushKeyAnswer", d.ask(nobody, "GET", "/api/v1/push-key", nil).allow(200))
 		described("OutboxAnswer", d.ask(byKey, "GET", "/api/v1/outbox", nil).allow(200))
 		described("Token", d.ask(byKey, "POST", "/api/v1/console-sessions", nil).allow(201))
 		described("Token", d.ask(byKey, "POST", "/api/v1/user-tokens", object{"user_id": "ana"}).allow(201))
