@@ -4,6 +4,7 @@ import { sha256 } from "./encoding.ts";
 import { type PublicJwk, publicJwk, verifyJws } from "./jws.ts";
 import { type KeyStore, makeEncryptKeys, makeSignKeys, memoryKeyStore } from "./keys.ts";
 import { Authority } from "./testing/authority.ts";
+import { seal } from "./testing/sealing.ts";
 import { nodeSocket, type Peer, problem, type Request, TestServer } from "./testing/server.ts";
 import { SilentSocket } from "./testing/silent.ts";
 import { until } from "./testing/wait.ts";
@@ -12,6 +13,7 @@ let server: TestServer;
 let authority: Authority;
 let keys: KeyStore;
 let deviceKey: PublicJwk;
+let pushKey: CryptoKey;
 let device: Device;
 let told: string[];
 
@@ -22,6 +24,8 @@ beforeEach(async () => {
   keys = memoryKeyStore();
   const sign = await makeSignKeys();
   deviceKey = await publicJwk(sign.publicKey);
+  const encrypt = await makeEncryptKeys();
+  pushKey = encrypt.publicKey;
   const record = {
     id: "dev_1",
     userId: "u1",
@@ -30,7 +34,7 @@ beforeEach(async () => {
     audience: server.baseUrl,
     jwks: authority.jwks,
     signKey: sign.privateKey,
-    encryptKey: (await makeEncryptKeys()).privateKey,
+    encryptKey: encrypt.privateKey,
     createdAt: "",
   };
   device = new Device({ record, keys, slot: "1", webSocket: nodeSocket, random: () => 0 });
@@ -231,13 +235,52 @@ describe("a device that is offline", () => {
     const frame = await authority.prompt("dev_1", 1);
     server.on("GET /api/v1/prompts", () => ({ body: { prompts: [frame] } }));
     server.on("POST /api/v1/prompts/ver_1/ack", () => ({ status: 204 }));
-    const data = { verification_id: "ver_1", delivery_id: "dlv_push" };
+    const data = { type: "prompt", verification_id: "ver_1", delivery_id: "dlv_push" };
     expect((await device.openPush(data))?.verificationId).toBe("ver_1");
     expect(server.requests.map(({ body }) => body.delivery_id)).toEqual([
       undefined,
       "dlv_1",
       "dlv_push",
     ]);
+  });
+
+  test("opens what a push has sealed in it, without a question", async () => {
+    server.on("POST /api/v1/prompts/ver_1/ack", () => ({ status: 204 }));
+    const { signed } = await authority.prompt("dev_1", 1);
+    const jwe = await seal(signed, pushKey);
+    const data = { type: "prompt", verification_id: "ver_1", delivery_id: "dlv_1", jwe };
+    expect(await device.openPush(data)).toMatchObject({ verificationId: "ver_1", digits: 3 });
+    expect(server.requests.map(({ path }) => path)).toEqual(["/api/v1/prompts/ver_1/ack"]);
+  });
+
+  test.each([
+    ["by another key", async () => (await Authority.make(server.baseUrl)).prompt("dev_1", 1)],
+    ["about another request", async () => authority.prompt("dev_1", 2)],
+    ["for another device", async () => authority.prompt("dev_2", 1)],
+  ])("does not believe a push that was signed %s, and asks", async (_how, forge) => {
+    server.on("GET /api/v1/prompts", () => ({ body: { prompts: [] } }));
+    const jwe = await seal((await forge()).signed, pushKey);
+    const data = { type: "prompt", verification_id: "ver_1", delivery_id: "dlv_1", jwe };
+    expect(await device.openPush(data)).toBeNull();
+    expect(told).toEqual([expect.stringMatching(/^refused /)]);
+    expect(server.requests.map(({ path }) => path)).toEqual(["/api/v1/prompts"]);
+  });
+
+  test("is told by a push that a request is over", async () => {
+    const { signed } = await authority.prompt("dev_1", 1);
+    const about = { type: "prompt", verification_id: "ver_1" };
+    await device.openPush({ ...about, jwe: await seal(signed, pushKey) });
+    expect(await device.openPush({ ...about, type: "prompt_closed" })).toBeNull();
+    expect(told).toEqual(["prompt ver_1", "gone ver_1"]);
+    expect(await device.openPush("rubbish")).toBeNull();
+  });
+
+  test("says which provider wakes it", async () => {
+    const own = { id: "dev_1", push: { provider: "webpush" } };
+    server.on("GET /api/v1/users/u1/devices", () => ({ body: { devices: [own] } }));
+    expect(await device.pushProvider()).toBe("webpush");
+    server.on("GET /api/v1/users/u1/devices", () => ({ body: { devices: [{ id: "dev_1" }] } }));
+    expect(await device.pushProvider()).toBeNull();
   });
 
   test("switches push off and on", async () => {

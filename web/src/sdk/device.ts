@@ -13,6 +13,8 @@ import { openJwe } from "./jwe.ts";
 import type { DeviceRecord, KeyStore } from "./keys.ts";
 import type { Prompt, Refused } from "./prompts.ts";
 import type { Frame, PromptClosed, PromptFrame, PromptResult, Tick } from "./protocol.ts";
+import { type PushMessage, readPush } from "./push.ts";
+import { Reports } from "./reports.ts";
 import { Rest, socketUrl } from "./rest.ts";
 import type { SocketConstructor } from "./socket.ts";
 
@@ -69,6 +71,7 @@ export class Device {
   readonly #tokens: DeviceTokens;
   readonly #calls: DeviceCalls;
   readonly #connection: Connection;
+  readonly #reports: Reports;
   readonly #inbox: Inbox;
   readonly #answers = new Answers();
   readonly #events = new Emitter<DeviceEvents>();
@@ -78,8 +81,6 @@ export class Device {
     retryAt: null,
     prompts: [],
   });
-  readonly #acknowledged = new Set<string>();
-  readonly #displayed = new Set<string>();
   #work: Promise<void> = Promise.resolve();
   #working = 0;
   #keysReadAt = Number.NEGATIVE_INFINITY;
@@ -118,6 +119,7 @@ export class Device {
         return { token: await this.#tokens.forSocket(nonce) };
       },
     });
+    this.#reports = new Reports(this.#connection, this.#calls);
     this.#connection.on("frame", (frame) => this.#receive(frame));
     this.#connection.on("state", ({ state, reason, retryAt }) => {
       if (state !== "open") this.#answers.lost();
@@ -183,7 +185,7 @@ export class Device {
   /** Tells that the person can see the request now; told once. */
   async displayed(verificationId: string): Promise<void> {
     const prompt = this.#inbox.get(verificationId);
-    if (prompt) await this.#report("displayed", prompt, prompt.deliveryId);
+    if (prompt) await this.#reports.tell("displayed", prompt);
   }
 
   /** Signs and sends the person's answer, over the socket if it takes it, else over REST. Throws a NodError. */
@@ -208,18 +210,46 @@ export class Device {
   }
 
   /**
-   * Takes the data of a push message: opens what is sealed in it, else fetches what it is about.
-   * Null when that request is over. Throws a NodError when it must be fetched and cannot be.
+   * Takes the data of a push message: opens what is sealed in it, else fetches what it is about,
+   * and acknowledges it. Null when that request is over, or the data is no message of nod.
+   * Throws a NodError when it must be fetched and cannot be.
    */
-  async openPush(data: Record<string, unknown>): Promise<Prompt | null> {
-    const { verification_id: about, delivery_id: delivery, jwe } = data;
-    let prompt = typeof jwe === "string" ? await this.#unseal(jwe) : null;
-    if (!prompt) {
-      const open = await this.fetchPrompts();
-      prompt = open.find((one) => one.verificationId === about) ?? null;
-    }
-    if (prompt && typeof delivery === "string") await this.#report("ack", prompt, delivery);
+  async openPush(data: unknown): Promise<Prompt | null> {
+    const push = readPush(data);
+    if (!push) return null;
+    const prompt = await this.readPush(push);
+    if (prompt) await this.acknowledge(push);
     return prompt;
+  }
+
+  /**
+   * `openPush` without the acknowledgement, for a worker: it shows first and tells then, with
+   * `acknowledge`. A message that a request is over ends it here too.
+   */
+  async readPush(push: PushMessage): Promise<Prompt | null> {
+    if (push.type === "prompt_closed") {
+      this.#inbox.close(push.verificationId, "gone");
+      return null;
+    }
+    const sealed = push.jwe ? await this.#unseal(push.jwe, push) : null;
+    if (sealed) return sealed;
+    const open = await this.#inbox.takeAll(await this.#calls.prompts());
+    return open.find(({ verificationId }) => verificationId === push.verificationId) ?? null;
+  }
+
+  /** Tells that a push message arrived, and all that was read because of it; told once. */
+  async acknowledge(push: PushMessage): Promise<void> {
+    for (const prompt of this.#inbox.list()) await this.#reports.tell("ack", prompt);
+    const known = this.#inbox.get(push.verificationId);
+    if (!known || push.type !== "prompt" || !push.deliveryId) return;
+    await this.#reports.tell("ack", { ...known, deliveryId: push.deliveryId });
+  }
+
+  /** Which provider the server wakes this device by; null while push is off. Throws a NodError. */
+  async pushProvider(): Promise<PushTarget["provider"] | null> {
+    const { id, userId } = this.#record;
+    const devices = await this.#calls.devices(userId);
+    return devices.find((device) => device.id === id)?.push?.provider ?? null;
   }
 
   /** Says where the device can be woken; null switches push off. Throws a NodError. */
@@ -260,7 +290,7 @@ export class Device {
       await this.#takeAll((frame.data as { prompts: PromptFrame[] }).prompts ?? []);
     } else if (frame.type === "prompt") {
       const prompt = await this.#inbox.take(frame.data as PromptFrame);
-      if (prompt) await this.#report("ack", prompt, prompt.deliveryId);
+      if (prompt) await this.#reports.tell("ack", prompt);
     } else if (frame.type === "prompt_closed") {
       const { verification_id, reason } = frame.data as PromptClosed;
       this.#inbox.close(verification_id, reason);
@@ -269,7 +299,7 @@ export class Device {
 
   async #takeAll(frames: PromptFrame[]): Promise<Prompt[]> {
     const prompts = await this.#inbox.takeAll(frames);
-    for (const prompt of prompts) await this.#report("ack", prompt, prompt.deliveryId);
+    for (const prompt of prompts) await this.#reports.tell("ack", prompt);
     return prompts;
   }
 
@@ -280,25 +310,11 @@ export class Device {
     this.#events.emit("tick", { verificationId, seconds });
   }
 
-  // Each delivery is reported once; a report that does not arrive only costs another message.
-  async #report(kind: "ack" | "displayed", prompt: Prompt, deliveryId: string): Promise<void> {
-    const told = kind === "ack" ? this.#acknowledged : this.#displayed;
-    if (told.has(deliveryId)) return;
-    told.add(deliveryId);
-    if (told.size > MAX_WORK) {
-      const [oldest] = told;
-      if (oldest) told.delete(oldest);
-    }
-    if (this.#connection.send({ type: kind, data: { delivery_id: deliveryId } })) return;
-    await this.#calls
-      .report(kind, prompt.verificationId, deliveryId)
-      .catch(() => told.delete(deliveryId));
-  }
-
-  async #unseal(jwe: string): Promise<Prompt | null> {
+  // What is sealed must be what the message says it is about.
+  async #unseal(jwe: string, about: { verificationId: string }): Promise<Prompt | null> {
     try {
       const signed = await openJwe(jwe, this.#record.encryptKey);
-      return await this.#inbox.take({ signed });
+      return await this.#inbox.take({ signed, verification_id: about.verificationId });
     } catch {
       return null;
     }

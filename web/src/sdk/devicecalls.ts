@@ -9,6 +9,12 @@ import type { Rest } from "./rest.ts";
 /** A refused token whose date was wrong by more than this is made again. */
 const SKEW_MS = 30_000;
 
+/** A device as the server shows it: the token of its push never comes back. */
+interface DeviceAnswer {
+  id: string;
+  push: Pick<PushTarget, "provider"> | null;
+}
+
 /** The REST side of a device: each call under a token of its own. All calls throw a NodError. */
 export class DeviceCalls {
   readonly #rest: Rest;
@@ -41,6 +47,13 @@ export class DeviceCalls {
   /** Changes the device's own record. */
   async update(deviceId: string, change: { push: PushTarget | null } | { name: string }) {
     await this.#call("PATCH", `/api/v1/devices/${deviceId}`, change);
+  }
+
+  /** What the server keeps of a user's devices; a device is shown itself alone. */
+  async devices(userId: string): Promise<DeviceAnswer[]> {
+    const path = `/api/v1/users/${encodeURIComponent(userId)}/devices`;
+    const answer = await this.#call<{ devices: DeviceAnswer[] }>("GET", path);
+    return answer.devices;
   }
 
   /** What the server signs with at present. */

@@ -32,6 +32,7 @@ export { type DeviceRecord, type KeyStore, memoryKeyStore } from "./keys.ts";
 export type { Challenge, Silence } from "./link.ts";
 export type { Prompt, Refused } from "./prompts.ts";
 export * from "./protocol.ts";
+export { type PushMessage, readPush } from "./push.ts";
 export { type CallOptions, Rest, type RestOptions, socketUrl } from "./rest.ts";
 export type { SocketConstructor, SocketLike } from "./socket.ts";
 export { Verification } from "./verification.ts";

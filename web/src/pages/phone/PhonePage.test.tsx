@@ -180,7 +180,8 @@ test("a notification without a connection fetches the request that it is about",
   for (const kind of ["ack", "displayed"]) {
     server.on(`POST /api/v1/prompts/ver_1/${kind}`, () => ({ status: 204 }));
   }
-  deliver({ channel: "push", data: { verification_id: "ver_1", delivery_id: "dlv_9" } });
+  const about = { type: "prompt", verification_id: "ver_1" };
+  deliver({ channel: "push", data: { ...about, delivery_id: "dlv_9" } });
   await userEvent.click(await notification());
   expect(await screen.findByRole("dialog", { name: "Is this you signing in?" })).toBeTruthy();
   const told = await untilAsked(server, "POST /api/v1/prompts/ver_1/ack", 2);
