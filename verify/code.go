@@ -7,16 +7,18 @@ import (
 	"time"
 )
 
-// sendCode queues a code over a number. While the current code has half its
-// life and tries left it is repeated, so that it does not matter which of two
-// messages arrives; else a new generation is made, and an earlier one stays good
-// until its end, for its message may be the one that arrives late.
+// sendCode queues a code over a number or to a mailbox. While the current code of
+// that kind has half its life and tries left it is repeated, so that it does not
+// matter which of two messages arrives; else a new generation is made, and an
+// earlier one stays good until its end, for its message may be the one that
+// arrives late. A mailbox never gets a code that a phone gets, nor the other way
+// round: what was typed says which of the two the person holds.
 func (v *Verification) sendCode(p *Policy, ch Channel, now time.Time, resend int) {
-	c := v.newestCode()
+	c := v.codeFor(ch)
 	if c == nil || !c.Live(now) || c.ExpiresAt.Sub(now) < p.CodeLife/2 {
 		generation := 1
-		if c != nil {
-			generation = c.Generation + 1
+		if last := v.newestCode(); last != nil {
+			generation = last.Generation + 1
 		}
 		v.Codes = append(v.Codes, Code{
 			Generation: generation, KeyID: v.KeyID, Channel: ch, Length: p.codeLength(v.Match),
@@ -26,10 +28,15 @@ func (v *Verification) sendCode(p *Policy, ch Channel, now time.Time, resend int
 		v.emit(EventCodeIssued, now, EventData{Channel: ch})
 	}
 	v.LastChannel = ch
-	v.addDelivery(Delivery{Channel: ch, CodeGeneration: c.Generation, Resend: resend, DueAt: now}, now)
+	d := Delivery{Channel: ch, CodeGeneration: c.Generation, Resend: resend, DueAt: now}
+	if ch.number() {
+		d.Country = v.Number.Country()
+	}
+	v.addDelivery(d, now)
 }
 
-// Check compares a typed code with every live one. The guess is counted before
+// Check compares a typed code with every live one, whichever way it went; the one
+// that it is says by what method the verification is approved. The guess is counted before
 // it is compared, so that parallel guesses cannot share a try, and costs one try of
 // each, so that asking for more codes gives no more guesses at one of them. A right
 // one ends the verification: no code is accepted twice. A wrong code is no refusal: Check
@@ -49,12 +56,17 @@ func (v *Verification) Check(keys *Keys, code string, p *Policy, now time.Time) 
 			continue
 		}
 		c.Tries++
-		if subtle.ConstantTimeCompare([]byte(code), []byte(keys.Code(v, *c))) == 1 {
+		right := subtle.ConstantTimeCompare([]byte(code), []byte(keys.Code(v, *c))) == 1
+		if right && (hit == nil || c.Channel == Email) { // should two read the same, the weaker proof counts
 			hit = c
 		}
 	}
 	newest := v.newestCode()
-	v.Guesses = append(v.Guesses, Guess{At: now, Channel: newest.Channel, OK: hit != nil})
+	typed := newest
+	if hit != nil {
+		typed = hit
+	}
+	v.Guesses = append(v.Guesses, Guess{At: now, Channel: typed.Channel, OK: hit != nil})
 	if hit != nil {
 		hit.Tries-- // a right code costs nothing
 		v.end(Approved, "", codeMethod(hit.Channel), EventApproved, now, EventData{Channel: hit.Channel})
@@ -90,7 +102,9 @@ func codeMethod(c Channel) Method {
 }
 
 // Resend sends once more, over the named channel or, when it is empty, over the
-// last one. Over push it makes a new prompt with a new number. It refuses with
+// last one. Over push it makes a new prompt with a new number. Once the resends are
+// used up, a call and a mail may each be tried once, should they not have been: by
+// then they are the other way that the page offers. It refuses with
 // already_decided, expired, in_progress, max_resends_reached, cooldown or
 // no_channel; a refused resend is an event of its own (see [Verification.RejectResend]).
 func (v *Verification) Resend(ch Channel, p *Policy, now time.Time) error {
@@ -107,7 +121,7 @@ func (v *Verification) Resend(ch Channel, p *Policy, now time.Time) error {
 		return &Refusal{Code: CodeInProgress, RetryAfter: time.Second, Detail: "The last message is still on its way. Wait a moment."}
 	}
 	free := v.free(ch)
-	if !free && v.ResendCount >= p.Resends {
+	if !v.sendable(ch, p) {
 		return refuse(CodeMaxResends, "The maximum number of resends is reached. Use another way or start again.")
 	}
 	if wait := v.wait(ch, p, now); wait > 0 {
@@ -116,8 +130,10 @@ func (v *Verification) Resend(ch Channel, p *Policy, now time.Time) error {
 	nth, waited := 0, time.Duration(0)
 	if !free {
 		waited = v.ResendDelay(p)
-		v.ResendCount++
-		nth = v.ResendCount
+		if v.ResendCount < p.Resends {
+			v.ResendCount++
+			nth = v.ResendCount
+		}
 	}
 	v.Refused = nil
 	v.emit(EventResendRequested, now, EventData{Channel: ch, Step: int(waited / time.Second)})
@@ -156,7 +172,7 @@ func (v *Verification) Next(p *Policy, now time.Time) error {
 		return cooldown(v.NotBefore.Sub(now))
 	}
 	if !v.hasCode() && v.canCode(p) {
-		v.fallBack(p, now)
+		v.fallBack(v.codeChannel(), p, now)
 		v.settle(p, now)
 		return nil
 	}
@@ -173,6 +189,8 @@ func (v *Verification) takes(ch Channel, p *Policy) error {
 		ok = v.Channel != Push && v.Channel != Voice && p.HasSMS && v.reachable()
 	case Voice:
 		ok = v.Channel != Push && p.HasVoice && v.reachable()
+	case Email:
+		ok = v.Purpose == Login && v.Channel != Push && p.HasEmail && v.mailable()
 	}
 	if !ok {
 		return &Refusal{Code: CodeNoChannel, Field: "channel", Detail: "This verification cannot use that channel. Leave channel out to repeat the last one."}
@@ -182,17 +200,48 @@ func (v *Verification) takes(ch Channel, p *Policy) error {
 
 func (v *Verification) reachable() bool { return !v.Number.IsZero() && !v.NumberDead }
 
+// mailable reports whether there is a mailbox, and no provider said that it can
+// never be reached.
+func (v *Verification) mailable() bool {
+	for i := range v.Deliveries {
+		if d := &v.Deliveries[i]; d.Channel == Email && d.State == StateFailed && d.Class == ClassPermanentTarget {
+			return false
+		}
+	}
+	return !v.Email.IsZero()
+}
+
+// sendable reports whether a send over ch is possible at all and, after the last
+// resend, whether it is one that may still be asked for.
+func (v *Verification) sendable(ch Channel, p *Policy) bool {
+	return v.takes(ch, p) == nil && (v.ResendCount < p.Resends || v.free(ch) || v.untried(ch))
+}
+
+// untried reports whether ch is another way than the ones the ladder goes, and
+// nothing was sent over it yet.
+func (v *Verification) untried(ch Channel) bool {
+	if ch == v.codeChannel() || (ch != Voice && ch != Email) {
+		return false
+	}
+	for i := range v.Deliveries {
+		if v.Deliveries[i].Channel == ch {
+			return false
+		}
+	}
+	return true
+}
+
 // free reports whether a send over ch costs neither cooldown nor count. A code
-// does when nobody knows whether the last one left, or it is known that it did
-// not (contract, section 4, Unknown and Cooldown), and the first one, which is no
-// resend. A prompt never does: it would let a page ring a phone without end.
+// does when nobody knew whether the last one left, or it is known that it did
+// not (contract, section 4, Unknown and Cooldown), and the first one over the
+// number, which is no resend. A prompt never does: it would let a page ring a phone without end.
 func (v *Verification) free(ch Channel) bool {
 	if ch == Push {
 		return false
 	}
 	for i := len(v.Deliveries) - 1; i >= 0; i-- {
 		if d := &v.Deliveries[i]; !d.Channel.App() {
-			return d.State == StateUnknown || (d.State == StateFailed && d.Class == ClassTransient)
+			return d.Unanswered || (d.State == StateFailed && d.Class == ClassTransient)
 		}
 	}
 	return ch == v.codeChannel()
@@ -281,9 +330,18 @@ func (v *Verification) Actions(p *Policy, now time.Time) Actions {
 	return a
 }
 
+// EmailIn says in how many seconds a code by mail can be asked for; nil: never. It
+// is no step of the ladder but another way ([Verification.Actions] has those).
+func (v *Verification) EmailIn(p *Policy, now time.Time) *int {
+	if v.Terminal() {
+		return nil
+	}
+	return v.sendIn(Email, p, now)
+}
+
 // sendIn says when a send over ch can be asked for, in seconds; nil: never.
 func (v *Verification) sendIn(ch Channel, p *Policy, now time.Time) *int {
-	if v.takes(ch, p) != nil || (v.ResendCount >= p.Resends && !v.free(ch)) {
+	if !v.sendable(ch, p) {
 		return nil
 	}
 	wait := v.wait(ch, p, now)
@@ -304,6 +362,17 @@ func (v *Verification) newestCode() *Code {
 		return nil
 	}
 	return &v.Codes[len(v.Codes)-1]
+}
+
+// codeFor returns the newest code that may leave over ch: a phone's or a mailbox's;
+// nil when there is none.
+func (v *Verification) codeFor(ch Channel) *Code {
+	for i := len(v.Codes) - 1; i >= 0; i-- {
+		if (v.Codes[i].Channel == Email) == (ch == Email) {
+			return &v.Codes[i]
+		}
+	}
+	return nil
 }
 
 // liveCode returns the newest code that can be checked at now; nil when none.
@@ -345,7 +414,7 @@ func (v *Verification) codeSent(generation int) bool {
 		if d.CodeGeneration != generation || d.Channel.App() {
 			continue
 		}
-		if !d.AcceptedAt.IsZero() || d.State == StateUnknown {
+		if !d.AcceptedAt.IsZero() || d.State == StateUnknown { // a receipt of an unknown one sets AcceptedAt
 			return true
 		}
 	}

@@ -44,7 +44,7 @@ type Delivery struct {
 	ID       string
 	Channel  Channel // websocket, push, sms, voice or email
 	DeviceID string  // of a websocket or push delivery
-	Provider string  // who took it, for example "twilio"; empty before
+	Provider string  // who took it or refused it last, for example "twilio"; empty before
 
 	PromptGeneration int // of a websocket or push delivery
 	CodeGeneration   int // of an sms, voice or email delivery
@@ -64,6 +64,7 @@ type Delivery struct {
 	LeaseToken string    // when leased or sending
 	LeaseEndAt time.Time
 	AcceptedAt time.Time
+	Unanswered bool      // of an sms, voice or email delivery: when it was sent nobody knew whether it left, whatever was told later
 	AskAt      time.Time // when to ask the provider what became of it; zero: not again
 	Asked      int       // how often it was asked
 	ChangedAt  time.Time // of the present state

@@ -29,6 +29,16 @@ type PushTarget struct {
 	Token    string
 }
 
+// DropPush forgets a push target that its provider says is dead, unless the device
+// has given another meanwhile. It returns what happened.
+func (d *Device) DropPush(t PushTarget) []Event {
+	if d.Push == nil || *d.Push != t {
+		return nil
+	}
+	d.Push = nil
+	return []Event{{Name: EventDeviceTokenInvalid, Data: EventData{Provider: t.Provider}}}
+}
+
 // connectedFor is how long a known connection holds back an SMS: it and push
 // tokens alone decide that, never what a broker says.
 const connectedFor = time.Minute

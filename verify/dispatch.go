@@ -1,6 +1,10 @@
 package verify
 
-import "time"
+import (
+	"slices"
+	"strings"
+	"time"
+)
 
 // Lease takes the deliveries that are due at now for one worker, under its
 // token, until now plus the policy's lease. It returns their ids in order.
@@ -53,6 +57,7 @@ func (v *Verification) Send(id, token string, p *Policy, now time.Time) bool {
 	ok := d.State == StateSending || !v.lapsed(d, now)
 	if ok {
 		d.LeaseEndAt = now.Add(p.LeaseLife)
+		d.Provider, d.ProviderID = "", "" // of a try before: a receipt is compared with this one's
 		v.move(d, StateSending, now)
 	} else {
 		v.lapse(now)
@@ -100,13 +105,33 @@ func (v *Verification) lapse(now time.Time) {
 }
 
 // Settle records what a channel made of the try that the token's holder ran. A
-// lost lease changes nothing: a frozen worker that wakes writes nothing.
+// lost lease changes nothing: a frozen worker that wakes writes nothing. Where a
+// receipt was there first, only the message's id is news.
 func (v *Verification) Settle(id, token string, o Outcome, p *Policy, now time.Time) {
-	d := v.leased(id, token)
-	if d == nil {
+	d := v.Delivery(id)
+	if d == nil || token == "" || d.LeaseToken != token {
 		return
 	}
 	d.LeaseToken, d.LeaseEndAt = "", time.Time{}
+	if d.State == StateLeased || d.State == StateSending {
+		v.outcome(d, o, p, now)
+	} else if o.ProviderID != "" {
+		d.Provider, d.ProviderID = o.Provider, o.ProviderID
+	}
+	if d.State == StateAccepted && o.Receipts && d.ProviderID != "" && !v.Terminal() {
+		d.AskAt = d.askAt(p, now)
+	}
+	if !v.Terminal() {
+		if v.Prompt.Open(now) {
+			v.climb(p, now)
+		}
+		v.callInstead(p, now)
+		v.settle(p, now)
+	}
+}
+
+// outcome moves a delivery to what a try made of it.
+func (v *Verification) outcome(d *Delivery, o Outcome, p *Policy, now time.Time) {
 	d.Class, d.Detail = o.Class, o.Detail
 	if o.Provider != "" {
 		d.Provider, d.ProviderID = o.Provider, o.ProviderID
@@ -116,19 +141,27 @@ func (v *Verification) Settle(id, token string, o Outcome, p *Policy, now time.T
 		v.accepted(d, now)
 		v.move(d, o.State, now)
 	case StateRetrying:
-		v.retry(d, p, now, now.Add(backoff(d.Attempts, o)))
+		at := now.Add(backoff(d.Attempts-len(d.tried()), o))
+		if o.HandOver && d.handOver(o.Provider) {
+			at = now
+		}
+		v.retry(d, p, now, at)
 	case StateUnknown:
 		v.unknown(d, p, now, now.Add(backoff(d.Attempts, o)))
 	default:
-		v.NumberDead = v.NumberDead || (!d.Channel.App() && o.Class == ClassPermanentTarget)
+		v.NumberDead = v.NumberDead || (d.Channel.number() && o.Class == ClassPermanentTarget)
 		v.move(d, o.State, now)
 	}
-	if !v.Terminal() {
-		if v.Prompt.Open(now) {
-			v.climb(p, now)
-		}
-		v.settle(p, now)
+}
+
+// handOver notes that a provider certainly did not take the message, so that
+// another is asked. Each does so once, so that this ends.
+func (d *Delivery) handOver(provider string) bool {
+	if provider == "" || slices.Contains(d.tried(), provider) {
+		return false
 	}
+	d.Tried = strings.Join(append(d.tried(), provider), ",")
+	return true
 }
 
 // accepted starts the clocks that an acceptance starts.
@@ -137,7 +170,9 @@ func (v *Verification) accepted(d *Delivery, now time.Time) {
 	v.LastAcceptedAt = now
 	switch {
 	case !d.Channel.App():
-		v.CodeAcceptedAt = now
+		if d.Channel.number() { // what a later session of the number carries over
+			v.CodeAcceptedAt = now
+		}
 		v.LastChannel = d.Channel
 		if c := v.code(d.CodeGeneration); c != nil {
 			c.Channel = d.Channel
@@ -155,12 +190,15 @@ func (v *Verification) unknown(d *Delivery, p *Policy, now, at time.Time) {
 		v.retry(d, p, now, at)
 		return
 	}
+	d.Unanswered = true
 	v.move(d, StateUnknown, now)
 	v.refund(d)
 }
 
 // retry brings a delivery back at the given time, or gives it up: when its
-// tries are used up, or when it could only leave after what it tells has ended.
+// tries are used up, or when it could only leave after what it tells has ended. A
+// try that was handed over is none of the tries: a list of providers is gone
+// through to its end.
 func (v *Verification) retry(d *Delivery, p *Policy, now, at time.Time) {
 	tries, end := p.SMSTries, v.SessionEndsAt
 	if d.Channel.App() {
@@ -171,7 +209,7 @@ func (v *Verification) retry(d *Delivery, p *Policy, now, at time.Time) {
 	switch {
 	case v.Terminal():
 		v.move(d, StateCanceled, now)
-	case d.Attempts < tries && at.Before(end):
+	case d.Attempts-len(d.tried()) < tries && at.Before(end):
 		d.DueAt = at
 		v.move(d, StateRetrying, now)
 	case d.Class == ClassUnknown:
@@ -226,7 +264,7 @@ func (v *Verification) move(d *Delivery, to DeliveryState, now time.Time) {
 }
 
 func (v *Verification) emitDelivery(d *Delivery, now time.Time) {
-	v.emit(eventDelivery+string(d.State), now, EventData{Channel: d.Channel, DeliveryID: d.ID, DeviceID: d.DeviceID, State: d.State, Class: d.Class, Detail: d.Detail})
+	v.emit(eventDelivery+string(d.State), now, EventData{Channel: d.Channel, DeliveryID: d.ID, DeviceID: d.DeviceID, State: d.State, Class: d.Class, Detail: d.Detail, Provider: d.Provider})
 }
 
 // acked reports whether the device is known to have the prompt.

@@ -72,8 +72,8 @@ const (
 // Change is one committed transaction: what the aggregate became and the events
 // that tell so. It is handed on after COMMIT, never before.
 type Change struct {
-	Verification *Verification // nil for a change of a device
-	Device       *Device       // nil for a change of a verification
+	Verification *Verification // nil for a change of a device or a provider
+	Device       *Device       // nil for a change of a verification or a provider
 	Events       []Event
 }
 

@@ -32,7 +32,14 @@ const (
 	KeyHash KeyKind = "hash" // hashes numbers for look-up and counting
 	KeySeal KeyKind = "seal" // seals numbers and push tokens at rest (AES-256-GCM)
 	KeySign KeyKind = "sign" // signs prompts, results and nod's own tokens (ES256)
+	KeyPush KeyKind = "push" // identifies nod to Web Push services (VAPID, RFC 8292)
 )
+
+// keyKinds are all of them.
+var keyKinds = [...]KeyKind{KeyCode, KeyHash, KeySeal, KeySign, KeyPush}
+
+// signs reports whether a key of the kind is a P-256 key.
+func (k KeyKind) signs() bool { return k == KeySign || k == KeyPush }
 
 // StoredKey is a key at rest, sealed by NOD_SECRET.
 type StoredKey struct {
@@ -49,6 +56,7 @@ type Keys struct {
 	secrets map[string][]byte // code, hash and seal keys by id
 	newest  map[KeyKind]string
 	signing []signingKey // newest first
+	push    *ecdsa.PrivateKey
 }
 
 type signingKey struct {
@@ -63,16 +71,16 @@ var ErrWrongSecret = errors.New("the stored keys do not open with this secret")
 // NewStoredKeys makes one fresh key of each kind, sealed by secret.
 func NewStoredKeys(secret []byte, now time.Time) ([]StoredKey, error) {
 	var keys []StoredKey
-	for _, kind := range []KeyKind{KeyCode, KeyHash, KeySeal, KeySign} {
+	for _, kind := range keyKinds {
 		raw := make([]byte, 32)
 		_, _ = rand.Read(raw) // never fails
-		if kind == KeySign {
+		if kind.signs() {
 			k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 			if err != nil {
-				return nil, fmt.Errorf("making a signing key: %w", err)
+				return nil, fmt.Errorf("making a %s key: %w", kind, err)
 			}
 			if raw, err = x509.MarshalPKCS8PrivateKey(k); err != nil {
-				return nil, fmt.Errorf("encoding a signing key: %w", err)
+				return nil, fmt.Errorf("encoding a %s key: %w", kind, err)
 			}
 		}
 		k := StoredKey{ID: NewID("key"), Kind: kind, CreatedAt: now}
@@ -99,21 +107,25 @@ func OpenKeys(stored []StoredKey, secret, previous []byte) (*Keys, error) {
 			return nil, ErrWrongSecret
 		}
 		ks.newest[s.Kind] = s.ID
-		if s.Kind != KeySign {
+		if !s.Kind.signs() {
 			ks.secrets[s.ID] = raw
 			continue
 		}
 		key, err := x509.ParsePKCS8PrivateKey(raw)
 		if err != nil {
-			return nil, fmt.Errorf("reading signing key %s: %w", s.ID, err)
+			return nil, fmt.Errorf("reading key %s: %w", s.ID, err)
 		}
 		ec, ok := key.(*ecdsa.PrivateKey)
 		if !ok {
-			return nil, fmt.Errorf("signing key %s is not an EC key", s.ID)
+			return nil, fmt.Errorf("key %s is not an EC key", s.ID)
 		}
-		ks.signing = append([]signingKey{{s.ID, ec}}, ks.signing...)
+		if s.Kind == KeyPush {
+			ks.push = ec
+		} else {
+			ks.signing = append([]signingKey{{s.ID, ec}}, ks.signing...)
+		}
 	}
-	for _, kind := range []KeyKind{KeyCode, KeyHash, KeySeal, KeySign} {
+	for _, kind := range keyKinds {
 		if ks.newest[kind] == "" {
 			return nil, fmt.Errorf("no stored key of kind %s", kind)
 		}
@@ -145,15 +157,19 @@ func (k *Keys) CodeKey() string { return k.newest[KeyCode] }
 // SignKey returns the id of the key that new prompts are signed with.
 func (k *Keys) SignKey() string { return k.newest[KeySign] }
 
+// VAPID returns the key that Web Push services know nod by. It stays the same: a
+// page's subscription is bound to its public half (RFC 8292, section 4).
+func (k *Keys) VAPID() *ecdsa.PrivateKey { return k.push }
+
 // Code derives the code of one generation: the first 16 bytes of an HMAC over
 // the verification, the way it travels (a phone, whether by SMS or voice, or an
 // e-mail), the target and the generation, as a number of c.Length digits.
 func (k *Keys) Code(v *Verification, c Code) string {
-	way := "phone"
+	way, target := "phone", v.Number.E164()
 	if c.Channel == Email {
-		way = "email"
+		way, target = "email", v.Email.Address()
 	}
-	return digits(k.derive(c.KeyID, "code", v.ID, way, v.Number.E164(), itoa(c.Generation)), c.Length)
+	return digits(k.derive(c.KeyID, "code", v.ID, way, target, itoa(c.Generation)), c.Length)
 }
 
 // MatchNumber derives the number that the page shows and the person types on

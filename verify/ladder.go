@@ -56,7 +56,7 @@ func (v *Verification) climb(p *Policy, now time.Time) {
 		}
 	}
 	if at := v.codeDue(p); !at.IsZero() && !now.Before(at) {
-		v.fallBack(p, now)
+		v.fallBack(v.codeChannel(), p, now)
 	}
 }
 
@@ -66,11 +66,32 @@ func (v *Verification) push(deviceID string, now time.Time) {
 	v.addDelivery(Delivery{Channel: Push, DeviceID: deviceID, PromptGeneration: v.Prompt.Generation, Fallback: true, DueAt: now}, now)
 }
 
-// fallBack leaves the app for the number, by itself.
-func (v *Verification) fallBack(p *Policy, now time.Time) {
-	v.emit(EventFallbackStarted, now, EventData{Channel: v.codeChannel()})
-	v.sendCode(p, v.codeChannel(), now, 0)
+// fallBack sends a code over another channel, by itself.
+func (v *Verification) fallBack(ch Channel, p *Policy, now time.Time) {
+	v.emit(EventFallbackStarted, now, EventData{Channel: ch})
+	v.sendCode(p, ch, now, 0)
 	v.Deliveries[len(v.Deliveries)-1].Fallback = true
+}
+
+// callInstead calls the number by itself, once, when two SMS failed as they were
+// sent: then it is SMS that does not work. It does not when the person takes no
+// messages, who would not be called either.
+func (v *Verification) callInstead(p *Policy, now time.Time) {
+	if !p.VoiceFallback || v.takes(Voice, p) != nil || v.codeInFlight() {
+		return
+	}
+	failed := 0
+	for i := range v.Deliveries {
+		switch d := &v.Deliveries[i]; {
+		case d.Channel == Voice, d.Channel == SMS && d.Class == ClassPermanentUser:
+			return
+		case d.Channel == SMS && d.State == StateFailed:
+			failed++
+		}
+	}
+	if failed >= 2 {
+		v.fallBack(Voice, p, now)
+	}
 }
 
 // pushDue says when the device's push starts: when its socket delivery was not
@@ -204,6 +225,9 @@ func (v *Verification) exhausted(p *Policy, now time.Time) bool {
 	if v.Prompt.Open(now) || v.codeOut(now) || v.codeInFlight() {
 		return false
 	}
+	if !v.reachable() && v.sendable(Email, p) { // the one way that is left for a code
+		return false
+	}
 	if v.Number.IsZero() {
 		return true
 	}
@@ -249,6 +273,10 @@ func (v *Verification) nextAt(p *Policy, now time.Time) time.Time {
 			next = earlier(next, d.DueAt)
 		case StateLeased, StateSending:
 			next = earlier(next, d.LeaseEndAt)
+		case StateAccepted:
+			if !d.AskAt.IsZero() {
+				next = earlier(next, d.AskAt)
+			}
 		}
 	}
 	if v.Prompt.Generation > 0 && v.Prompt.ClosedAt.IsZero() {

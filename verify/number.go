@@ -49,6 +49,16 @@ func (n Number) Mask() string {
 	return code + " ••• " + n.e164[len(n.e164)-2:]
 }
 
+// Country is the country that the number is of, ISO 3166-1 alpha-2, or the code
+// that stands for numbers of none ("001"); empty when nobody knows.
+func (n Number) Country() string {
+	p, err := phonenumbers.Parse(n.e164, "ZZ")
+	if err != nil {
+		return ""
+	}
+	return phonenumbers.GetRegionCodeForNumber(p)
+}
+
 // String shows the mask.
 func (n Number) String() string { return n.Mask() }
 

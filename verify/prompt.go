@@ -83,6 +83,8 @@ func (a *Authority) Result(v *Verification) string {
 		c.PhoneNumber, c.Channel = v.Number.E164(), SMS
 	case ByVoiceCode:
 		c.PhoneNumber, c.Channel = v.Number.E164(), Voice
+	case ByEmailCode:
+		c.Channel = Email // it proves no number
 	}
 	return a.sign(TypResult, c)
 }

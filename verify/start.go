@@ -4,12 +4,15 @@ import "time"
 
 // Request is what a create asks for, checked for form but not yet for sense.
 type Request struct {
-	ID               string // chosen by the caller, so that an answer can be derived before it is written
-	KeyID            string // the code key in force ([Keys.CodeKey])
-	SignKeyID        string // the signing key in force ([Keys.SignKey])
-	UserID           string
-	Purpose          Purpose
-	Number           Number // zero: none
+	ID        string // chosen by the caller, so that an answer can be derived before it is written
+	KeyID     string // the code key in force ([Keys.CodeKey])
+	SignKeyID string // the signing key in force ([Keys.SignKey])
+	UserID    string
+	Purpose   Purpose
+	Number    Number // zero: none
+	// Email is the integrator's leave to prove this login by a code sent there, on
+	// the person's explicit wish; zero: none.
+	Email            Mailbox
 	Channel          Channel
 	Locale           string
 	Context          Context
@@ -29,7 +32,7 @@ type Request struct {
 func Start(q Request, s *Situation, p *Policy, now time.Time) (*Verification, error) {
 	v := &Verification{
 		ID: q.ID, UserID: q.UserID, Purpose: q.Purpose, Status: Pending, Stage: Queued,
-		Channel: q.Channel, Number: q.Number, Locale: q.Locale, Context: q.Context,
+		Channel: q.Channel, Number: q.Number, Email: q.Email, Locale: q.Locale, Context: q.Context,
 		BindingMessage: q.BindingMessage, Match: q.Match, UserVerification: q.UserVerification,
 		KeyID: q.KeyID, SecretGeneration: 1, Prompt: Prompt{SignKeyID: q.SignKeyID},
 		CreatedAt: now, SessionEndsAt: now.Add(p.SessionLife), Devices: s.Devices,
@@ -44,6 +47,9 @@ func Start(q Request, s *Situation, p *Policy, now time.Time) (*Verification, er
 		v.BaseStep, v.NotBefore = e.step(), e.CodeAcceptedAt.Add(p.Delay(e.step()))
 	}
 	useApp, useCode, err := v.routes(p)
+	if !p.HasEmail {
+		v.Email = Mailbox{} // it would never be used, so it is not kept
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -81,6 +87,9 @@ func (v *Verification) block(why Reason, r *Refusal, now time.Time) *Refusal {
 func (v *Verification) routes(p *Policy) (app, code bool, err error) {
 	if v.Purpose == Phone {
 		switch {
+		case !v.Email.IsZero():
+			return false, false, &Refusal{Code: CodeInvalidRequest, Field: "email",
+				Detail: "A code sent by mail proves no number. Leave email out, or start a login."}
 		case v.Channel != Auto && v.Channel != SMS && v.Channel != Voice:
 			return false, false, &Refusal{Code: CodeInvalidRequest, Field: "channel",
 				Detail: "A number is proved by a code that travels over it: use auto, sms or voice."}

@@ -128,6 +128,9 @@ const (
 // App reports whether the channel reaches a device rather than a number.
 func (c Channel) App() bool { return c == WebSocket || c == Push }
 
+// number reports whether the channel reaches a phone number.
+func (c Channel) number() bool { return c == SMS || c == Voice }
+
 // Match says how the number on the page reaches the phone. It is always typed:
 // comparing two numbers and tapping "yes" is no longer acceptable (NIST SP
 // 800-63B-4, section 3.1.3), because people tap without comparing.
@@ -204,6 +207,7 @@ type Verification struct {
 
 	Channel          Channel // as asked for: auto, push, sms, both or voice
 	Number           Number  // zero when no number is known
+	Email            Mailbox // zero when no code may go by mail
 	Locale           string
 	Context          Context
 	BindingMessage   string
