@@ -22,6 +22,7 @@ type Store interface { //nolint:interfacebloat // a list of small ones, one for 
 	Enrollments
 	Devices
 	DeviceSessions
+	Messages
 }
 
 // Answers keeps the answers of calls that write nothing else.
@@ -47,6 +48,13 @@ type Verifications interface {
 type Decisions interface {
 	SpendTokenID(ctx context.Context, deviceID, jti string, expires time.Time) error
 	UpdateVerification(ctx context.Context, id string, once *verify.Once, rule func(*verify.Verification, time.Time) error) error
+}
+
+// Messages says for which verification a message was sent, by the delivery's id and
+// by the provider's own.
+type Messages interface {
+	VerificationOfDelivery(ctx context.Context, deliveryID string) (id string, err error)
+	VerificationOfMessage(ctx context.Context, provider, providerID string) (id string, err error)
 }
 
 // Trail keeps what happened, to a verification, to a user and lately.

@@ -13,7 +13,7 @@ import (
 type announcer struct {
 	notify  func(verify.Change)
 	mu      sync.Mutex
-	waiting map[string]*line // by the id of a verification or device
+	waiting map[string]*line // by the id of a verification or device; empty: of neither
 }
 
 type line struct {
@@ -38,9 +38,10 @@ func (a *announcer) queue(changes []verify.Change) []*place {
 	for i := range changes {
 		c := &changes[i]
 		p := &place{change: c}
-		if c.Verification != nil {
+		switch {
+		case c.Verification != nil:
 			p.id = c.Verification.ID
-		} else {
+		case c.Device != nil:
 			p.id = c.Device.ID
 		}
 		l := a.waiting[p.id]
