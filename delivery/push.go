@@ -6,6 +6,10 @@ import (
 	"nod/verify"
 )
 
+// PushCategory names a push that is shown to an iPhone's app, so that the app can
+// put buttons below it (UNNotificationCategory).
+const PushCategory = "NOD_PROMPT"
+
 // Data is what a push carries for the app: which request it is about and, for a
 // device with a key of its own, the request itself. Nobody on the way can read it.
 func (m Message) Data() map[string]string {
