@@ -182,3 +182,32 @@ create table spent_tokens (
     expires_at bigint not null
 );
 create index spent_tokens_expired on spent_tokens (expires_at);
+
+-- Webhooks: events on their way to the integrator, one row each, written with the
+-- event while webhooks are on. What is sent stands in the event.
+create table webhooks (
+    event_id     text   not null primary key references events (id) on delete cascade, -- the webhook-id
+    state        text   not null, -- waiting, held, delivered or failed
+    due_at       bigint,          -- of a waiting one; while it is tried: the lease's end
+    attempts     bigint not null, -- counted before they run
+    begun_at     bigint not null, -- when its day of tries began: when it was made, or replayed
+    lease_token  text   not null, -- a worker that lost its lease writes nothing
+    status       bigint not null, -- the last try's HTTP status; 0: no answer came
+    detail       text   not null, -- what went wrong with it, in a word
+    created_at   bigint not null,
+    settled_at   bigint           -- null: it waits
+);
+-- The dispatcher's claim.
+create index webhooks_due on webhooks (state, due_at) where due_at is not null;
+-- The newest in each state and how many there are, for an operator and for replays.
+create index webhooks_newest on webhooks (state, created_at);
+-- What has been kept long enough.
+create index webhooks_settled on webhooks (state, settled_at) where settled_at is not null;
+
+-- Endpoints that want no more webhooks: they answered 410 Gone. One that is
+-- enabled again, or never was disabled, has no row.
+create table webhook_endpoints (
+    id          text   not null primary key, -- keyed hash of its URL
+    disabled_at bigint not null,
+    reason      text   not null
+);

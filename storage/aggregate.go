@@ -205,7 +205,7 @@ func (t *tx) saveOwned(a *aggregate) error {
 	return t.tell(es)
 }
 
-// tell writes events.
+// tell writes events and, while webhooks are on, that each is to be told.
 func (t *tx) tell(es []verify.Event) error {
 	rows := make([]*verify.Event, len(es))
 	for i := range es {
@@ -215,6 +215,11 @@ func (t *tx) tell(es []verify.Event) error {
 		rows[i] = &es[i]
 	}
 	written, err := events.insert(rows...)
+	t.hold(written...)
+	if err != nil || !t.webhooks {
+		return err
+	}
+	written, err = webhooks.insert(toTell(es)...)
 	t.hold(written...)
 	return err
 }

@@ -20,7 +20,7 @@ const claimPause = 30 * time.Second
 // 30 s. next is when to come again: the time of the next one due, zero when there
 // is none.
 func (s *Store) ClaimDue(ctx context.Context, limit int, rule func(*verify.Verification, time.Time) error) (claimed []string, next time.Time, err error) {
-	if next, due, err := s.nextDue(ctx); err != nil || !due {
+	if next, due, err := s.nextDue(ctx, "min(next_at)", "verifications where status = 'pending' and next_at is not null"); err != nil || !due {
 		return nil, next, err // most calls end here, without a write
 	}
 	err = s.write(ctx, func(ctx context.Context, t *tx) error {
@@ -59,7 +59,7 @@ func (s *Store) ClaimDue(ctx context.Context, limit int, rule func(*verify.Verif
 			claimed = append(claimed, o.ID)
 			again = again || (!o.Terminal() && !o.NextAt.IsZero() && !o.NextAt.After(now))
 		}
-		if next, err = t.nextAfter(ctx, now); again {
+		if next, err = t.nextAfter(ctx, "min(next_at)", "verifications where status = 'pending' and next_at", now); again {
 			next = now
 		}
 		return err
@@ -92,14 +92,14 @@ func (t *tx) claim(ctx context.Context, now time.Time, limit int) ([]opened, err
 	return t.open(&due), nil
 }
 
-// nextDue reads when the next verification is due and whether that has come. Every
-// node asks four times a second, so on Postgres too it is one statement.
-func (s *Store) nextDue(ctx context.Context) (next time.Time, due bool, err error) {
+// nextDue reads the time of what is due next among some rows, and whether it has
+// come. Every node asks four times a second, so on Postgres too it is one statement.
+func (s *Store) nextDue(ctx context.Context, soonest, among string) (next time.Time, due bool, err error) {
 	err = s.read(ctx, func(ctx context.Context, t *tx) error {
 		var now time.Time
 		err := t.run(ctx, statement{
 			act:  "reading what is due next",
-			text: "select min(next_at), " + cmp.Or(t.clock, "null") + " from verifications where status = 'pending' and next_at is not null",
+			text: "select " + soonest + ", " + cmp.Or(t.clock, "null") + " from " + among,
 			row:  func(scan func(...any) error) error { return scan((*millis)(&next), (*millis)(&now)) },
 		})
 		if t.clock == "" {
@@ -111,11 +111,11 @@ func (s *Store) nextDue(ctx context.Context) (next time.Time, due bool, err erro
 	return next, due, err
 }
 
-// nextAfter reads when the next one is due that is not due now: those that are
+// nextAfter reads the time of the next one that is not due now: those that are
 // belong to this claim or to another process.
-func (t *tx) nextAfter(ctx context.Context, now time.Time) (time.Time, error) {
+func (t *tx) nextAfter(ctx context.Context, soonest, amongAt string, now time.Time) (time.Time, error) {
 	var ms int64
-	err := t.run(ctx, number(&ms, "select min(next_at) from verifications where status = 'pending' and next_at > $1", now.UnixMilli()))
+	err := t.run(ctx, number(&ms, "select "+soonest+" from "+amongAt+" > $1", now.UnixMilli()))
 	if err != nil || ms == 0 {
 		return time.Time{}, err
 	}

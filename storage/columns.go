@@ -5,6 +5,7 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 
+	"nod/delivery"
 	"nod/verify"
 )
 
@@ -195,4 +196,31 @@ var keyring = newTable("keys", []string{"id"}, blank, []column[verify.StoredKey]
 	{"kind", true, func(k *verify.StoredKey) any { return &k.Kind }},
 	{"sealed", false, func(k *verify.StoredKey) any { return (*base64Text)(&k.Sealed) }},
 	{"created_at", true, func(k *verify.StoredKey) any { return (*millis)(&k.CreatedAt) }},
+})
+
+// webhookRow is an event on its way to the integrator.
+type webhookRow struct {
+	id        string // the event's
+	state     delivery.WebhookState
+	dueAt     time.Time
+	attempts  int
+	begunAt   time.Time
+	lease     string
+	status    int
+	detail    string
+	createdAt time.Time
+	settledAt time.Time
+}
+
+var webhooks = newTable("webhooks", []string{"event_id"}, blank, []column[webhookRow]{
+	{"event_id", true, func(r *webhookRow) any { return &r.id }},
+	{"state", false, func(r *webhookRow) any { return &r.state }},
+	{"due_at", false, func(r *webhookRow) any { return (*millis)(&r.dueAt) }},
+	{"attempts", false, func(r *webhookRow) any { return &r.attempts }},
+	{"begun_at", false, func(r *webhookRow) any { return (*millis)(&r.begunAt) }},
+	{"lease_token", false, func(r *webhookRow) any { return &r.lease }},
+	{"status", false, func(r *webhookRow) any { return &r.status }},
+	{"detail", false, func(r *webhookRow) any { return &r.detail }},
+	{"created_at", true, func(r *webhookRow) any { return (*millis)(&r.createdAt) }},
+	{"settled_at", false, func(r *webhookRow) any { return (*millis)(&r.settledAt) }},
 })

@@ -79,18 +79,24 @@ const enrollmentRest = 24 * time.Hour
 // SQLite is not held for long.
 const sweepLimit = 1000
 
-// Sweep deletes what has expired: spent token ids, recorded answers and
-// enrollments. Verifications and events are kept.
+// Sweep deletes what has expired: spent token ids, recorded answers, enrollments,
+// and webhooks that were delivered or given up long ago. Verifications and events
+// are kept.
 func (s *Store) Sweep(ctx context.Context) error {
 	for _, kind := range []struct {
-		table, time string
-		age         time.Duration
+		table, key, condition, time string
+		age                         time.Duration
 	}{
-		{"spent_tokens", "expires_at", 0},
-		{"idempotency", "created_at", verify.IdempotencyWindow},
-		{"enrollments", "expires_at", enrollmentRest},
+		{"spent_tokens", "id", "", "expires_at", 0},
+		{"idempotency", "id", "", "created_at", verify.IdempotencyWindow},
+		{"enrollments", "id", "", "expires_at", enrollmentRest},
+		{"webhooks", "event_id", "state = 'delivered' and ", "settled_at", deliveredRest},
+		{"webhooks", "event_id", "state = 'failed' and ", "settled_at", undeliveredRest},
+		{"webhooks", "event_id", "state = 'held' and ", "settled_at", undeliveredRest},
+		{"webhooks", "event_id", "state = 'waiting' and ", "due_at", undeliveredRest}, // webhooks were switched off
 	} {
-		text := "delete from " + kind.table + " where id in (select id from " + kind.table + " where " + kind.time + " <= $1 order by " + kind.time + " limit $2)"
+		text := "delete from " + kind.table + " where " + kind.key + " in (select " + kind.key + " from " + kind.table +
+			" where " + kind.condition + kind.time + " <= $1 order by " + kind.time + " limit $2)"
 		for more := true; more; {
 			err := s.write(ctx, func(ctx context.Context, t *tx) error {
 				now, err := t.look(ctx)

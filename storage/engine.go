@@ -64,6 +64,8 @@ type tx struct {
 	held    []statement // go out with the next ones, at the latest before COMMIT
 	keys    *verify.Keys
 	changes []verify.Change // told after COMMIT
+
+	webhooks bool // events are told to the integrator too
 }
 
 // run sends statements after those that are held.

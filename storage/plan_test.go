@@ -1,14 +1,17 @@
 package storage_test
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
 
+	"nod/delivery"
 	"nod/storage"
 	"nod/verify"
 )
@@ -18,9 +21,9 @@ import (
 // lately is read from an index alone.
 func TestEveryStatementHasItsIndex(t *testing.T) {
 	db := newSQLite(t)
-	s := db.open(t)
+	s := db.open(t, told)
 	useAll(t, s)
-	grows := regexp.MustCompile(`SCAN (verifications|codes|deliveries|events|devices|enrollments|idempotency|spent_tokens)( |$)`)
+	grows := regexp.MustCompile(`SCAN (w|verifications|codes|deliveries|events|devices|enrollments|idempotency|spent_tokens|webhooks)( |$)`)
 	few := regexp.MustCompile(`from (codes|deliveries|devices|keys) |, seq, at, id$|order by verification_id, seq$`)
 	seen := 0
 	for _, text := range s.Statements() {
@@ -53,11 +56,11 @@ func looks(text string) bool {
 func TestEveryStatementHasItsIndexOnPostgres(t *testing.T) {
 	server := newLogged(t)
 	db := newSchema(t, server.URL)
-	useAll(t, db.open(t))
+	useAll(t, db.open(t, told))
 	sent := server.statements(t)
 	db.grow(t)
 	db.raw.SetMaxOpenConns(1) // prepared statements belong to a connection
-	walks := regexp.MustCompile(`Seq Scan on (verifications|codes|deliveries|events|devices|enrollments|idempotency|spent_tokens)`)
+	walks := regexp.MustCompile(`Seq Scan on (verifications|codes|deliveries|events|devices|enrollments|idempotency|spent_tokens|webhooks)`)
 	seen := 0
 	for text := range sent {
 		if !looks(text) {
@@ -98,6 +101,7 @@ func (db database) grow(t *testing.T) {
 		{"codes", "verification_id = '" + base + "'", "'verification_id', verification_id || n"},
 		{"deliveries", "verification_id = '" + base + "'", "'id', id || n, 'verification_id', verification_id || n"},
 		{"events", "verification_id = '" + base + "'", "'id', id || n, 'verification_id', verification_id || n, 'user_id', user_id || n, 'at', at - n"},
+		{"webhooks", "event_id in (select id from events where verification_id = '" + base + "')", "'event_id', event_id || n, 'state', 'delivered', 'due_at', null, 'created_at', created_at - n, 'settled_at', created_at"},
 		{"devices", "true", "'id', id || n, 'user_id', user_id || n"},
 		{"idempotency", "true", "'id', id || n, 'created_at', created_at - n"},
 		{"enrollments", "true", "'id', id || n, 'expires_at', expires_at - n"},
@@ -137,15 +141,31 @@ func useAll(t *testing.T, s *storage.Store) {
 	_, events := s.UserEvents(ctx, "u1", time.Time{})
 	_, ofUsers := s.UsersEvents(ctx, []string{"u1", "u2"}, time.Time{})
 	_, changed := s.Changed(ctx, time.Time{}, time.Time{})
+	webhooks := useWebhooks(ctx, s)
 	_, updated := s.UpdateDevice(ctx, d.ID, func(*verify.Device, time.Time) ([]verify.Event, error) { return nil, nil })
 	for _, err := range []error{
-		claimed, open, recent, after, events, ofUsers, changed, updated, s.TouchDevices(ctx, []string{d.ID}),
+		claimed, open, recent, after, events, ofUsers, changed, updated, webhooks, s.TouchDevices(ctx, []string{d.ID}),
 		s.SpendTokenID(ctx, d.ID, "jti", time.Now().Add(time.Hour)), s.Sweep(ctx), s.Ping(ctx),
 	} {
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
+}
+
+// useWebhooks does the same for those of webhooks.
+func useWebhooks(ctx context.Context, s *storage.Store) error {
+	claimed, _, err := s.ClaimWebhooks(ctx, 1, "w")
+	if err != nil || len(claimed) == 0 {
+		return cmp.Or(err, errWrong)
+	}
+	var done delivery.WebhooksReplayed
+	_, reported := s.WebhookReport(ctx, 10)
+	return errors.Join(
+		s.TestWebhook(ctx, nil, verify.NewID("evt")), reported,
+		s.ReplayWebhooks(ctx, nil, delivery.WebhookReplay{Since: time.UnixMilli(0), Of: []delivery.WebhookState{delivery.WebhookWaiting}, Limit: 1}, &done),
+		s.SettleWebhook(ctx, claimed[0], delivery.WebhookOutcome{Gone: true}), s.EnableWebhooks(ctx),
+	)
 }
 
 // parametersOf finds $1, $2 … in a text.

@@ -80,6 +80,10 @@ type Config struct {
 	// Secret seals the stored keys. PreviousSecret, when set, opens keys that
 	// were sealed before a rotation; they are sealed again by Secret at once.
 	Secret, PreviousSecret []byte
+	// WebhookURL is where the integrator is told of events; empty: nowhere. It only
+	// says whether there is something to tell, and to which endpoint an answer
+	// 410 belongs: what is sent, others send.
+	WebhookURL string
 	// Notify is told every change after its COMMIT: for one verification or
 	// device in the order of the commits, as far as this process made them. It
 	// must neither block nor change what it is given. Nil tells nobody.
@@ -100,6 +104,7 @@ type Store struct {
 	told     *announcer
 	shared   *shared
 	log      *slog.Logger
+	endpoint string // of webhooks: the keyed hash of its URL; empty: webhooks are off
 }
 
 // Open migrates the database, opens it, and loads the keys or, the first time,
@@ -122,6 +127,9 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	})
 	if err = migrate(ctx, s.engine, s.log); err == nil {
 		s.keys, err = s.loadKeys(ctx, c.Secret, c.PreviousSecret)
+	}
+	if err == nil && c.WebhookURL != "" {
+		s.endpoint = s.keys.Hash("webhook", c.WebhookURL)
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("opening store: %w", err), s.end())
@@ -184,7 +192,7 @@ func (s *Store) write(ctx context.Context, do func(context.Context, *tx) error) 
 	err := s.engine.write(ctx, func(ctx context.Context, t *tx) error {
 		s.told.leave(places) // of a try that lost
 		places = nil
-		t.keys = s.keys
+		t.keys, t.webhooks = s.keys, s.endpoint != ""
 		if err := do(ctx, t); err != nil {
 			return err
 		}
