@@ -32,6 +32,7 @@ export default defineConfig({
       "/api": upstream,
       "/demo": upstream,
       "/.well-known": upstream,
+      "/phone-worker.js": upstream,
       "/ws": { ...upstream, ws: true },
     },
   },
