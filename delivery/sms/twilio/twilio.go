@@ -1,0 +1,197 @@
+// Package twilio sends SMS and makes calls over Twilio's REST API, version
+// 2010-04-01, through Twilio's own client.
+//
+//   - Messages: https://www.twilio.com/docs/messaging/api/message-resource
+//   - Calls: https://www.twilio.com/docs/voice/api/call-resource
+//   - Callbacks and their signature: https://www.twilio.com/docs/usage/security
+//   - Errors: https://www.twilio.com/docs/api/errors
+//
+// One [Twilio] is one account. Its two channels, [SMS] and [Calls], make one
+// request for each message: Twilio has no key by which it would know a repeat, so
+// nothing is tried again below, and what got no answer is unknown until a receipt
+// or a question settles it.
+//
+// A code is only in the body of a request, encrypted on its way, never in an
+// address. A call's words are sent along as TwiML, so that Twilio fetches nothing
+// and no page of nod holds a code.
+package twilio
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+
+	"github.com/twilio/twilio-go/client"
+	openapi "github.com/twilio/twilio-go/rest/api/v2010"
+
+	"nod/delivery/wire"
+)
+
+// Name is the provider's name in deliveries, receipts and the path of its
+// callbacks.
+const Name = "twilio"
+
+const defaultBase = "https://api.twilio.com"
+
+// Config is one account.
+type Config struct {
+	AccountSID string // AC and 32 hexadecimal digits
+	AuthToken  string // also the key of the callbacks' signatures
+
+	// From is who sends: a number of the account (E.164), a short code, a sender
+	// name (at most 11 letters, digits and spaces) or a messaging service (MG and 32
+	// hexadecimal digits). Only a number can call.
+	From string
+
+	BaseURL   string // scheme and host of the API; empty: https://api.twilio.com
+	PublicURL string // nod's own, where Twilio calls back; empty: it does not, and is only asked
+}
+
+// Twilio is one account. Its methods may be called from many goroutines.
+type Twilio struct {
+	config    Config
+	http      *http.Client
+	validator client.RequestValidator
+}
+
+var (
+	accountForm = regexp.MustCompile(`^AC[0-9a-fA-F]{32}$`)
+	tokenForm   = regexp.MustCompile(`^[0-9a-zA-Z]+$`) // the client sends no other
+	serviceForm = regexp.MustCompile(`^MG[0-9a-fA-F]{32}$`)
+	numberForm  = regexp.MustCompile(`^\+[1-9][0-9]{6,14}$`)
+	senderForm  = regexp.MustCompile(`^([0-9]{3,8}|[0-9A-Za-z ]{1,11})$`)
+	messageForm = regexp.MustCompile(`^(SM|MM|CA)[0-9a-fA-F]{32}$`)
+)
+
+// New checks the configuration and dials nothing. The error says which part is
+// wrong, and never what it was.
+func New(c Config) (*Twilio, error) {
+	if c.BaseURL == "" {
+		c.BaseURL = defaultBase
+	}
+	base, err := url.Parse(c.BaseURL)
+	if err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https" {
+		return nil, errors.New("twilio: the base URL is scheme and host, for example " + defaultBase)
+	}
+	switch {
+	case !accountForm.MatchString(c.AccountSID):
+		return nil, errors.New("twilio: the account SID is AC and 32 hexadecimal digits")
+	case !tokenForm.MatchString(c.AuthToken):
+		return nil, errors.New("twilio: the auth token is letters and digits")
+	case !serviceForm.MatchString(c.From) && !numberForm.MatchString(c.From) && !senderForm.MatchString(c.From):
+		return nil, errors.New("twilio: the sender is a number such as +14155550123, a short code, a name of at most 11 letters, digits and spaces, or the SID of a messaging service (MG and 32 hexadecimal digits)")
+	}
+	c.PublicURL = strings.TrimRight(c.PublicURL, "/")
+	return &Twilio{config: c, http: wire.NewClient(base), validator: client.NewRequestValidator(c.AuthToken)}, nil
+}
+
+// SMS is the channel of text messages.
+func (t *Twilio) SMS() *SMS { return &SMS{t} }
+
+// Calls is the channel of calls; false: the sender is no number and cannot call.
+func (t *Twilio) Calls() (*Calls, bool) {
+	return &Calls{t}, numberForm.MatchString(t.config.From)
+}
+
+// call makes the API of one request, and what becomes of that request. Twilio's
+// client knows no context: it is put below it.
+func (t *Twilio) call(ctx context.Context) (*openapi.ApiService, *wire.Call) {
+	ctx, call := wire.One(ctx)
+	c := &client.Client{
+		Credentials: client.NewCredentials(t.config.AccountSID, t.config.AuthToken),
+		HTTPClient:  &http.Client{Transport: within{ctx, t.http.Transport}, CheckRedirect: t.http.CheckRedirect},
+	}
+	c.SetAccountSid(t.config.AccountSID)
+	return openapi.NewApiServiceWithClient(c), call
+}
+
+// within makes requests under a context.
+type within struct {
+	ctx  context.Context //nolint:containedctx // of one request: the client passes none on
+	next http.RoundTripper
+}
+
+func (w within) RoundTrip(r *http.Request) (*http.Response, error) {
+	return w.next.RoundTrip(r.WithContext(w.ctx))
+}
+
+// callback is where Twilio tells what became of a delivery; nil: nowhere. The
+// delivery's id in it finds the row even when Twilio's own id was never written.
+func (t *Twilio) callback(deliveryID string) *string {
+	if t.config.PublicURL == "" {
+		return nil
+	}
+	u := t.config.PublicURL + "/webhooks/" + Name + "/status?" + url.Values{"delivery": {deliveryID}}.Encode()
+	return &u
+}
+
+// Close gives up idle connections.
+func (t *Twilio) Close() { t.http.CloseIdleConnections() }
+
+func (t *Twilio) check(ctx context.Context, needs string, can func(*openapi.ApiV2010AccountIncomingPhoneNumberCapabilities) bool) error {
+	if err := t.checkAccount(ctx); err != nil {
+		return err
+	}
+	if !numberForm.MatchString(t.config.From) {
+		return nil // services, names and short codes are listed elsewhere, or nowhere
+	}
+	api, call := t.call(ctx)
+	page, err := api.PageIncomingPhoneNumber(new(openapi.ListIncomingPhoneNumberParams).SetPhoneNumber(t.config.From), "", "")
+	if err != nil {
+		return t.checkFailed(call, err)
+	}
+	for _, n := range page.IncomingPhoneNumbers {
+		if n.PhoneNumber == nil || *n.PhoneNumber != t.config.From {
+			continue
+		}
+		if n.Capabilities != nil && !can(n.Capabilities) {
+			return fmt.Errorf("twilio: the number in TWILIO_PHONE_NUMBER cannot send %s: choose one in Twilio's console that can", needs)
+		}
+		return nil
+	}
+	return errors.New("twilio: the number in TWILIO_PHONE_NUMBER is not one of this account: write one that is listed under Active numbers in Twilio's console")
+}
+
+func (t *Twilio) checkAccount(ctx context.Context) error {
+	api, call := t.call(ctx)
+	account, err := api.FetchAccount(t.config.AccountSID)
+	if err != nil {
+		return t.checkFailed(call, err)
+	}
+	switch status := word(account.Status); status {
+	case "active":
+		return nil
+	case "suspended":
+		return errors.New("twilio: the account is suspended: see Twilio's console for the reason, most often the balance")
+	case "closed":
+		return errors.New("twilio: the account is closed: set TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN of another one")
+	default:
+		return errors.New("twilio: what answered is not Twilio's API: see NOD_TWILIO_BASE_URL")
+	}
+}
+
+// checkFailed says in words why a question came to nothing.
+func (t *Twilio) checkFailed(call *wire.Call, err error) error {
+	switch status := call.Status(); {
+	case status == 0:
+		return errors.New("twilio: " + t.config.BaseURL + " did not answer: see the network, a proxy and NOD_TWILIO_BASE_URL")
+	case status == http.StatusUnauthorized || status == http.StatusForbidden || status == http.StatusNotFound:
+		return fmt.Errorf("twilio: the account was refused (%s): see TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN", detail(status, codeOf(err)))
+	case status >= 400:
+		return fmt.Errorf("twilio: it answered with an error (%s): try again later", detail(status, codeOf(err)))
+	default:
+		return errors.New("twilio: what answered is not Twilio's API: see NOD_TWILIO_BASE_URL")
+	}
+}
+
+// word is what a field says; empty: nothing.
+func word(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
