@@ -1,80 +1,211 @@
 package delivery
 
 import (
+	"embed"
+	"encoding/json"
 	"net/url"
+	"strconv"
 	"strings"
+	"sync"
+	"time"
+	"unicode"
+
+	"golang.org/x/text/language"
 
 	"nod/verify"
 )
 
-// Texts is what nod tells people, by language. Nil is what nod says by itself.
-type Texts struct{}
+// Texts is what nod tells people, by language; make it with [LoadTexts]. Nil is what
+// nod says by itself. It never changes, so any number of goroutines may share it.
+type Texts struct {
+	speeches []speech // English first: whom nod knows no better words for gets it
+	matcher  language.Matcher
+	appHash  string
+}
 
-// words is what a message says.
+// speech is what nod says in one language.
+type speech struct {
+	language language.Tag
+	texts    map[string][]string // by the keys of kinds
+}
+
+// words is what a message says, and in which language (BCP 47).
 type words struct{ Language, Title, Text string }
 
-// code tells a code.
-func (t *Texts) code(v *verify.Verification, row *verify.Delivery, code, host string) words {
-	if row.Channel == verify.Voice {
-		return words{Language: "en", Text: voiceText(v, code)}
+// spoken are the languages of the embedded texts. A plain "pt" is Brazil's and a
+// plain "zh" is written in simplified characters, as CLDR has it.
+//
+// An SMS that holds one letter that GSM-7 lacks has 70 characters instead of 160.
+// Spanish and Portuguese are worded around theirs ("clave" for "código", "nunca" for
+// "não"); Arabic, Chinese and Hindi are short.
+var spoken = []string{"en", "ar", "de", "es", "fr", "hi", "pt-BR", "pt-PT", "zh-Hans", "zh-Hant"}
+
+//go:embed texts/*.json
+var files embed.FS
+
+// builtIn is what nod says by itself.
+var builtIn = sync.OnceValue(func() *Texts {
+	t := &Texts{}
+	for _, name := range spoken {
+		s := speech{language: language.MustParse(name), texts: map[string][]string{}}
+		file, err := files.ReadFile("texts/" + name + ".json")
+		if err != nil {
+			panic(err) // and below: no test would have let it out
+		}
+		var texts map[string]json.RawMessage
+		if err := json.Unmarshal(file, &texts); err != nil {
+			panic(err)
+		}
+		for key, raw := range texts {
+			if s.texts[key], err = list(raw); err != nil {
+				panic(err)
+			}
+		}
+		t.speeches = append(t.speeches, s)
 	}
-	return words{Language: "en", Text: smsText(v, row, code, host)}
+	t.match()
+	return t
+})
+
+// match makes the matcher, once the languages are known.
+func (t *Texts) match() {
+	var tags []language.Tag
+	for _, s := range t.speeches {
+		tags = append(tags, s.language)
+	}
+	t.matcher = language.NewMatcher(tags)
+}
+
+// in finds the words for a locale such as "de-AT": those of the nearest language,
+// English when none is near.
+func (t *Texts) in(locale string) speech {
+	tag, _ := language.Parse(locale) // of a locale that is none: what could be read of it
+	if _, i, near := t.matcher.Match(tag); near > language.No {
+		return t.speeches[i]
+	}
+	return t.speeches[0]
 }
 
 // prompt says that there is a request, and nothing about it.
 func (t *Texts) prompt(locale string) words {
-	w := wordsFor(locale)
-	return words{Language: "en", Title: w.title, Text: w.body}
+	if t == nil {
+		t = builtIn()
+	}
+	s := t.in(locale)
+	return words{Language: s.language.String(), Title: s.texts["push_title"][0], Text: s.texts["push_body"][0]}
 }
 
-// wording is what nod says in one language. {code}, {app} and {host} are filled
-// in; each list goes from the best text to the shortest, and the first that has
-// all it names and fits is sent.
-type wording struct {
-	login    []string // an SMS that was asked for
-	fallback []string // an SMS because the app did not answer
-	phone    []string // an SMS that proves a number
-	voice    string
-	title    string // of a push: no code, no number, nothing about the request
-	body     string
-}
-
-// bound is the last line of every code that is typed on a page: browsers fill it
-// in on that host only (origin-bound one-time codes, WebOTP).
-const bound = "\n@{host} #{code}"
-
-// wordings by language, or by language and region where they differ ("pt-BR").
-var wordings = map[string]wording{
-	"en": {
-		login: []string{
-			"{code} is your code to sign in to {app}. Never share it.\n" + bound,
-			"{code} is your sign-in code. Never share it.\n" + bound,
-		},
-		fallback: []string{
-			"Your app did not get the request to sign in to {app}. Use the code {code} and never share it.\n" + bound,
-			"Your app did not get the sign-in request. Use the code {code} and never share it.\n" + bound,
-		},
-		phone: []string{
-			"{code} is your code to confirm this number for {app}. Never share it.\n" + bound,
-			"{code} confirms your phone number. Never share it.\n" + bound,
-		},
-		voice: "Hello. Your code is {spoken}. Once more: {spoken}. Never share it. Goodbye.",
-		title: "Is this you?",
-		body:  "Somebody asks to sign in. Open the app to answer.",
-	},
-}
-
-// wordsFor finds the language of a locale such as "de-AT"; English when nod does
-// not speak it.
-func wordsFor(locale string) wording {
-	locale = strings.ReplaceAll(locale, "_", "-")
-	language, _, _ := strings.Cut(locale, "-")
-	for _, key := range []string{locale, strings.ToLower(language)} {
-		if w, ok := wordings[key]; ok {
-			return w
+// code tells a code over the delivery's channel.
+func (t *Texts) code(v *verify.Verification, row *verify.Delivery, code, host string) words {
+	if t == nil {
+		t = builtIn()
+	}
+	s, app := t.in(v.Locale), plain(v.Context.App)
+	switch row.Channel {
+	case verify.Voice:
+		// One digit after the other, with a comma and a space between: a voice then
+		// reads neither a number nor, as after a full stop in German, an ordinal.
+		digits := strings.Join(strings.Split(code, ""), ", ")
+		return words{Language: s.language.String(), Text: strings.ReplaceAll(s.texts["voice"][0], "{code}", digits)}
+	case verify.Email:
+		if app == "" {
+			app = host
+		}
+		minutes := "1"
+		if c := v.CodeOf(row); c != nil {
+			minutes = strconv.Itoa(max(1, int(c.ExpiresAt.Sub(row.ChangedAt).Round(time.Minute)/time.Minute)))
+		}
+		fill := strings.NewReplacer("{code}", code, "{app}", app, "{minutes}", minutes)
+		return words{
+			Language: s.language.String(),
+			Title:    strings.ReplaceAll(s.texts["email_subject"][0], "{app}", app),
+			Text:     fill.Replace(strings.Join(s.texts["email_body"], "\n\n") + "\n"),
 		}
 	}
-	return wordings["en"]
+	key := "login"
+	switch {
+	case v.Purpose == verify.Phone:
+		key = "phone"
+	case row.Fallback:
+		key = "fallback"
+	}
+	return t.sms(s, key, app, code, host)
+}
+
+// sms is the first text that fits into one SMS: of the language, of English, or the
+// code alone. A host that leaves no room even for that goes unnamed.
+func (t *Texts) sms(s speech, key, app, code, host string) words {
+	if strings.Contains(app, "@") {
+		app = "" // Chrome takes the first "@host #code" that it finds, not the last line
+	}
+	english, last := t.speeches[0], t.lastLine(code, host)
+	for _, try := range []struct {
+		in    speech
+		texts []string
+		last  string
+	}{
+		{s, s.texts[key], last},
+		{english, english.texts[key], last},
+		{s, []string{"{code}"}, last},
+		{s, s.texts[key], ""},
+	} {
+		for _, text := range try.texts {
+			if app == "" && strings.Contains(text, "{app}") {
+				continue
+			}
+			body := strings.NewReplacer("{code}", code, "{app}", app).Replace(text)
+			if readable(body, code) && t.fits(body+try.last) {
+				return words{Language: try.in.language.String(), Text: body + try.last}
+			}
+		}
+	}
+	return words{Language: s.language.String(), Text: code}
+}
+
+// lastLine is what machines read. Browsers fill in a code on that host only
+// (https://wicg.github.io/sms-one-time-codes/; the blank line is the custom, neither
+// the format nor Chrome asks for it). An Android app gets the message that ends with
+// the hash of its name and certificate
+// (https://developers.google.com/identity/sms-retriever/verify); the prefix "<#>" of
+// earlier days is not asked for any more.
+func (t *Texts) lastLine(code, host string) string {
+	if t.appHash != "" {
+		return "\n\n" + t.appHash
+	}
+	return "\n\n@" + host + " #" + code
+}
+
+// androidLimit is the length of a message that Android hands to an app, in bytes
+// (see [Texts.lastLine] for where it stands). Which encoding is meant it does not
+// say: in UTF-8 they are most.
+const androidLimit = 140
+
+// fits reports whether a text is sent as one SMS and read where it should be.
+func (t *Texts) fits(text string) bool {
+	n, _ := segments(text)
+	return n == 1 && (t.appHash == "" || len(text) <= androidLimit)
+}
+
+// readable reports whether the code is the first digits of a text and stands in it
+// once: phones without the last line's rules offer what they find first.
+func readable(body, code string) bool {
+	i := strings.IndexFunc(body, unicode.IsDigit)
+	if i < 0 || strings.Count(body, code) != 1 {
+		return false
+	}
+	run := body[i:]
+	if end := strings.IndexFunc(run, func(r rune) bool { return !unicode.IsDigit(r) }); end >= 0 {
+		run = run[:end]
+	}
+	return run == code
+}
+
+// plain makes a name fit to stand in a text: in one line, and without the marks that
+// would turn round the order of what stands about it.
+func plain(name string) string {
+	return strings.Join(strings.FieldsFunc(name, func(r rune) bool {
+		return unicode.IsSpace(r) || unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r)
+	}), " ")
 }
 
 // hostOf is the host that codes are bound to: that of the public URL, without
@@ -85,55 +216,4 @@ func hostOf(publicURL string) string {
 		return ""
 	}
 	return u.Hostname()
-}
-
-// smsText is the text of an SMS: one segment.
-func smsText(v *verify.Verification, d *verify.Delivery, code, host string) string {
-	w := wordsFor(v.Locale)
-	texts := w.login
-	switch {
-	case v.Purpose == verify.Phone:
-		texts = w.phone
-	case d.Fallback:
-		texts = w.fallback
-	}
-	fill := strings.NewReplacer("{code}", code, "{app}", v.Context.App, "{host}", host)
-	for _, t := range texts {
-		if v.Context.App == "" && strings.Contains(t, "{app}") {
-			continue
-		}
-		if text := fill.Replace(t); oneSegment(text) {
-			return text
-		}
-	}
-	return fill.Replace("{code}" + bound) // a host too long for words
-}
-
-// voiceText is what a call says: the digits one by one.
-func voiceText(v *verify.Verification, code string) string {
-	return strings.ReplaceAll(wordsFor(v.Locale).voice, "{spoken}", strings.Join(strings.Split(code, ""), ", "))
-}
-
-// gsm7 is the default alphabet of SMS (GSM 03.38), but for what only takes two
-// septets; one other character would make the message three segments of UCS-2.
-const gsm7 = "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡" +
-	"ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
-
-// gsm7Extension takes two septets each.
-const gsm7Extension = "^{}\\[~]|€"
-
-// oneSegment reports whether a text is sent as one SMS: 160 septets.
-func oneSegment(text string) bool {
-	septets := 0
-	for _, r := range text {
-		switch {
-		case strings.ContainsRune(gsm7, r):
-			septets++
-		case strings.ContainsRune(gsm7Extension, r):
-			septets += 2
-		default:
-			return false
-		}
-	}
-	return septets <= 160
 }

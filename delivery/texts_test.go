@@ -21,6 +21,9 @@ func TestTexts(t *testing.T) {
 	named := func(app string) func(*verify.Request) {
 		return func(q *verify.Request) { q.Channel, q.Context.App = verify.SMS, app }
 	}
+	speaking := func(locale string) func(*verify.Request) {
+		return func(q *verify.Request) { named("Bank")(q); q.Locale = locale }
+	}
 	for name, tc := range map[string]struct {
 		change func(*verify.Request)
 		url    string
@@ -34,9 +37,10 @@ func TestTexts(t *testing.T) {
 		"a name with characters of two":       {change: named("{B}[" + strings.Repeat("€", 60) + "]"), has: "your sign-in code", hasNot: "€"},
 		"a name that is too long":             {change: named(strings.Repeat("Bank ", 25)), has: "your sign-in code", hasNot: "Bank"},
 		"a name that looks like a blank":      {change: named("{code}"), has: "sign in to {code}"},
-		"because the app did not get it":      {change: fallback, device: true, has: "did not get the request to sign in to Bank"},
+		"because the app did not get it":      {change: fallback, device: true, has: "sign in to Bank: your app did not get the request"},
 		"to confirm a number":                 {change: phone, has: "confirm this number for Bank"},
-		"in a language that nod does not yet": {change: func(q *verify.Request) { named("Bank")(q); q.Locale = "eo-XX" }, has: "sign in to Bank"},
+		"in a language that nod does not yet": {change: speaking("eo-XX"), has: "sign in to Bank"},
+		"in one that it does":                 {change: speaking("de_AT"), has: "zur Anmeldung bei Bank"},
 		"for a host that leaves no room":      {change: named("Bank"), url: "https://" + strings.Repeat("a.", 66) + "example", hasNot: "code"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -56,7 +60,7 @@ func TestTexts(t *testing.T) {
 				if !strings.Contains(m.Text, tc.has) || tc.hasNot != "" && strings.Contains(m.Text, tc.hasNot) {
 					t.Errorf("text: %q", m.Text)
 				}
-				if !strings.HasSuffix(m.Text, "\n@"+host+" #"+m.Code) || !strings.HasPrefix(m.Text, m.Code) && !tc.device {
+				if !strings.HasSuffix(m.Text, "\n@"+host+" #"+m.Code) || !strings.HasPrefix(m.Text, m.Code) {
 					t.Errorf("the code stands not where it is looked for: %q", m.Text)
 				}
 				if n := len([]rune(m.Text)) + strings.Count(m.Text, "{") + strings.Count(m.Text, "}"); n > 160 || !plain.MatchString(strings.NewReplacer("{", "", "}", "").Replace(m.Text)) {
