@@ -1,0 +1,269 @@
+// Package vonage sends SMS through Vonage's Messages API, version 1.
+//
+//	POST /v1/messages                                        one SMS, Basic authentication
+//	GET  /v2/reports/records?product=MESSAGES&id=…           what became of it: the synchronous Reports API
+//	GET  /v2/applications?page_size=1                        tries the credentials, sends nothing
+//
+// There is no SDK below: Vonage's own cannot be had, and this is one request. Each
+// message bears the delivery's id as client_ref, and Vonage calls back with it
+// under its signature, so that a receipt finds its row even when nobody wrote the
+// message's id down. The one key that Vonage calls back with is a shared secret:
+// without it no receipts are asked for and none is believed.
+//
+// Sources: https://developer.vonage.com/en/api/messages,
+// https://developer.vonage.com/en/getting-started/concepts/webhooks,
+// https://developer.vonage.com/en/api/reports.
+package vonage
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"nod/delivery"
+	"nod/delivery/wire"
+	"nod/verify"
+)
+
+// Name is the provider's, in deliveries and routes.
+const Name = "vonage"
+
+// DefaultBaseURL is Vonage's own.
+const DefaultBaseURL = "https://api.nexmo.com"
+
+// Config is one Vonage account.
+type Config struct {
+	APIKey    string
+	APISecret string
+	From      string // the sender: a number with or without +, or a name
+	BaseURL   string // scheme and host; empty: [DefaultBaseURL]
+
+	// SignatureSecret signs what Vonage calls nod with, at least 32 bytes. Empty:
+	// no receipts are asked for and all are forged.
+	SignatureSecret string
+	// StatusURL is where Vonage tells what became of a message; the delivery's id
+	// is added to its query. Empty: no receipts are asked for.
+	StatusURL string
+}
+
+// Client sends through one account. It is safe for concurrent use.
+type Client struct {
+	config Config
+	http   *http.Client
+	base   *url.URL
+	status *url.URL // nil: no receipts are asked for
+}
+
+// New makes a client and dials nobody. The error names the setting to mend.
+func New(c Config) (*Client, error) {
+	switch {
+	case c.APIKey == "":
+		return nil, errors.New("NOD_VONAGE_API_KEY is empty: write the key of the Vonage account")
+	case c.APISecret == "":
+		return nil, errors.New("NOD_VONAGE_API_SECRET is empty: write the secret of the Vonage account")
+	case c.From == "":
+		return nil, errors.New("NOD_VONAGE_FROM is empty: write a number of the account or a sender's name")
+	case c.SignatureSecret != "" && len(c.SignatureSecret) < 32: // RFC 7518 section 3.2, for HS256
+		return nil, errors.New("NOD_VONAGE_SIGNATURE_SECRET is shorter than 32 bytes: set a longer one in Vonage's dashboard")
+	}
+	if c.BaseURL == "" {
+		c.BaseURL = DefaultBaseURL
+	}
+	base, err := url.Parse(c.BaseURL)
+	if err != nil || base.Host == "" || base.Scheme != "https" && base.Scheme != "http" {
+		return nil, fmt.Errorf("NOD_VONAGE_BASE_URL is not a URL of scheme and host, for example %s", DefaultBaseURL)
+	}
+	client := &Client{config: c, base: &url.URL{Scheme: base.Scheme, Host: base.Host}}
+	if c.StatusURL != "" && c.SignatureSecret != "" {
+		if client.status, err = url.Parse(c.StatusURL); err != nil {
+			return nil, fmt.Errorf("the URL for Vonage's receipts: %w", err)
+		}
+	}
+	client.http = wire.NewClient(client.base)
+	return client, nil
+}
+
+// Close gives up idle connections.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
+// message is the body of POST /v1/messages for an SMS.
+type message struct {
+	Type           string `json:"message_type"`
+	Channel        string `json:"channel"`
+	To             string `json:"to"` // digits, without +
+	From           string `json:"from"`
+	Text           string `json:"text"`
+	ClientRef      string `json:"client_ref"`
+	TTL            int    `json:"ttl"` // seconds
+	WebhookURL     string `json:"webhook_url,omitempty"`
+	WebhookVersion string `json:"webhook_version,omitempty"`
+}
+
+// Vonage keeps trying a phone that is off for as long as ttl says, 72 hours by
+// itself, and asks for no less than half an hour. A code lives for minutes.
+const shortestTTL = 30 * time.Minute
+
+// Send makes the one request of a delivery and classes its answer, see [rules].
+func (c *Client) Send(ctx context.Context, m delivery.Message) verify.Outcome {
+	sms := message{
+		Type: "text", Channel: "sms",
+		To: strings.TrimPrefix(m.Number.E164(), "+"), From: strings.TrimPrefix(c.config.From, "+"),
+		Text: m.Text, ClientRef: m.DeliveryID,
+		TTL: int(max(m.Life, shortestTTL) / time.Second),
+	}
+	if c.status != nil {
+		to := *c.status
+		to.RawQuery = url.Values{"delivery": {m.DeliveryID}}.Encode()
+		sms.WebhookURL, sms.WebhookVersion = to.String(), "v1"
+	}
+	body, err := json.Marshal(sms)
+	if err != nil {
+		return failed("encoding")
+	}
+	ctx, call := wire.One(ctx)
+	req, err := c.request(ctx, http.MethodPost, "/v1/messages", nil, body)
+	if err != nil {
+		return failed("request")
+	}
+	if res, err := c.http.Do(req); err == nil {
+		_ = res.Body.Close() // the call keeps what it says
+	}
+	if o, below := call.Outcome(Name); below {
+		return o
+	}
+	return class(call.Status(), call.Header(), call.Body(), time.Now())
+}
+
+func failed(detail string) verify.Outcome {
+	return verify.Outcome{State: verify.StateFailed, Class: verify.ClassPolicy, Provider: Name, Detail: detail}
+}
+
+func (c *Client) request(ctx context.Context, method, path string, query url.Values, body []byte) (*http.Request, error) {
+	to := *c.base
+	to.Path, to.RawQuery = path, query.Encode()
+	req, err := http.NewRequestWithContext(ctx, method, to.String(), bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	req.SetBasicAuth(c.config.APIKey, c.config.APISecret)
+	req.Header.Set("Accept", "application/json")
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	return req, nil
+}
+
+// get reads one answer of the API; its status is 0 when none came.
+func (c *Client) get(ctx context.Context, path string, query url.Values, into any) (int, error) {
+	req, err := c.request(ctx, http.MethodGet, path, query, nil)
+	if err != nil {
+		return 0, err
+	}
+	res, err := c.http.Do(req)
+	if err != nil {
+		var u *url.Error
+		if errors.As(err, &u) {
+			err = u.Err // without the URL
+		}
+		return 0, err
+	}
+	defer func() { _ = res.Body.Close() }()
+	if res.StatusCode != http.StatusOK {
+		return res.StatusCode, fmt.Errorf("vonage answered %d", res.StatusCode)
+	}
+	return res.StatusCode, json.NewDecoder(res.Body).Decode(into)
+}
+
+// Check tries the credentials by listing one of the account's applications; it
+// costs nothing and sends nothing. It cannot try the signature secret.
+func (c *Client) Check(ctx context.Context) error {
+	var answer struct {
+		Embedded json.RawMessage `json:"_embedded"`
+	}
+	switch status, err := c.get(ctx, "/v2/applications", url.Values{"page_size": {"1"}}, &answer); {
+	case status == http.StatusUnauthorized || status == http.StatusForbidden:
+		return errors.New("vonage refuses the credentials: compare NOD_VONAGE_API_KEY and NOD_VONAGE_API_SECRET with the dashboard")
+	case status == 0:
+		return fmt.Errorf("vonage cannot be reached: %w; is NOD_VONAGE_BASE_URL right, and may this machine call it?", err)
+	case err != nil:
+		return fmt.Errorf("asking Vonage: %w; is NOD_VONAGE_BASE_URL right?", err)
+	}
+	return nil
+}
+
+// Ask looks the message up in the synchronous Reports API, the only version of it
+// that finds a record by its id. It answers with one record for each state that the
+// message had, in no order that is promised: the one furthest on counts.
+//
+// Source: https://developer.vonage.com/en/reports/code-snippets/load-records-sync-id
+func (c *Client) Ask(ctx context.Context, provider, providerID string) (verify.Receipt, error) {
+	if provider != Name || providerID == "" {
+		return verify.Receipt{}, nil
+	}
+	var answer struct {
+		Records []struct {
+			ID        string          `json:"message_id"`
+			Status    string          `json:"status"`
+			ErrorCode json.RawMessage `json:"error_code"` // a number, or text of one
+			ClientRef string          `json:"client_ref"`
+		} `json:"records"`
+	}
+	query := url.Values{"account_id": {c.config.APIKey}, "product": {"MESSAGES"}, "direction": {"outbound"}, "id": {providerID}}
+	if _, err := c.get(ctx, "/v2/reports/records", query, &answer); err != nil {
+		return verify.Receipt{}, fmt.Errorf("asking Vonage what became of a message: %w", err)
+	}
+	var last verify.Receipt
+	for _, r := range answer.Records {
+		if r.ID != "" && r.ID != providerID {
+			continue
+		}
+		if got := receipt(r.Status, strings.Trim(string(r.ErrorCode), `"`)); further(got.State, last.State) {
+			last = got
+			last.DeliveryID, last.ProviderID = r.ClientRef, providerID
+		}
+	}
+	return last, nil
+}
+
+// further reports whether a state is further on than another.
+func further(a, b verify.DeliveryState) bool {
+	rank := map[verify.DeliveryState]int{verify.StateAccepted: 1, verify.StateUndelivered: 2, verify.StateDelivered: 3}
+	return rank[a] > rank[b]
+}
+
+// class makes an outcome of Vonage's answer to a message.
+func class(status int, header http.Header, body []byte, now time.Time) verify.Outcome {
+	o := verify.Outcome{Provider: Name, State: verify.StateUnknown, Class: verify.ClassUnknown, Detail: strconv.Itoa(status)}
+	if status/100 == 2 {
+		var answer struct {
+			ID string `json:"message_uuid"`
+		}
+		if json.Unmarshal(body, &answer) == nil && answer.ID != "" {
+			return verify.Outcome{State: verify.StateAccepted, Class: verify.ClassNone, Provider: Name, ProviderID: answer.ID, Receipts: true}
+		}
+		return o // something answered for Vonage: who knows what it took
+	}
+	if status >= 500 || status == http.StatusRequestTimeout {
+		return o // it may have been taken before that went wrong
+	}
+	var p problem
+	_ = json.Unmarshal(body, &p) // not JSON: the status alone
+	if code := p.code(); code != "" {
+		o.Detail = code
+	}
+	switch o.Class = classOf(status, o.Detail); o.Class {
+	case verify.ClassTransient:
+		o.State, o.RetryAfter = verify.StateRetrying, wire.RetryAfter(header, now)
+	case verify.ClassUnknown:
+	default:
+		o.State = verify.StateFailed
+	}
+	return o
+}
