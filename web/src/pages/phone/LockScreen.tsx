@@ -1,8 +1,9 @@
 import { Button } from "../../component/Button";
 import { Notice } from "../../component/Notice";
 import { timeOfDay } from "../../component/time";
-import type { Switches } from "../bridge";
+import { framed, type Switches } from "../bridge";
 import { NotificationCard } from "./NotificationCard";
+import { ReachCard } from "./ReachCard";
 import { useMinute } from "./useMinute";
 import type { Phone } from "./usePhone";
 
@@ -46,6 +47,14 @@ export function LockScreen({ phone }: { phone: Phone }) {
         </ul>
       ) : (
         <p className="lock-empty">Requests and messages will appear here.</p>
+      )}
+      {!framed() && (
+        <ReachCard
+          reach={phone.reach}
+          busy={phone.busy}
+          onTurnOn={() => phone.notify(true)}
+          onTurnOff={() => phone.notify(false)}
+        />
       )}
       <div className="lock-foot">
         <Button tone="quiet" onClick={phone.openApp} busy={phone.busy}>

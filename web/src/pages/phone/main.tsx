@@ -1,6 +1,6 @@
 import "../../theme/theme.css";
+import { slotOf } from "../../worker/slot";
 import { mount } from "../mount";
 import { PhonePage } from "./PhonePage";
-import { slotOf } from "./setup";
 
 mount(<PhonePage slot={slotOf(location.search)} />);

@@ -145,6 +145,12 @@ export function closed(reason: string): Outcome {
         text: "Nobody was signed in. There is nothing to do here.",
         tone: "plain",
       };
+    case "gone":
+      return {
+        title: "This request has ended",
+        text: "It was answered another way, or it ran out. Start again on the page if you still want to sign in.",
+        tone: "plain",
+      };
     default:
       return {
         title: "This request has ended",

@@ -52,12 +52,6 @@ export class SetUpRefused extends Error {
 
 const rest = new Rest({ baseUrl: location.origin });
 
-/** The slot of this phone: several phones may live in one browser. */
-export function slotOf(search: string): string {
-  const slot = new URLSearchParams(search).get("slot") ?? "";
-  return /^[1-9]$/.test(slot) ? slot : "1";
-}
-
 /**
  * Makes this phone ready. An enrollment link in the fragment decides; otherwise
  * the stored keys serve while they belong to this browser's person; otherwise

@@ -7,6 +7,7 @@ import {
   answered,
   closed,
   type Decision,
+  type Delivered,
   type Notification,
   noRequests,
   notifications,
@@ -16,8 +17,11 @@ import type { Ready } from "./setup";
 import { locked, type SheetChange, sheetReducer } from "./sheet";
 import { useDelivered } from "./useDelivered";
 import { useDevice } from "./useDevice";
+import { useReach } from "./useReach";
 import { useReady } from "./useReady";
-import { allowPush, useSwitches } from "./useSwitches";
+import { simulated, useSwitches } from "./useSwitches";
+import { useWorker } from "./useWorker";
+import type { Reach } from "./webpush";
 
 /** Everything the phone shows. */
 export interface Phone {
@@ -25,6 +29,8 @@ export interface Phone {
   ready: Ready | null;
   connection: "connecting" | "open" | "closed";
   switches: Switches;
+  /** Whether real notifications of this browser reach the phone. */
+  reach: Reach;
   notifications: Notification[];
   /** The request on the open sheet. */
   open: Prompt | null;
@@ -33,6 +39,8 @@ export interface Phone {
   busy: boolean;
   remaining: (prompt: Prompt) => number;
   setSwitches: (switches: Switches) => void;
+  /** Switches the browser's notifications on, from a click, or off. */
+  notify: (on: boolean) => void;
   openRequest: (notification: Notification) => void;
   openApp: () => void;
   answer: (decision: Decision, number?: string) => void;
@@ -52,21 +60,23 @@ export function usePhone(slot: string): Phone {
   const { ready, renew, again } = useReady(slot, setProblem);
   const [switches, keepSwitches] = useSwitches(slot);
   const [sheet, change] = useReducer(sheetReducer, locked);
-  const delivered = useDelivered(ready);
+  const [delivered, deliver] = useDelivered(ready);
   const { device, state } = useDevice(ready, slot, switches.online, (event) =>
     change({ did: "close", event }),
   );
+  const real = useReach(device, slot, switches.push);
   useRemoval(state, renew, setProblem);
 
   const setSwitches = useCallback(
     (next: Switches) => {
       keepSwitches(next);
       if (next.push === switches.push || !device || !ready) return;
-      void attempt(() => allowPush(device, ready, next.push)).then((done) => {
+      const target = real.target ?? simulated(ready);
+      void attempt(() => device.setPush(next.push ? target : null)).then((done) => {
         if (!done) keepSwitches({ ...next, push: switches.push });
       });
     },
-    [keepSwitches, attempt, switches.push, device, ready],
+    [keepSwitches, attempt, switches.push, device, ready, real.target],
   );
 
   const prompts = state?.prompts ?? [];
@@ -76,11 +86,27 @@ export function usePhone(slot: string): Phone {
   const waiting = sheet.open === null && list.some((n) => n.kind === "request");
   useStage(slot, switches, ready !== null, waiting, setSwitches);
 
+  const present = (find: Find, id?: string) =>
+    void attempt(async () => {
+      const prompt = await find();
+      change(prompt ? { did: "present", prompt } : nothing(id));
+      const shown = prompt?.verificationId ?? id;
+      if (shown) real.clear(shown);
+      if (prompt) await device?.displayed(prompt.verificationId);
+    });
+  const openRequest = (id: string, data: Record<string, string>) =>
+    present(async () => known(prompts, id) ?? (await device?.openPush(data)) ?? null, id);
+  useWorker(device !== null, {
+    pushed: (data) => takePush(data, prompts, sheet.seen, deliver),
+    open: (id) => openRequest(id, { type: "prompt", verification_id: id }),
+  });
+
   return {
     slot,
     ready,
     connection: switches.online ? (state?.connection ?? "connecting") : "closed",
     switches,
+    reach: real.reach,
     notifications: list,
     open: sheet.open,
     outcome: sheet.outcome,
@@ -88,9 +114,17 @@ export function usePhone(slot: string): Phone {
     busy,
     remaining: (prompt) => device?.remaining(prompt) ?? 0,
     setSwitches,
-    openRequest: (notification) =>
-      void attempt(() => openRequest(notification, device, prompts, change)),
-    openApp: () => void attempt(() => openApp(device, change)),
+    notify: (on) =>
+      void attempt(async () => {
+        if (!on) return ready && (await real.turnOff(simulated(ready)));
+        await real.turnOn();
+        keepSwitches({ ...switches, push: true });
+      }),
+    openRequest: (notification) => {
+      if (notification.kind !== "request") return;
+      openRequest(notification.verificationId, notification.push?.data ?? {});
+    },
+    openApp: () => present(async () => (await device?.fetchPrompts())?.at(-1) ?? null),
     answer: (decision, number) =>
       void attempt(() => answer(device, sheet.open, { decision, number }, change)),
     lock: () => {
@@ -103,29 +137,26 @@ export function usePhone(slot: string): Phone {
 
 type Change = (change: SheetChange) => void;
 
-async function present(device: Device | null, prompt: Prompt, change: Change): Promise<void> {
-  change({ did: "present", prompt });
-  await device?.displayed(prompt.verificationId);
+type Find = () => Promise<Prompt | null>;
+
+const known = (prompts: Prompt[], id: string) => prompts.find((p) => p.verificationId === id);
+
+function nothing(id?: string): SheetChange {
+  return { did: "find_nothing", outcome: id ? closed("gone") : noRequests, id };
 }
 
-async function openRequest(
-  notification: Notification,
-  device: Device | null,
+// A push that came to the worker stands on the locked screen too. True when it stood there before.
+function takePush(
+  data: Record<string, string>,
   prompts: Prompt[],
-  change: Change,
-): Promise<void> {
-  if (notification.kind !== "request") return;
-  const id = notification.verificationId;
-  const known = prompts.find((p) => p.verificationId === id);
-  const prompt = known ?? (await device?.openPush(notification.push?.data ?? {}));
-  if (prompt) await present(device, prompt, change);
-  else change({ did: "find_nothing", outcome: closed("gone"), id });
-}
-
-async function openApp(device: Device | null, change: Change): Promise<void> {
-  const newest = (await device?.fetchPrompts())?.at(-1);
-  if (newest) await present(device, newest, change);
-  else change({ did: "find_nothing", outcome: noRequests });
+  seen: ReadonlySet<string>,
+  deliver: (message: Delivered) => void,
+): boolean {
+  const id = data.verification_id ?? "";
+  if (known(prompts, id) || seen.has(id)) return true;
+  const at = new Date().toISOString();
+  if (data.type === "prompt") deliver({ id: `worker-${id}`, channel: "push", data, at });
+  return false;
 }
 
 async function answer(

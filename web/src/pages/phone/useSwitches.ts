@@ -1,5 +1,5 @@
 import { useCallback, useState } from "react";
-import type { Device } from "../../sdk";
+import type { PushTarget } from "../../sdk";
 import { allOn, type Switches } from "../bridge";
 import type { Ready } from "./setup";
 import { keepSwitches, storedSwitches } from "./setup";
@@ -17,7 +17,7 @@ export function useSwitches(slot: string): [Switches, (switches: Switches) => vo
   return [switches, keep];
 }
 
-/** Tells the server whether this phone may be woken by push. */
-export function allowPush(device: Device, ready: Ready, allowed: boolean): Promise<void> {
-  return device.setPush(allowed ? { provider: "fcm", token: ready.pushToken } : null);
+/** Where the demo's simulated network finds this phone. */
+export function simulated(ready: Ready): PushTarget {
+  return { provider: "fcm", token: ready.pushToken };
 }
