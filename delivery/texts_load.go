@@ -249,7 +249,10 @@ func (l *loader) sms(at, text string, final bool) {
 	}
 	digits := strings.Repeat("0", code)
 	filled := strings.NewReplacer("{code}", digits, "{app}", strings.Repeat("m", name)).Replace(text) + l.texts.lastLine(digits, l.host)
-	measure := fmt.Sprintf("with a code of %d digits, a name of %d characters and its last line", code, name)
+	measure := fmt.Sprintf("with a code of %d digits and its last line", code)
+	if strings.Contains(text, "{app}") {
+		measure = fmt.Sprintf("with a code of %d digits, a name of %d characters and its last line", code, name)
+	}
 	n, odd := segments(filled)
 	switch {
 	case l.texts.fits(filled):
