@@ -35,6 +35,9 @@ type Store interface {
 	ClaimDue(ctx context.Context, limit int, rule func(*verify.Verification, time.Time) error) (claimed []string, next time.Time, err error)
 	// UpdateVerification runs rule in the transaction that writes what it changed.
 	UpdateVerification(ctx context.Context, id string, once *verify.Once, rule func(*verify.Verification, time.Time) error) error
+	// UpdateDevice is the same for a device; an error of the rule is returned as it
+	// is, and nothing was written.
+	UpdateDevice(ctx context.Context, id string, rule func(*verify.Device, time.Time) ([]verify.Event, error)) (*verify.Device, error)
 }
 
 // Config is what a [Dispatcher] works with; the first four are required.
@@ -46,6 +49,11 @@ type Config struct {
 
 	// Texts is what people are told; nil is what nod says by itself.
 	Texts *Texts
+	// Webhooks are where the integrator's events wait, Poster is what brings them.
+	// Without both of them none leaves.
+	Webhooks Webhooks
+	Poster   Poster
+
 	// Workers is how many tries may be under way over one channel; 0 is 128. A
 	// channel that is full makes its own deliveries wait, never another's.
 	Workers int
@@ -64,12 +72,11 @@ type Dispatcher struct {
 	config Config
 	host   string // that codes are bound to
 
-	woken chan struct{} // a look became due earlier
-	freed chan struct{} // a try ended
-	tries sync.WaitGroup
-
-	pace    pace
-	figures figures
+	deliveries, webhooks *round
+	over                 chan Message   // what is to be withdrawn
+	asking               chan struct{}  // the places of those who ask
+	tries                sync.WaitGroup // also questions, withdrawals and posts
+	figures              figures
 }
 
 // New makes a dispatcher; it does nothing before Run.
@@ -89,7 +96,8 @@ func New(c Config) *Dispatcher {
 	}
 	return &Dispatcher{
 		config: c, host: hostOf(c.Authority.URL()),
-		woken: make(chan struct{}, 1), freed: make(chan struct{}, 1),
+		deliveries: newRound(c.Log, "nothing is delivered"), webhooks: newRound(c.Log, "no webhook leaves"),
+		over: make(chan Message, c.Workers), asking: make(chan struct{}, c.Workers),
 		figures: figures{Stats: Stats{Sent: map[Sent]uint64{}, Sending: map[verify.Channel]int{}}},
 	}
 }
@@ -98,8 +106,8 @@ func New(c Config) *Dispatcher {
 // nothing), for example the NextAt of a verification that was just committed. It
 // only saves the wait for the next poll. It never blocks.
 func (d *Dispatcher) Wake(at time.Time) {
-	if !at.IsZero() && d.pace.wake(at) {
-		signal(d.woken)
+	if !at.IsZero() {
+		d.deliveries.wake(at)
 	}
 }
 
@@ -110,54 +118,14 @@ func (d *Dispatcher) Wake(at time.Time) {
 func (d *Dispatcher) Run(ctx context.Context) error {
 	trying, abandon := context.WithCancel(context.WithoutCancel(ctx))
 	defer abandon()
-	for failures := 0; d.rest(ctx); {
-		limit := d.room(ctx)
-		if limit == 0 {
-			break
-		}
-		d.pace.look()
-		claimed, begun, next, err := d.claim(trying, limit)
-		switch {
-		case err != nil:
-			pause := min(pauseFirst<<min(failures, 8), pauseMost)
-			if failures++; failures == 1 {
-				d.config.Log.Error("the store cannot be reached: nothing is delivered until it can", "error", err)
-			}
-			d.pace.pause(pause)
-		case claimed > 0 && begun == 0:
-			d.pace.pause(breath) // should a row ever stay due, this loop must not spin on it
-		case claimed == limit:
-			d.pace.now()
-		default:
-			d.pace.found(claimed, next)
-		}
-		if err == nil && failures > 0 {
-			d.config.Log.Info("the store can be reached again", "failed_tries", failures)
-			failures = 0
-		}
-		d.figures.failing(failures > 0)
+	var rounds sync.WaitGroup
+	rounds.Go(func() { d.deliveries.run(ctx, trying, d.room, d.claim) })
+	rounds.Go(func() { d.withdrawals(ctx, trying) })
+	if d.config.Webhooks != nil && d.config.Poster != nil {
+		rounds.Go(func() { d.webhooks.run(ctx, trying, d.postRoom, d.claimWebhooks) })
 	}
+	rounds.Wait()
 	return d.drain(abandon)
-}
-
-// rest waits until the next look is due; false when ctx ended.
-func (d *Dispatcher) rest(ctx context.Context) bool {
-	for {
-		wait := d.pace.rest()
-		if ctx.Err() != nil {
-			return false
-		}
-		if wait <= 0 {
-			return true
-		}
-		timer := time.NewTimer(wait)
-		select {
-		case <-ctx.Done():
-		case <-d.woken:
-		case <-timer.C:
-		}
-		timer.Stop()
-	}
 }
 
 // room is how many verifications may be claimed; 0 when ctx ended. While a channel is full it
@@ -174,7 +142,7 @@ func (d *Dispatcher) room(ctx context.Context) int {
 			return room
 		}
 		select {
-		case <-d.freed:
+		case <-d.deliveries.freed:
 		case <-timer.C:
 			return batch // and [Dispatcher.lease] puts off what goes over the full one
 		case <-ctx.Done():
@@ -200,8 +168,8 @@ func (d *Dispatcher) drain(abandon func()) error {
 	return errors.New("stopping deliveries: a channel does not return although its context has ended")
 }
 
-// claim takes what is due, starts a try for each delivery and says how many of
-// both there were. It is finished even while Run is ending: what was leased is
+// claim takes what is due, starts a try for each delivery or question and says how
+// many of both there were. It is finished even while Run is ending: what was leased is
 // sent.
 func (d *Dispatcher) claim(ctx context.Context, limit int) (claimed, begun int, next time.Time, err error) {
 	one, cancel := context.WithTimeout(ctx, dbLimit)
@@ -225,13 +193,16 @@ func (d *Dispatcher) claim(ctx context.Context, limit int) (claimed, begun int, 
 		l := h.of[id]
 		l.began = began
 		d.figures.claimed(l.late, l.putOff)
-		begun += len(l.jobs)
+		begun += len(l.jobs) + len(l.asks)
+		for _, a := range l.asks {
+			d.ask(ctx, question{id, a})
+		}
 		for _, j := range l.jobs {
 			d.figures.begin(j.channel)
 			d.tries.Go(func() {
 				defer func() {
 					d.figures.end(j.channel)
-					signal(d.freed)
+					signal(d.deliveries.freed)
 				}()
 				d.try(ctx, l, j, h.token)
 			})
@@ -241,14 +212,15 @@ func (d *Dispatcher) claim(ctx context.Context, limit int) (claimed, begun int, 
 }
 
 // lease is the rule of a claim: it moves on what is due by itself and takes the
-// deliveries that are. What goes over the socket is marked as sending in the
+// deliveries and questions that are. What goes over the socket is marked as sending in the
 // same transaction: it may be sent twice, so a commit of its own before it
 // leaves would protect nothing, and a prompt is on the phone one write earlier.
 func (d *Dispatcher) lease(v *verify.Verification, h *haul, now time.Time) leased {
-	d.pace.tell(now)
+	d.deliveries.pace.tell(now)
 	l := leased{v: v, at: now, late: max(0, now.Sub(v.NextAt))}
 	p := d.config.Policy
 	v.Advance(p, now)
+	l.asks = v.AskDue(p, now)
 	for c := range d.config.Channels {
 		if d.figures.sending(c)+h.load[c] >= d.config.Workers {
 			l.putOff = v.PutOff(c, now.Add(putOff), p, now) || l.putOff
@@ -274,6 +246,7 @@ type haul struct {
 type leased struct {
 	v      *verify.Verification // as the claim wrote it
 	jobs   []job
+	asks   []verify.Asked
 	began  time.Time // of the claim, by our clock: no lease in it began earlier
 	at     time.Time // of the leases, by the store's clock
 	late   time.Duration
@@ -298,12 +271,4 @@ func (h *haul) drop(id string) {
 		h.load[j.channel]--
 	}
 	delete(h.of, id)
-}
-
-// signal leaves a mark in a channel of one place.
-func signal(c chan struct{}) {
-	select {
-	case c <- struct{}{}:
-	default:
-	}
 }

@@ -86,34 +86,38 @@ var accepted = verify.Outcome{State: verify.StateAccepted, Class: verify.ClassNo
 // world is a real store on a file, a dispatcher and a script of what providers
 // answer, on the fake clock of a bubble.
 type world struct {
-	t      testing.TB
-	url    string
-	store  *storage.Store
-	policy verify.Policy
-	auth   *verify.Authority
-	script *script
-	log    *syncBuffer
-	begun  time.Time
-	device string // the only one, when there is one
-	id     string // of the verification
-	deaf   atomic.Bool
-	runs   []*delivery.Dispatcher
-	notice func(*verify.Verification) // told every commit of this store, before the dispatchers are
+	t        testing.TB
+	url      string
+	webhooks string // where events are told; empty: nowhere
+	store    *storage.Store
+	policy   verify.Policy
+	auth     *verify.Authority
+	script   *script
+	log      *syncBuffer
+	begun    time.Time
+	device   string // the only one, when there is one
+	id       string // of the verification
+	deaf     atomic.Bool
+	runs     []*delivery.Dispatcher
+	notice   func(*verify.Verification) // told every commit of this store, before the dispatchers are
 }
 
 // bubble runs a test with a store in a bubble where time is what the test says.
-func bubble(t *testing.T, test func(w *world)) {
+func bubble(t *testing.T, test func(w *world), change ...func(*world)) {
 	t.Helper()
 	url := newFile(t)
-	synctest.Test(t, func(t *testing.T) { test(open(t, url)) })
+	synctest.Test(t, func(t *testing.T) { test(open(t, url, change...)) })
 }
 
 func newFile(t testing.TB) string { return "sqlite:" + filepath.Join(t.TempDir(), "nod.db") }
 
-func open(t testing.TB, url string) *world {
+func open(t testing.TB, url string, change ...func(*world)) *world {
 	t.Helper()
 	w := &world{t: t, url: url, policy: verify.DefaultPolicy(), script: &script{}, log: &syncBuffer{}, begun: time.Now()}
 	w.policy.HasPush, w.policy.HasSMS, w.policy.HasVoice = true, true, true
+	for _, f := range change {
+		f(w)
+	}
 	w.store = w.openStore()
 	w.auth = verify.NewAuthority(w.store.Keys(), publicURL)
 	t.Cleanup(w.keepsSecrets)
@@ -123,7 +127,7 @@ func open(t testing.TB, url string) *world {
 func (w *world) openStore() *storage.Store {
 	w.t.Helper()
 	s, err := storage.Open(context.Background(), storage.Config{
-		URL: w.url, Secret: []byte("a secret of the tests, long enough"),
+		URL: w.url, Secret: []byte("a secret of the tests, long enough"), WebhookURL: w.webhooks,
 		Notify: func(c verify.Change) {
 			if c.Verification == nil || w.deaf.Load() {
 				return
@@ -133,6 +137,8 @@ func (w *world) openStore() *storage.Store {
 			}
 			for _, d := range w.runs {
 				d.Wake(c.Verification.NextAt)
+				d.Over(c.Verification, c.Events)
+				d.WakeWebhooks()
 			}
 		},
 		Log: slog.New(slog.DiscardHandler),
@@ -176,7 +182,7 @@ func (w *world) run(change ...func(*delivery.Config)) (d *delivery.Dispatcher, s
 }
 
 // enroll gives the user a phone: with a push token or none, connected now or never.
-func (w *world) enroll(push, connected bool) {
+func (w *world) enroll(push, connected bool, change ...func(*verify.Device)) {
 	w.t.Helper()
 	ctx := context.Background()
 	e, err := w.store.CreateEnrollment(ctx, nil, "u1")
@@ -187,6 +193,9 @@ func (w *world) enroll(push, connected bool) {
 		d := &verify.Device{ID: verify.NewID("dev"), UserID: e.UserID, Name: "Phone", Platform: "web", SignKey: jose.JSONWebKey{Key: &signKey().PublicKey}, CreatedAt: now}
 		if push {
 			d.Push = &verify.PushTarget{Provider: "fcm", Token: pushToken}
+		}
+		for _, f := range change {
+			f(d)
 		}
 		return d, nil
 	})

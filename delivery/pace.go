@@ -86,6 +86,14 @@ func (p *pace) wake(at time.Time) bool {
 	return p.earlierLocked(p.hereLocked(at), woken)
 }
 
+// hurry brings the next look forward to this moment, for what this process wrote.
+// It reports whether it did.
+func (p *pace) hurry() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.earlierLocked(time.Now(), woken)
+}
+
 func (p *pace) earlierLocked(at time.Time, why cause) bool {
 	if !at.Before(p.at) {
 		return false

@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"maps"
+	"math"
 	"sync"
 	"time"
 
@@ -23,8 +24,28 @@ type Stats struct {
 	Sending map[verify.Channel]int // tries under way now
 	Late    time.Duration          // sum over Claimed: how long after it was due each was taken
 	Latest  time.Duration          // the worst of them
-	Failing bool                   // the store could not be reached at the last try
+	Failing bool                   // the store could not be reached at the last look for deliveries
+
+	Asks        Tally // questions to providers: what became of a message; done: it was told
+	Withdrawals Tally // pushes that were to be taken back
+	Webhooks    Tally // tries to bring an event to the integrator; dropped: the outcome could not be written
 }
+
+// Tally counts work of one kind.
+type Tally struct {
+	Done, Failed uint64
+	Dropped      uint64 // there was no room, or no time left
+	UnderWay     int    // now
+}
+
+// end is how one piece of work ended.
+type end int
+
+const (
+	done end = iota
+	failed
+	dropped
+)
 
 // figures are counted under one lock with the room of each channel.
 type figures struct {
@@ -38,6 +59,7 @@ func (d *Dispatcher) Stats() Stats {
 	defer d.figures.mu.Unlock()
 	s := d.figures.Stats
 	s.Sent, s.Sending = maps.Clone(s.Sent), maps.Clone(s.Sending)
+	s.Failing = d.deliveries.failing.Load()
 	return s
 }
 
@@ -80,8 +102,51 @@ func (f *figures) sending(c verify.Channel) int {
 	return f.Sending[c]
 }
 
-func (f *figures) failing(is bool) {
+// unlimited is the room of work whose room is kept elsewhere.
+const unlimited = math.MaxInt
+
+// enter begins a piece of work where no more than room are under way; false, and
+// counted as dropped, when they are.
+func (f *figures) enter(t *Tally, room int) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.Failing = is
+	if t.UnderWay >= room {
+		t.Dropped++
+		return false
+	}
+	t.UnderWay++
+	return true
+}
+
+// leave ends a piece of work that was entered.
+func (f *figures) leave(t *Tally, e end) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	t.UnderWay--
+	t.countLocked(e)
+}
+
+// count counts a piece of work that never began.
+func (f *figures) count(t *Tally, e end) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	t.countLocked(e)
+}
+
+func (t *Tally) countLocked(e end) {
+	switch e {
+	case done:
+		t.Done++
+	case failed:
+		t.Failed++
+	case dropped:
+		t.Dropped++
+	}
+}
+
+// underWay is how much work of a kind is under way.
+func (f *figures) underWay(t *Tally) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return t.UnderWay
 }

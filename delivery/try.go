@@ -3,9 +3,7 @@ package delivery
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
-	"runtime/debug"
 	"time"
 
 	"nod/verify"
@@ -39,6 +37,31 @@ func (d *Dispatcher) try(ctx context.Context, l leased, j job, token string) {
 	if err != nil && !errors.Is(err, verify.ErrNotFound) {
 		d.config.Log.Warn("the outcome of a delivery could not be written", "delivery_id", j.id, "channel", j.channel, "state", o.State, "error", err)
 	}
+	if j.channel == verify.Push && o.State == verify.StateFailed && o.Class == verify.ClassPermanentTarget {
+		d.dropPush(ctx, l.v, j.id)
+	}
+}
+
+// dropPush forgets the push token that a provider called dead, unless the device
+// has another by now. Should that fail, the next push finds it dead again.
+func (d *Dispatcher) dropPush(ctx context.Context, v *verify.Verification, deliveryID string) {
+	device := deviceOf(v, v.Delivery(deliveryID).DeviceID)
+	if device == nil || device.Push == nil { // then it was not what was sent to
+		return
+	}
+	_, err := d.persist(ctx, func(ctx context.Context) error {
+		_, err := d.config.Store.UpdateDevice(ctx, device.ID, func(fresh *verify.Device, _ time.Time) ([]verify.Event, error) {
+			events := fresh.DropPush(*device.Push)
+			if len(events) == 0 {
+				return nil, verify.ErrNotFound // nothing to drop, so nothing to write
+			}
+			return events, nil
+		})
+		return err
+	})
+	if err != nil && !errors.Is(err, verify.ErrNotFound) {
+		d.config.Log.Warn("a dead push token could not be dropped", "device_id", device.ID, "error", err)
+	}
 }
 
 // send composes the message and hands it to its channel, within the time that
@@ -50,13 +73,8 @@ func (d *Dispatcher) try(ctx context.Context, l leased, j job, token string) {
 // after it, when the delivery is another worker's. Elapsed time is what both
 // sides agree on, whatever their clocks say.
 func (d *Dispatcher) send(ctx context.Context, l leased, row *verify.Delivery) (o verify.Outcome) {
-	defer func() {
-		if r := recover(); r != nil {
-			// The value may hold what was being sent; its type and the stack do not.
-			d.config.Log.Error("a channel panicked", "delivery_id", row.ID, "channel", row.Channel, "type", fmt.Sprintf("%T", r), "stack", string(debug.Stack()))
-			o = verify.Outcome{State: verify.StateUnknown, Class: verify.ClassUnknown, Detail: "panic"}
-		}
-	}()
+	o = verify.Outcome{State: verify.StateUnknown, Class: verify.ClassUnknown, Detail: "panic"} // unless it returns
+	defer d.recovered("sending", row.ID, row.Channel)
 	channel := d.config.Channels[row.Channel]
 	if channel == nil {
 		return verify.Outcome{State: verify.StateFailed, Class: verify.ClassPolicy, Detail: "no_provider"}
@@ -85,49 +103,23 @@ func (d *Dispatcher) send(ctx context.Context, l leased, row *verify.Delivery) (
 	return o
 }
 
-// compose makes the message of a delivery, but for its Life; false when the device is revoked or
-// has switched push off.
-func (d *Dispatcher) compose(v *verify.Verification, row *verify.Delivery) (Message, bool) {
-	m := Message{UserID: v.UserID, VerificationID: v.ID, DeliveryID: row.ID, Channel: row.Channel, DeviceID: row.DeviceID, Locale: v.Locale}
-	if c := v.CodeOf(row); c != nil {
-		m.Number, m.ExpiresAt = v.Number, c.ExpiresAt
-		m.Code = d.config.Authority.Keys().Code(v, *c)
-		words := d.config.Texts.code(v, row, m.Code, d.host)
-		m.Language, m.Title, m.Text = words.Language, words.Title, words.Text
-	} else {
-		device := deviceOf(v, row.DeviceID)
-		if device == nil || (row.Channel == verify.Push && device.Push == nil) {
-			return m, false
-		}
-		if row.Channel == verify.Push {
-			words := d.config.Texts.prompt(v.Locale)
-			m.Push, m.Language, m.Title, m.Text = device.Push, words.Language, words.Title, words.Text
-		}
-		prompt := d.config.Authority.Prompt(v, row)
-		m.Prompt, m.ExpiresAt = &prompt, v.Prompt.ExpiresAt
-	}
-	return m, true
-}
-
-func deviceOf(v *verify.Verification, id string) *verify.Device {
-	for i := range v.Devices {
-		if v.Devices[i].ID == id {
-			return &v.Devices[i]
-		}
-	}
-	return nil
-}
-
-// write runs a rule, again while the store fails, but not longer than a lease
-// and not once tries are given up. A transaction under way is let finish. It
-// returns when, by our clock, the transaction that stood began.
+// write runs a rule on a verification, as [Dispatcher.persist] does.
 func (d *Dispatcher) write(ctx context.Context, id string, rule func(*verify.Verification, time.Time) error) (time.Time, error) {
+	return d.persist(ctx, func(ctx context.Context) error {
+		return d.config.Store.UpdateVerification(ctx, id, nil, rule)
+	})
+}
+
+// persist runs a transaction, again while the store fails, but not longer than a
+// lease and not once tries are given up. One under way is let finish. It returns
+// when, by our clock, the one that stood began.
+func (d *Dispatcher) persist(ctx context.Context, transact func(context.Context) error) (time.Time, error) {
 	retrying, cancel := context.WithTimeout(ctx, d.config.Policy.LeaseLife)
 	defer cancel()
 	for pause := pauseFirst; ; pause = min(2*pause, pauseMost) {
 		began := time.Now()
 		one, done := context.WithTimeout(context.WithoutCancel(ctx), dbLimit)
-		err := d.config.Store.UpdateVerification(one, id, nil, rule)
+		err := transact(one)
 		done()
 		if _, refused := errors.AsType[*verify.Refusal](err); refused || err == nil {
 			return began, err
