@@ -33,6 +33,9 @@ type world struct {
 	// answer is what a provider says to the next sends; accepted when nil.
 	answer func(d verify.Delivery) verify.Outcome
 	sent   []verify.Delivery
+	// word is what providers that are asked say; nothing when empty.
+	word  verify.DeliveryState
+	asked []time.Duration // after the start
 }
 
 func newWorld(t *testing.T) *world {
@@ -46,7 +49,7 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	p := verify.DefaultPolicy()
-	p.HasPush, p.HasSMS, p.HasVoice = true, true, true
+	p.HasPush, p.HasSMS, p.HasVoice, p.HasEmail = true, true, true, true
 	return &world{t: t, now: start, policy: p, auth: verify.NewAuthority(keys, "https://nod.example"), phones: map[string]*ecdsa.PrivateKey{}}
 }
 
@@ -87,6 +90,10 @@ func (w *world) pump() {
 	w.t.Helper()
 	for range 20 {
 		w.v.Advance(&w.policy, w.now)
+		for _, a := range w.v.AskDue(&w.policy, w.now) {
+			w.asked = append(w.asked, w.now.Sub(start))
+			w.v.Receive(verify.Receipt{DeliveryID: a.DeliveryID, Provider: a.Provider, ProviderID: a.ProviderID, State: w.word}, &w.policy, w.now)
+		}
 		ids := w.v.Lease(&w.policy, "worker", w.now)
 		for _, id := range ids {
 			if !w.v.Send(id, "worker", &w.policy, w.now) {

@@ -27,6 +27,16 @@ func TestParseNumber(t *testing.T) {
 	}
 }
 
+func TestTheCountryOfANumber(t *testing.T) {
+	for number, country := range map[string]string{
+		"+14155550123": "US", "+16135550123": "CA", "+491711234567": "DE", "+447400123456": "GB", "+77011234567": "KZ", "+80012345678": "001", "": "",
+	} {
+		if got := verify.StoredNumber(number).Country(); got != country {
+			t.Errorf("%s is of %q, want %q", number, got, country)
+		}
+	}
+}
+
 func TestANumberIsNotShown(t *testing.T) {
 	n := verify.StoredNumber(number)
 	text, err := json.Marshal(map[string]any{"number": n})
