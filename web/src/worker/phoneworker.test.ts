@@ -238,13 +238,33 @@ describe("a push", () => {
     expect(screen.notices).toEqual([]);
   });
 
-  test("that a request is over takes it away, also while its request is still looked at", async () => {
+  const over = JSON.stringify({ type: "prompt_closed", verification_id: "ver_1" });
+
+  test("that a request is over takes it away", async () => {
     await worker.push(await sealed(1));
-    await worker.push(JSON.stringify({ type: "prompt_closed", verification_id: "ver_1" }));
+    await worker.push(over);
+    expect(screen.calls).toEqual(["shown ver_1", "silent ver_1"]);
     expect(screen.notices).toEqual([]);
+  });
+
+  test("that was overtaken by its end is asked about; one that asks again is shown", async () => {
+    await worker.push(over);
     await worker.push(await sealed(1));
-    expect(screen.calls).toEqual(["shown ver_1", "silent ver_1", "silent ver_1"]);
-    expect(asked()).toEqual(["POST /api/v1/prompts/ver_1/ack"]);
+    expect(screen.notices).toEqual([]);
+    await open(1);
+    await worker.push(await sealed(1));
+    expect(screen.notices).toMatchObject([{ tag: "ver_1" }]);
+  });
+
+  test("whose end comes while it is looked at is not left standing", async () => {
+    const frame = await authority.prompt("dev_1", 1);
+    server.on("GET /api/v1/prompts", async () => {
+      await worker.push(over);
+      return { body: { prompts: [frame] } };
+    });
+    await worker.push(message(1));
+    expect(screen.notices).toEqual([]);
+    expect(asked()).toEqual(["GET /api/v1/prompts"]);
   });
 
   test("takes away what nobody can answer any more, and leaves the rest", async () => {

@@ -49,7 +49,7 @@ export class PhoneWorker {
   readonly #here: Surroundings;
   readonly #slot: string;
   readonly #origin: string;
-  // A push that it is over may overtake the look at the request itself.
+  // A push that it is over may overtake the request, or the look at it.
   readonly #over = new Set<string>();
 
   constructor(here: Surroundings) {
@@ -110,14 +110,17 @@ export class PhoneWorker {
     const tag = push.verificationId;
     const device = await this.#device();
     if (!device) return await showPassing(registration, tag);
+    // The same verification may ask again, so what was over is asked about, not left out.
+    const doubted = this.#over.has(tag);
+    const ended = () => !doubted && this.#over.has(tag);
     try {
-      const reading = this.#read(device, push);
+      const reading = this.#read(device, doubted ? { ...push, jwe: null } : push);
       const soon = await Promise.race([reading, later<Reading>(PATIENCE_MS, "unknown")]);
       const seen = await this.#tell(push);
-      if (seen || soon === "over" || this.#over.has(tag)) await showPassing(registration, tag);
+      if (seen || soon === "over" || ended()) await showPassing(registration, tag);
       else await showRequest(registration, tag, push, endOf(device, soon));
       const late = await reading;
-      if (late === "over" || this.#over.has(tag)) await closeRequest(registration, tag);
+      if (late === "over" || ended()) await closeRequest(registration, tag);
       else if (late !== "unknown") await device.acknowledge(push);
     } finally {
       device.dispose();
@@ -127,7 +130,7 @@ export class PhoneWorker {
   async #read(device: Device, push: Request): Promise<Reading> {
     try {
       const prompt = await device.readPush(push);
-      return prompt && !this.#over.has(push.verificationId) ? { prompt } : "over";
+      return prompt ? { prompt } : "over";
     } catch {
       // Neither sealed for this phone nor to be fetched now. The person may look anyway.
       return "unknown";
