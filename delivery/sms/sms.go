@@ -10,10 +10,12 @@
 // Only what certainly was not taken: a transient refusal (no connection, too many
 // requests) and a refusal by policy (the account, the region, the route). It is
 // handed over at once when a provider is left that was not tried and can be asked;
-// else the outcome is the provider's own. A refusal for the number's or the
-// person's sake is true at every provider and stays. What may have been taken is
-// unknown and is never handed over: it would be a second message. When all have
-// been tried and the policy leaves a try, the best of them is asked once more.
+// else the outcome is the provider's own, and while the policy leaves a try a
+// passing refusal is asked about again after its pause. A refusal for the number's
+// or the person's sake is true at every provider and stays. What may have been
+// taken is unknown and is never handed over: it would be a second message. When
+// every provider has been tried, or those that were not cannot be asked, the first
+// of the others is asked once more.
 //
 // # Who is first
 //

@@ -1,0 +1,559 @@
+package sms_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/goleak"
+	"pgregory.net/rapid"
+
+	"nod/delivery"
+	"nod/delivery/sms"
+	"nod/verify"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// The outcomes that providers have.
+var (
+	accepted = verify.Outcome{State: verify.StateAccepted, Class: verify.ClassNone, ProviderID: "id"}
+	busy     = verify.Outcome{State: verify.StateRetrying, Class: verify.ClassTransient, Detail: "busy", RetryAfter: 7 * time.Second}
+	region   = verify.Outcome{State: verify.StateFailed, Class: verify.ClassPolicy, Detail: "region"}
+	account  = verify.Outcome{State: verify.StateFailed, Class: verify.ClassPolicy, Detail: "account"}
+	number   = verify.Outcome{State: verify.StateFailed, Class: verify.ClassPermanentTarget, Detail: "number"}
+	stopped  = verify.Outcome{State: verify.StateFailed, Class: verify.ClassPermanentUser, Detail: "stopped"}
+	silent   = verify.Outcome{State: verify.StateUnknown, Class: verify.ClassUnknown, Detail: "timeout"}
+)
+
+// station is a provider that lives in a bubble of fake time, where no network is:
+// the real clients are tried with the router in their own rooms.
+type station struct {
+	mu     sync.Mutex
+	answer verify.Outcome
+	slow   time.Duration
+	asked  int
+	panics bool
+}
+
+func (s *station) Send(context.Context, delivery.Message) verify.Outcome {
+	s.mu.Lock()
+	s.asked++
+	answer, slow, panics := s.answer, s.slow, s.panics
+	s.mu.Unlock()
+	pass(slow)
+	if panics {
+		panic("out of order")
+	}
+	return answer
+}
+
+func (s *station) AccountRefused(detail string) bool { return detail == "account" }
+
+func (s *station) Ask(_ context.Context, provider, id string) (verify.Receipt, error) {
+	return verify.Receipt{Provider: provider, ProviderID: id, State: verify.StateDelivered}, nil
+}
+
+func (s *station) says(o verify.Outcome) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.answer = o
+}
+
+func (s *station) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.asked
+}
+
+// mute is a channel that can only send.
+type mute struct{ delivery.Channel }
+
+// network is some stations and what was told of them.
+type network struct {
+	*sms.Router
+	stations []*station
+	mu       sync.Mutex
+	told     []string
+}
+
+// open makes a router over stations named a, b, c …
+func open(t testing.TB, answers ...verify.Outcome) *network {
+	n := &network{}
+	c := sms.Config{Log: slog.New(slog.DiscardHandler), Tell: func(_ context.Context, e verify.Event) {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		n.told = append(n.told, fmt.Sprintf("%s %s %s %s", e.Name, e.Data.Provider, e.Data.Channel, e.Data.Detail))
+	}}
+	for i, o := range answers {
+		s := &station{answer: o}
+		n.stations = append(n.stations, s)
+		c.Providers = append(c.Providers, sms.Provider{Name: name(i), Channel: s})
+	}
+	var err error
+	if n.Router, err = sms.New(c); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// pass lets fake time pass; zero needs no bubble.
+func pass(d time.Duration) {
+	if d > 0 {
+		<-time.After(d)
+	}
+}
+
+func name(i int) string { return string(rune('a' + i)) }
+
+func to(country string, tried ...string) delivery.Message {
+	return delivery.Message{Channel: verify.SMS, DeliveryID: "dlv_1", Number: verify.StoredNumber("+14155550123"), Country: country, Tried: tried}
+}
+
+func (n *network) send(t testing.TB, tried ...string) verify.Outcome {
+	t.Helper()
+	before := 0
+	for _, s := range n.stations {
+		before += s.count()
+	}
+	o := n.Send(t.Context(), to("US", tried...))
+	after := 0
+	for _, s := range n.stations {
+		after += s.count()
+	}
+	want := 1
+	if o.Detail == sms.BreakerOpen {
+		want = 0
+	}
+	if after-before != want {
+		t.Fatalf("%d requests for one Send, want %d", after-before, want)
+	}
+	return o
+}
+
+func TestHandOver(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		first  verify.Outcome
+		tried  []string
+		by     string
+		state  verify.DeliveryState
+		hands  bool
+		pauses time.Duration
+	}{
+		{"taken", accepted, nil, "a", verify.StateAccepted, false, 0},
+		{"busy", busy, nil, "a", verify.StateRetrying, true, 0},
+		{"region refused", region, nil, "a", verify.StateRetrying, true, 0},
+		{"account refused", account, nil, "a", verify.StateRetrying, true, 0},
+		{"dead number", number, nil, "a", verify.StateFailed, false, 0},
+		{"stopped by the person", stopped, nil, "a", verify.StateFailed, false, 0},
+		{"no answer", silent, nil, "a", verify.StateUnknown, false, 0},
+		{"the other was tried", accepted, []string{"a"}, "b", verify.StateAccepted, false, 0},
+		{"busy, and nobody is left", busy, []string{"b"}, "a", verify.StateRetrying, false, 7 * time.Second},
+		{"refused, and nobody is left", region, []string{"b"}, "a", verify.StateFailed, false, 0},
+		{"all were tried: the best once more", accepted, []string{"a", "b"}, "a", verify.StateAccepted, false, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			n := open(t, c.first, accepted)
+			o := n.send(t, c.tried...)
+			if o.Provider != c.by || o.State != c.state || o.HandOver != c.hands || o.RetryAfter != c.pauses {
+				t.Errorf("got %+v", o)
+			}
+			if c.first.Class != "" && c.by == "a" && o.Class != c.first.Class {
+				t.Errorf("class %s became %s", c.first.Class, o.Class)
+			}
+		})
+	}
+}
+
+func TestNobodyIsHandedToABreakerThatIsOpen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := open(t, busy, silent)
+		for range 5 {
+			n.send(t, "a")
+		}
+		if o := n.send(t); o.Provider != "a" || o.HandOver || o.RetryAfter != 7*time.Second {
+			t.Errorf("got %+v, want the provider's own outcome", o)
+		}
+		if o := n.send(t, "a"); o.Provider != "a" {
+			t.Errorf("got %+v, want the one that was tried: the other cannot be asked", o)
+		}
+		pass(30 * time.Second)
+		if o := n.send(t); !o.HandOver {
+			t.Errorf("got %+v, want it handed over to the trial", o)
+		}
+	})
+}
+
+func TestWhatOpensABreaker(t *testing.T) {
+	for _, c := range []struct {
+		answer verify.Outcome
+		opens  bool
+	}{
+		{busy, true}, {silent, true}, {account, true},
+		{accepted, false}, {region, false}, {number, false}, {stopped, false},
+	} {
+		n := open(t, c.answer)
+		for range 4 {
+			n.send(t)
+		}
+		n.stations[0].says(accepted)
+		n.send(t) // four in a row are none in five
+		n.stations[0].says(c.answer)
+		for range 4 {
+			n.send(t)
+		}
+		if got := n.Stats()[0].Breaker; got != "closed" {
+			t.Errorf("%s: %s after four, want closed", c.answer.Detail, got)
+		}
+		n.send(t)
+		if got := n.Stats()[0].Breaker == "open"; got != c.opens {
+			t.Errorf("%s: open %v after five in a row, want %v", c.answer.Detail, got, c.opens)
+		}
+	}
+}
+
+// TestBreaker drives one provider through an outage.
+func TestBreaker(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := open(t, silent)
+		ctx, cancel := context.WithCancel(t.Context())
+		var runs sync.WaitGroup
+		runs.Go(func() { n.Run(ctx) })
+		defer func() { cancel(); runs.Wait() }()
+		for range 5 {
+			n.send(t)
+		}
+		pass(10 * time.Second)
+		for range 20 {
+			o := n.send(t)
+			if o.State != verify.StateRetrying || o.Class != verify.ClassTransient || o.Detail != sms.BreakerOpen || o.HandOver {
+				t.Fatalf("got %+v", o)
+			}
+			if o.RetryAfter < 20*time.Second || o.RetryAfter >= 25*time.Second {
+				t.Fatalf("to be tried again in %s, want when the trial is made, or up to 5 s later", o.RetryAfter)
+			}
+		}
+		crowd := func() int { // 20 at once: how many were let through
+			before := n.stations[0].count()
+			var all sync.WaitGroup
+			for range 20 {
+				all.Go(func() { n.Send(t.Context(), to("US")) })
+			}
+			all.Wait()
+			return n.stations[0].count() - before
+		}
+		n.stations[0].slow = time.Second
+		for range 3 { // the trial fails: half a minute more, and nothing is told anew
+			pass(20*time.Second + 10*time.Second)
+			if got := crowd(); got != 1 {
+				t.Fatalf("%d trials, want 1", got)
+			}
+			if got := crowd(); got != 0 {
+				t.Fatalf("%d sent after a failed trial, want 0", got)
+			}
+		}
+		n.stations[0].says(accepted)
+		pass(30 * time.Second)
+		if got := crowd(); got != 1 {
+			t.Fatalf("%d trials, want 1", got)
+		}
+		if got := crowd(); got != 20 {
+			t.Fatalf("%d of 20 sent after a good trial", got)
+		}
+		synctest.Wait()
+		want := []string{"provider.degraded a sms timeout", "provider.recovered a sms "}
+		if !slices.Equal(n.told, want) {
+			t.Errorf("told %q, want %q", n.told, want)
+		}
+	})
+}
+
+func TestAPanicGivesItsPermitBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := open(t, accepted)
+		n.stations[0].panics = true
+		panicked := func() (did bool) {
+			defer func() { did = recover() != nil }()
+			n.Send(t.Context(), to("US"))
+			return
+		}
+		for range 5 {
+			if !panicked() {
+				t.Fatal("the panic was swallowed: the dispatcher logs it")
+			}
+		}
+		for range 3 {
+			if panicked() {
+				t.Fatal("five panics did not open the breaker")
+			}
+			pass(30 * time.Second)
+			if !panicked() {
+				t.Fatal("no trial was made: a permit is lost")
+			}
+		}
+	})
+}
+
+func TestAsk(t *testing.T) {
+	n := open(t, accepted, accepted)
+	r, err := n.Ask(t.Context(), "b", "id")
+	if err != nil || r.Provider != "b" || r.ProviderID != "id" || r.State != verify.StateDelivered {
+		t.Errorf("got %+v, %v", r, err)
+	}
+	if _, err := n.Ask(t.Context(), "z", "id"); err == nil {
+		t.Error("a provider that is not set up was asked")
+	}
+	r2, err := sms.New(sms.Config{Providers: []sms.Provider{{Name: "a", Channel: mute{&station{}}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r2.Ask(t.Context(), "a", "id"); err == nil {
+		t.Error("a provider that cannot be asked was asked")
+	}
+}
+
+func TestStats(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := open(t, busy, accepted)
+		n.stations[0].slow, n.stations[1].slow = time.Second, 2*time.Second
+		n.send(t)
+		n.send(t, "a")
+		n.send(t, "a")
+		got := n.Stats()
+		a, b := got[0], got[1]
+		if a.Name != "a" || a.Requests != 1 || a.Sent[sms.Sent{State: verify.StateRetrying, Class: verify.ClassTransient}] != 1 || a.Latency != time.Second {
+			t.Errorf("got %+v", a)
+		}
+		if b.Name != "b" || b.Requests != 2 || b.Sent[sms.Sent{State: verify.StateAccepted, Class: verify.ClassNone}] != 2 || b.Latency != 4*time.Second || b.Breaker != "closed" {
+			t.Errorf("got %+v", b)
+		}
+	})
+}
+
+func TestNewRefuses(t *testing.T) {
+	for name, c := range map[string]sms.Config{
+		"no provider": {},
+		"two of one":  {Providers: []sms.Provider{{Name: "a", Channel: &station{}}, {Name: "a", Channel: &station{}}}},
+		"no name":     {Providers: []sms.Provider{{Channel: &station{}}}},
+		"a comma":     {Providers: []sms.Provider{{Name: "a,b", Channel: &station{}}}},
+		"no channel":  {Providers: []sms.Provider{{Name: "a"}}},
+	} {
+		if _, err := sms.New(c); err == nil {
+			t.Errorf("%s was taken", name)
+		}
+	}
+}
+
+// ranked makes a router that has read its conversions and returns the order in
+// which it asks for a country.
+func ranked(t testing.TB, names []string, prices sms.Prices, measured []verify.Conversion, country string) []string {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	c := sms.Config{
+		Prices: prices, Log: slog.New(slog.DiscardHandler),
+		Conversions: func(context.Context) ([]verify.Conversion, error) {
+			cancel() // Run ends after this reading
+			return measured, nil
+		},
+	}
+	for _, name := range names {
+		c.Providers = append(c.Providers, sms.Provider{Name: name, Channel: &station{answer: accepted}})
+	}
+	r, err := sms.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if prices != nil {
+		r.Run(ctx)
+	}
+	var order []string
+	for range names {
+		order = append(order, r.Send(t.Context(), to(country, order...)).Provider)
+	}
+	return order
+}
+
+func TestOrder(t *testing.T) {
+	of := func(provider string, sent, approved int) verify.Conversion {
+		return verify.Conversion{Provider: provider, Country: "US", Sent: sent, Approved: approved}
+	}
+	prices := sms.Prices{"a": {"US": 3, "*": 1}, "b": {"US": 2}, "c": {"*": 1}}
+	for _, c := range []struct {
+		name     string
+		prices   sms.Prices
+		measured []verify.Conversion
+		country  string
+		want     string
+	}{
+		{"as configured without prices", nil, []verify.Conversion{of("c", 100, 100), of("a", 100, 1)}, "US", "a b c"},
+		{"by price", prices, nil, "US", "c b a"},
+		{"one price for all other countries, none last", prices, nil, "DE", "a c b"},
+		{"conversion before price", prices, []verify.Conversion{of("a", 100, 95), of("b", 100, 90), of("c", 100, 50)}, "US", "a b c"},
+		{"noise inside a step", prices, []verify.Conversion{of("a", 100, 94), of("b", 100, 90), of("c", 100, 92)}, "US", "c b a"},
+		{"few messages count as the best", prices, []verify.Conversion{of("a", 100, 95), of("b", 100, 90), of("c", 29, 0)}, "US", "c a b"},
+		{"thirty say something", prices, []verify.Conversion{of("a", 100, 95), of("b", 100, 90), of("c", 30, 0)}, "US", "a b c"},
+		{"another country says nothing", prices, []verify.Conversion{of("a", 100, 95), of("b", 100, 10), of("c", 100, 10)}, "DE", "a c b"},
+		{"rows of one provider are one", prices, []verify.Conversion{of("a", 15, 15), of("a", 15, 15), of("b", 20, 0), of("b", 20, 0), of("c", 99, 50)}, "US", "a c b"},
+	} {
+		if got := strings.Join(ranked(t, []string{"a", "b", "c"}, c.prices, c.measured, c.country), " "); got != c.want {
+			t.Errorf("%s: %s, want %s", c.name, got, c.want)
+		}
+	}
+}
+
+// TestOrderRule checks the rule of the package comment on any prices and figures.
+func TestOrderRule(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		names := []string{"a", "b", "c", "d"}[:rapid.IntRange(1, 4).Draw(rt, "providers")]
+		prices, sent, approved := sms.Prices{}, map[string]int{}, map[string]int{}
+		var measured []verify.Conversion
+		for _, name := range names {
+			if rapid.Bool().Draw(rt, "priced "+name) {
+				prices[name] = map[string]float64{rapid.SampledFrom([]string{"US", "*"}).Draw(rt, "for "+name): float64(rapid.IntRange(0, 3).Draw(rt, "price "+name))}
+			}
+			sent[name] = rapid.SampledFrom([]int{0, 1, 29, 30, 31, 100, 1000}).Draw(rt, "sent "+name)
+			approved[name] = rapid.IntRange(0, sent[name]).Draw(rt, "approved "+name)
+			measured = append(measured, verify.Conversion{Provider: name, Country: "US", Sent: sent[name], Approved: approved[name]})
+		}
+		order := ranked(t, names, prices, measured, "US")
+		if sorted := slices.Sorted(slices.Values(order)); !slices.Equal(sorted, names) {
+			rt.Fatalf("asked %v of %v", order, names)
+		}
+		best := 0
+		for _, name := range names {
+			if sent[name] >= 30 {
+				best = max(best, approved[name]*100/sent[name]/5)
+			}
+		}
+		step := func(name string) int {
+			if sent[name] < 30 {
+				return best
+			}
+			return approved[name] * 100 / sent[name] / 5
+		}
+		cost := func(name string) (float64, bool) {
+			for _, p := range prices[name] {
+				return p, true
+			}
+			return 0, false
+		}
+		for i := 1; i < len(order); i++ {
+			a, b := order[i-1], order[i]
+			costA, pricedA := cost(a)
+			costB, pricedB := cost(b)
+			switch {
+			case pricedB && !pricedA:
+				rt.Fatalf("%v: %s has no price and is before %s", order, a, b)
+			case pricedA && !pricedB:
+			case step(b) > step(a):
+				rt.Fatalf("%v: %s converts better than %s", order, b, a)
+			case step(a) == step(b) && costB < costA:
+				rt.Fatalf("%v: %s is cheaper than %s", order, b, a)
+			case step(a) == step(b) && costB == costA && b < a:
+				rt.Fatalf("%v: nothing sets %s before %s", order, a, b)
+			}
+		}
+	})
+}
+
+func TestConversionsAreReadInTheBackground(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := &station{answer: accepted}, &station{answer: accepted}
+		var mu sync.Mutex
+		best, fails, read := "a", false, 0
+		now := func(b string, f bool) { mu.Lock(); best, fails = b, f; mu.Unlock() }
+		r, err := sms.New(sms.Config{
+			Providers: []sms.Provider{{Name: "a", Channel: a}, {Name: "b", Channel: b}},
+			Prices:    sms.Prices{"a": {"*": 1}, "b": {"*": 1}},
+			Conversions: func(ctx context.Context) ([]verify.Conversion, error) {
+				mu.Lock()
+				read++
+				best, fails := best, fails
+				mu.Unlock()
+				if fails {
+					<-ctx.Done()
+					return nil, errors.New("away")
+				}
+				return []verify.Conversion{
+					{Provider: "a", Country: "US", Sent: 100, Approved: 50}, {Provider: "b", Country: "US", Sent: 100, Approved: 50},
+					{Provider: best, Country: "US", Sent: 1000, Approved: 1000},
+				}, nil
+			},
+			Log: slog.New(slog.DiscardHandler),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		var runs sync.WaitGroup
+		runs.Go(func() { r.Run(ctx) })
+		first := func() (provider string, readings int) {
+			mu.Lock()
+			defer mu.Unlock()
+			return r.Send(t.Context(), to("US")).Provider, read
+		}
+		synctest.Wait()
+		if got, _ := first(); got != "a" {
+			t.Errorf("first is %s", got)
+		}
+		now("b", false)
+		pass(10*time.Minute - time.Second)
+		if got, read := first(); got != "a" || read != 1 {
+			t.Errorf("first is %s after %d readings, want the old figures for ten minutes", got, read)
+		}
+		pass(2 * time.Second)
+		if got, read := first(); got != "b" || read != 2 {
+			t.Errorf("first is %s after %d readings, want the new figures", got, read)
+		}
+		now("a", true)
+		pass(10 * time.Minute)
+		before := time.Now()
+		if got, read := first(); got != "b" || read != 3 || time.Since(before) != 0 {
+			t.Errorf("first is %s after %d readings, want the old figures at once while the reading hangs", got, read)
+		}
+		now("a", false)
+		pass(5 * time.Minute)
+		if got, _ := first(); got != "b" {
+			t.Errorf("first is %s, want the old figures after a failure", got)
+		}
+		pass(5 * time.Minute)
+		if got, _ := first(); got != "a" {
+			t.Errorf("first is %s, want what was read after the failure", got)
+		}
+		cancel()
+		runs.Wait()
+	})
+}
+
+func TestReadPrices(t *testing.T) {
+	got, err := sms.ReadPrices([]byte(`{"twilio": {"US": 0.0079, "*": 0.05}, "vonage": {"001": 0}}`))
+	if err != nil || got["twilio"]["US"] != 0.0079 || got["twilio"]["*"] != 0.05 || len(got) != 2 {
+		t.Errorf("got %v, %v", got, err)
+	}
+	for text, says := range map[string]string{
+		``:                             `write {"twilio"`,
+		`[]`:                           `write {"twilio"`,
+		`{}`:                           "empty",
+		`null`:                         "empty",
+		`{"twilio": 1}`:                `write {"twilio"`,
+		`{"twilio": {}}`:               `"*": 0.05`,
+		`{"twilio": null}`:             `"*": 0.05`,
+		`{"twilio": {"us": 1}}`:        "two capital letters",
+		`{"twilio": {"USA": 1}}`:       "two capital letters",
+		`{"twilio": {"US": -1}}`:       "below zero",
+		`{"twilio": {"US": "1"}}`:      `write {"twilio"`,
+		`{"twilio": {"US": 1}} {"a":1`: "after their end",
+	} {
+		if _, err := sms.ReadPrices([]byte(text)); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%s: %v, want it to say %q", text, err, says)
+		}
+	}
+}
