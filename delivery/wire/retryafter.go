@@ -13,12 +13,17 @@ const maxWait = time.Hour
 // date against now. It is 0 when there is none, or none that can be read, and at
 // most an hour.
 func RetryAfter(h http.Header, now time.Time) time.Duration {
+	return RetryAfterWithin(h, now, maxWait)
+}
+
+// RetryAfterWithin is [RetryAfter] for what lives longer: it is at most most.
+func RetryAfterWithin(h http.Header, now time.Time, most time.Duration) time.Duration {
 	value := h.Get("Retry-After")
 	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
-		return min(time.Duration(seconds)*time.Second, maxWait)
+		return min(time.Duration(seconds)*time.Second, most)
 	}
 	if at, err := http.ParseTime(value); err == nil {
-		return min(max(at.Sub(now), 0), maxWait)
+		return min(max(at.Sub(now), 0), most)
 	}
 	return 0
 }
