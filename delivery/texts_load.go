@@ -176,6 +176,9 @@ func (l *loader) check(where string, k kind, texts []string) {
 			l.wrong("%s: it is empty: write it, or leave the key out to say what nod says by itself", at)
 			continue
 		}
+		if !k.sms && !k.lines && strings.ContainsAny(text, "\r\n") {
+			l.wrong("%s: it has more than one line: write one", at)
+		}
 		good := l.placeholders(at, k, text)
 		if !k.lines {
 			good = l.codes(at, k, text) && good

@@ -96,6 +96,7 @@ func TestWrongTexts(t *testing.T) {
 		"no text in a list":                {`{"de": {"login": []}}`, "de: login: neither a text nor a list"},
 		"an empty text":                    {`{"de": {"push_body": " "}}`, "de: push_body: it is empty"},
 		"two texts for a push":             {`{"de": {"push_body": ["a", "b"]}}`, "de: push_body: a list of 2 texts: write one"},
+		"two lines for a subject":          {`{"de": {"email_subject": "a\nb"}}`, "de: email_subject: it has more than one line"},
 		"a code in a push":                 {`{"de": {"push_title": "{code}"}}`, "de: push_title: it holds {code}: take it out"},
 		"a name in a push":                 {`{"de": {"push_body": "{app}"}}`, "de: push_body: unknown placeholder {app}: take it out"},
 		"a code in a subject":              {`{"de": {"email_subject": "{code}"}}`, "de: email_subject: it holds {code}: take it out"},

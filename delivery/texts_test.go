@@ -37,6 +37,7 @@ func TestTexts(t *testing.T) {
 		"a name with characters of two":       {change: named("{B}[" + strings.Repeat("€", 60) + "]"), has: "your sign-in code", hasNot: "€"},
 		"a name that is too long":             {change: named(strings.Repeat("Bank ", 25)), has: "your sign-in code", hasNot: "Bank"},
 		"a name that looks like a blank":      {change: named("{code}"), has: "sign in to {code}"},
+		"a name that looks like a last line":  {change: named("B @evil.example #1"), has: "your sign-in code", hasNot: "evil"},
 		"because the app did not get it":      {change: fallback, device: true, has: "sign in to Bank: your app did not get the request"},
 		"to confirm a number":                 {change: phone, has: "confirm this number for Bank"},
 		"in a language that nod does not yet": {change: speaking("eo-XX"), has: "sign in to Bank"},

@@ -139,6 +139,20 @@ func TestDirection(t *testing.T) {
 	}
 }
 
+// Phones offer the first number of a message. A name with digits gives way.
+func TestNoDigitsBeforeTheCode(t *testing.T) {
+	texts, err := LoadTexts([]byte(`{"en": {"login": ["{app}: {code} opens.", "{code} opens."]}}`), "", "https://nod.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for app, want := range map[string]string{"Bank": "Bank: 123456 opens.", "Bank24": "123456 opens.", "٢٤": "123456 opens."} {
+		v, row := of("en", app, verify.Login, verify.SMS, false, time.Minute)
+		if got := texts.code(v, row, "123456", "nod.example").Text; got != want+"\n\n@nod.example #123456" {
+			t.Errorf("%s: %q", app, got)
+		}
+	}
+}
+
 // Whatever a name, a host, a code and a language are: one SMS, the code once and
 // before any other digit, the last line as machines read it, never the number.
 func TestAnySMS(t *testing.T) {
