@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/twilio/twilio-go/client"
@@ -105,22 +106,24 @@ func classOf(code int) verify.Class {
 	return verify.ClassPolicy
 }
 
-// accountRefused reads the detail of an outcome; see the account rows of codes.
+// accountRefused reads the detail of a refusal: the account rows of codes, and what
+// something before Twilio answers to everybody.
 func accountRefused(of string) bool {
-	switch of {
-	case detail(http.StatusUnauthorized, 0), detail(http.StatusForbidden, 0), detail(http.StatusNotFound, 0):
-		return true
+	if status, ok := strings.CutPrefix(of, httpDetail); ok {
+		return strings.HasPrefix(status, "3") || status == "401" || status == "403" || status == "404"
 	}
 	code, err := strconv.Atoi(of)
 	return err == nil && codes[code].account
 }
+
+const httpDetail = "http_"
 
 // detail names a refusal: Twilio's code, or the HTTP status where it gave none.
 func detail(status, code int) string {
 	if code != 0 {
 		return strconv.Itoa(code)
 	}
-	return "http_" + strconv.Itoa(status)
+	return httpDetail + strconv.Itoa(status)
 }
 
 // codeOf is the code of Twilio's error; 0: none could be read.
@@ -137,20 +140,20 @@ func failed(call *wire.Call, err error) verify.Outcome {
 		return o
 	}
 	status, code := call.Status(), codeOf(err)
-	o := verify.Outcome{Provider: Name, Detail: detail(status, code)}
+	o := verify.Outcome{Provider: Name, Detail: detail(status, code), State: verify.StateUnknown, Class: verify.ClassUnknown}
 	switch {
-	case status == http.StatusTooManyRequests:
-		o.State, o.Class = verify.StateRetrying, verify.ClassTransient
-		o.RetryAfter = wire.RetryAfter(call.Header(), time.Now())
 	case status >= 200 && status < 300:
-		o.State, o.Class, o.Detail = verify.StateUnknown, verify.ClassUnknown, "garbled"
+		o.Detail = "garbled"
 	case status >= 500, status == http.StatusRequestTimeout:
 		// It may have been taken before something broke.
-		o.State, o.Class = verify.StateUnknown, verify.ClassUnknown
+	case status == http.StatusTooManyRequests:
+		o.State, o.Class = verify.StateRetrying, verify.ClassTransient
 	case status < 400:
 		o.State, o.Class = verify.StateFailed, verify.ClassPolicy // a redirect: not Twilio's API
 	default:
 		o = refused(o, code)
+	}
+	if o.State == verify.StateRetrying {
 		o.RetryAfter = wire.RetryAfter(call.Header(), time.Now())
 	}
 	return o

@@ -162,7 +162,7 @@ func (t *Twilio) checkAccount(ctx context.Context) error {
 	if err != nil {
 		return t.checkFailed(call, err)
 	}
-	switch status := word(account.Status); status {
+	switch word(account.Status) {
 	case "active":
 		return nil
 	case "suspended":
@@ -170,23 +170,26 @@ func (t *Twilio) checkAccount(ctx context.Context) error {
 	case "closed":
 		return errors.New("twilio: the account is closed: set TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN of another one")
 	default:
-		return errors.New("twilio: what answered is not Twilio's API: see NOD_TWILIO_BASE_URL")
+		return errNotTwilio
 	}
 }
 
 // checkFailed says in words why a question came to nothing.
 func (t *Twilio) checkFailed(call *wire.Call, err error) error {
-	switch status := call.Status(); {
+	status, code := call.Status(), codeOf(err)
+	switch {
 	case status == 0:
 		return errors.New("twilio: " + t.config.BaseURL + " did not answer: see the network, a proxy and NOD_TWILIO_BASE_URL")
+	case code == 0 && status < 500:
+		return errNotTwilio
 	case status == http.StatusUnauthorized || status == http.StatusForbidden || status == http.StatusNotFound:
-		return fmt.Errorf("twilio: the account was refused (%s): see TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN", detail(status, codeOf(err)))
-	case status >= 400:
-		return fmt.Errorf("twilio: it answered with an error (%s): try again later", detail(status, codeOf(err)))
+		return fmt.Errorf("twilio: the account was refused (%d): see TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN", code)
 	default:
-		return errors.New("twilio: what answered is not Twilio's API: see NOD_TWILIO_BASE_URL")
+		return fmt.Errorf("twilio: it answered with an error (%s): try again later", detail(status, code))
 	}
 }
+
+var errNotTwilio = errors.New("twilio: what answered is not Twilio's API: see NOD_TWILIO_BASE_URL")
 
 // word is what a field says; empty: nothing.
 func word(s *string) string {
