@@ -1,5 +1,5 @@
 -- Times are milliseconds since 1970, null when it never happened. What belongs
--- to a person and can be read (a phone number, a push token, the context of a
+-- to a person and can be read (a number, an address, a push token, the context of a
 -- request) rests sealed: AES-256-GCM under a key of the table keys, bound to its
 -- column and row. Beside a sealed value that must be found again stands a keyed
 -- hash. No code, match number, client secret or token rests in any form: each is
@@ -10,7 +10,7 @@
 -- The server's own keys, each sealed by NOD_SECRET.
 create table keys (
     id         text   not null primary key,
-    kind       text   not null, -- code, hash, seal or sign
+    kind       text   not null, -- code, hash, seal, sign or push
     sealed     text   not null,
     created_at bigint not null
 );
@@ -32,6 +32,7 @@ create table verifications (
     channel                 text    not null,
     number_sealed           text    not null, -- empty: no number is known
     number_hash             text    not null, -- keyed; empty likewise
+    email_sealed            text    not null, -- empty: no code may go by mail
     locale                  text    not null,
     shown_sealed            text    not null, -- what the person is shown: context and binding message
     match                   text    not null,
@@ -113,17 +114,28 @@ create table deliveries (
     detail            text    not null, -- the provider's own code
     provider_id       text    not null, -- the provider's message id
     attempts          bigint  not null, -- counted before they run
+    tried             text    not null, -- providers that certainly did not take it, comma-separated
+    country           text    not null, -- the number's; empty for an app and a mailbox
     created_at        bigint  not null,
     due_at            bigint,
     lease_token       text    not null, -- a worker that lost its lease writes nothing
     lease_end_at      bigint,
     accepted_at       bigint,
+    unanswered        boolean not null, -- when it was sent nobody knew whether it left
+    ask_at            bigint,           -- when to ask the provider what became of it
+    asked             bigint  not null,
     changed_at        bigint
 );
 create index deliveries_verification on deliveries (verification_id);
+-- What a receipt names.
+create index deliveries_message on deliveries (provider, provider_id)
+    where provider_id <> '';
+-- How well each provider's SMS work, read from it alone but for the method.
+create index deliveries_sms on deliveries (accepted_at, provider, country, verification_id)
+    where channel = 'sms' and accepted_at is not null;
 
--- Facts about a verification, or about a device (then without verification and
--- with seq 0). Kept when what they tell of is gone.
+-- Facts about a verification, or about a device or a provider (then without
+-- verification and with seq 0; of a provider without a user). Kept when what they tell of is gone.
 create table events (
     id              text   not null primary key,
     verification_id text   references verifications (id),

@@ -109,6 +109,11 @@ func (t *tx) seal(r *verificationRow) (err error) {
 			return err
 		}
 	}
+	if !r.Email.IsZero() {
+		if r.email, err = t.keys.Seal(r.Email.Address(), "verifications.email."+r.ID); err != nil {
+			return err
+		}
+	}
 	b, err := json.Marshal(shown{r.Context, r.BindingMessage})
 	if err != nil {
 		return err
@@ -130,6 +135,13 @@ func (t *tx) unseal(r *verificationRow) (err error) {
 		}
 		r.Number = verify.StoredNumber(n)
 	}
+	if r.email != "" {
+		address, err := t.keys.Open(r.email, "verifications.email."+r.ID)
+		if err != nil {
+			return err
+		}
+		r.Email = verify.StoredMailbox(address)
+	}
 	b, err := t.keys.Open(r.shown, "verifications.shown."+r.ID)
 	if err != nil {
 		return err
@@ -142,7 +154,7 @@ func (t *tx) unseal(r *verificationRow) (err error) {
 	return nil
 }
 
-// create writes a new verification. The number and what is shown are sealed here
+// create writes a new verification. The number, the address and what is shown are sealed here
 // and never again: no rule changes them, and sealing twice would give other bytes.
 func (t *tx) create(v *verify.Verification) error {
 	r := &verificationRow{Verification: v}

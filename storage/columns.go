@@ -25,6 +25,7 @@ type verificationRow struct {
 	*verify.Verification
 	number     string // sealed
 	numberHash string
+	email      string // sealed
 	shown      string // sealed JSON of [shown]
 }
 
@@ -49,6 +50,7 @@ var verifications = newTable("verifications", []string{"id"}, emptyVerification,
 	{"channel", false, func(r *verificationRow) any { return &r.Channel }},
 	{"number_sealed", true, func(r *verificationRow) any { return &r.number }},
 	{"number_hash", true, func(r *verificationRow) any { return &r.numberHash }},
+	{"email_sealed", true, func(r *verificationRow) any { return &r.email }},
 	{"locale", false, func(r *verificationRow) any { return &r.Locale }},
 	{"shown_sealed", true, func(r *verificationRow) any { return &r.shown }},
 	{"match", false, func(r *verificationRow) any { return &r.Match }},
@@ -121,11 +123,16 @@ var deliveries = newTable("deliveries", []string{"id"}, blank, []column[delivery
 	{"detail", false, func(r *deliveryRow) any { return &r.Detail }},
 	{"provider_id", false, func(r *deliveryRow) any { return &r.ProviderID }},
 	{"attempts", false, func(r *deliveryRow) any { return &r.Attempts }},
+	{"tried", false, func(r *deliveryRow) any { return &r.Tried }},
+	{"country", false, func(r *deliveryRow) any { return &r.Country }},
 	{"created_at", true, func(r *deliveryRow) any { return (*millis)(&r.CreatedAt) }},
 	{"due_at", false, func(r *deliveryRow) any { return (*millis)(&r.DueAt) }},
 	{"lease_token", false, func(r *deliveryRow) any { return &r.LeaseToken }},
 	{"lease_end_at", false, func(r *deliveryRow) any { return (*millis)(&r.LeaseEndAt) }},
 	{"accepted_at", false, func(r *deliveryRow) any { return (*millis)(&r.AcceptedAt) }},
+	{"unanswered", false, func(r *deliveryRow) any { return &r.Unanswered }},
+	{"ask_at", false, func(r *deliveryRow) any { return (*millis)(&r.AskAt) }},
+	{"asked", false, func(r *deliveryRow) any { return &r.Asked }},
 	{"changed_at", false, func(r *deliveryRow) any { return (*millis)(&r.ChangedAt) }},
 })
 

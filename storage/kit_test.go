@@ -27,7 +27,7 @@ var (
 
 func somePolicy() *verify.Policy {
 	p := verify.DefaultPolicy()
-	p.HasPush, p.HasSMS, p.HasVoice = true, true, true
+	p.HasPush, p.HasSMS, p.HasVoice, p.HasEmail = true, true, true, true
 	return &p
 }
 

@@ -142,9 +142,14 @@ func useAll(t *testing.T, s *storage.Store) {
 	_, ofUsers := s.UsersEvents(ctx, []string{"u1", "u2"}, time.Time{})
 	_, changed := s.Changed(ctx, time.Time{}, time.Time{})
 	webhooks := useWebhooks(ctx, s)
+	_, about := s.VerificationOfDelivery(ctx, v.Deliveries[0].ID)
+	if _, err := s.VerificationOfMessage(ctx, "twilio", "SM1"); !errors.Is(err, verify.ErrNotFound) {
+		t.Fatal(err)
+	}
+	_, conversions := s.Conversions(ctx, time.Time{})
 	_, updated := s.UpdateDevice(ctx, d.ID, func(*verify.Device, time.Time) ([]verify.Event, error) { return nil, nil })
 	for _, err := range []error{
-		claimed, open, recent, after, events, ofUsers, changed, updated, webhooks, s.TouchDevices(ctx, []string{d.ID}),
+		claimed, open, recent, after, events, ofUsers, changed, updated, about, conversions, webhooks, s.TouchDevices(ctx, []string{d.ID}),
 		s.SpendTokenID(ctx, d.ID, "jti", time.Now().Add(time.Hour)), s.Sweep(ctx), s.Ping(ctx),
 	} {
 		if err != nil {

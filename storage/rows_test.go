@@ -28,6 +28,9 @@ func (f *filler) fill(v reflect.Value, at string) {
 	case verify.Number:
 		v.Set(reflect.ValueOf(verify.StoredNumber(fmt.Sprintf("+1415555%04d", f.n))))
 		return
+	case verify.Mailbox:
+		v.Set(reflect.ValueOf(verify.StoredMailbox(fmt.Sprintf("%d@example.com", f.n))))
+		return
 	case jose.JSONWebKey:
 		panic(at + ": keys are set by hand")
 	}
@@ -68,7 +71,7 @@ func fill[T any](n int) T {
 
 var sameVerification = cmp.Options{
 	cmpopts.IgnoreUnexported(verify.Verification{}), cmpopts.IgnoreFields(verify.Verification{}, "Devices"),
-	cmp.Comparer(func(a, b verify.Number) bool { return a == b }),
+	cmpopts.EquateComparable(verify.Number{}, verify.Mailbox{}),
 }
 
 // Every field of a verification, a code and a delivery comes back as it was
@@ -87,7 +90,7 @@ func TestEveryField(t *testing.T) {
 		}
 		w := fill[verify.Verification](5000)
 		w.ID, w.UserID, w.Purpose, w.CreatedAt = v.ID, v.UserID, v.Purpose, v.CreatedAt
-		w.Number, w.Context, w.BindingMessage = v.Number, v.Context, v.BindingMessage
+		w.Number, w.Email, w.Context, w.BindingMessage = v.Number, v.Email, v.Context, v.BindingMessage
 		for i := range w.Deliveries {
 			w.Deliveries[i].ID, w.Deliveries[i].CreatedAt = v.Deliveries[i].ID, v.Deliveries[i].CreatedAt
 		}
@@ -154,7 +157,7 @@ func TestNothingReadableRests(t *testing.T) {
 		push := "push-token-of-ana"
 		d := enroll(t, s, "u1", push)
 		q := request(s, "u1")
-		q.Channel = verify.Both
+		q.Channel, q.Email = verify.Both, verify.StoredMailbox("ana.silva@example.com")
 		var v *verify.Verification
 		if err := admitTo(&v, s, q, once("retry "+number.E164(), `{"phone_number":"`+number.E164()+`"}`, &v)); err != nil {
 			t.Fatal(err)
@@ -167,7 +170,7 @@ func TestNothingReadableRests(t *testing.T) {
 			t.Fatal(err)
 		}
 		secrets := map[string]string{
-			"the number": strings.TrimPrefix(number.E164(), "+"), "the push token": push,
+			"the mailbox": "ana.silva", "the number": strings.TrimPrefix(number.E164(), "+"), "the push token": push,
 			"an address": q.Context.IP, "a place": q.Context.Location, "the binding message": "40 EUR",
 			"the client secret": s.Keys().ClientSecret(v), "an enrollment token": s.Keys().EnrollmentToken(e.ID),
 			"a result token": s.Keys().ResultToken(v, time.Now()), "the code": s.Keys().Code(v, v.Codes[0]),
