@@ -53,7 +53,7 @@ var apnsReasons = map[string]int{
 	"BadCollapseId": 400, "BadDeviceToken": 400, "BadExpirationDate": 400, "BadMessageId": 400, "BadPriority": 400,
 	"BadTopic": 400, "DeviceTokenNotForTopic": 400, "DuplicateHeaders": 400, "IdleTimeout": 400, "InvalidPushType": 400,
 	"MissingDeviceToken": 400, "MissingTopic": 400, "PayloadEmpty": 400, "TopicDisallowed": 400,
-	"BadCertificate": 403, "BadCertificateEnvironment": 403, "BadEnvironmentKeyIdInToken": 403, "ExpiredProviderToken": 403,
+	"BadCertificate": 403, "BadCertificateEnvironment": 403, "BadEnvironmentKeyIdInToken": 403, "BadEnvironmentKeyInToken": 403, "ExpiredProviderToken": 403,
 	"Forbidden": 403, "InvalidProviderToken": 403, "MissingProviderToken": 403, "UnrelatedKeyIdInToken": 403,
 	"BadPath": 404, "MethodNotAllowed": 405,
 	"ExpiredToken": 410, "Unregistered": 410,

@@ -1,6 +1,7 @@
 package providers
 
 import (
+	"cmp"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
@@ -232,10 +233,14 @@ func (g *Google) serveSend(w http.ResponseWriter, r *http.Request, project strin
 		return
 	}
 	if !fcmToken.MatchString(m.Token) {
-		if !call.ValidateOnly { // a dry run may ask about one that cannot be
+		a := Answer{}
+		if call.ValidateOnly {
+			a = g.next(m.Token) // a dry run may ask about a token that cannot be: it is how credentials are tried
+		} else {
 			g.object("the registration token is malformed")
 		}
-		g.refuse(w, Answer{Code: "INVALID_ARGUMENT"}, m.Token)
+		a.Code = cmp.Or(a.Code, "INVALID_ARGUMENT")
+		g.refuse(w, a, m.Token)
 		return
 	}
 	if err := judgeFCM(m, call.Message); err != nil {
