@@ -11,8 +11,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -87,7 +89,14 @@ func (s *APNs) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.objectReason(w, reason, err.Error())
 		return
 	}
-	if !apnsToken.MatchString(strings.ToLower(token)) {
+	if topic := r.Header.Get("apns-topic"); topic == "" {
+		s.objectReason(w, "MissingTopic", "no topic")
+		return
+	} else if topic != s.Topic {
+		s.objectReason(w, "TopicDisallowed", "the topic is another app's")
+		return
+	}
+	if token = strings.ToLower(token); !apnsToken.MatchString(token) || strings.Trim(token, "0") == "" {
 		s.refuse(w, Answer{Code: "BadDeviceToken"}) // not an objection: it is how credentials are tried
 		return
 	}
@@ -97,7 +106,7 @@ func (s *APNs) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	var payload map[string]json.RawMessage
-	if reason, err := s.judge(r.Header, body, &payload); err != nil {
+	if reason, err := judgeNotification(r.Header, body, &payload); err != nil {
 		s.objectReason(w, reason, err.Error())
 		return
 	}
@@ -147,14 +156,10 @@ func (s *APNs) judgeProvider(header string) (reason string, err error) {
 	return "", nil
 }
 
-// judge checks the headers and the payload of a notification.
+// judgeNotification checks the headers and the payload of a notification.
 // https://developer.apple.com/documentation/usernotifications/sending-notification-requests-to-apns
-func (s *APNs) judge(h http.Header, body []byte, payload *map[string]json.RawMessage) (reason string, err error) {
-	switch topic := h.Get("apns-topic"); {
-	case topic == "":
-		return "MissingTopic", errors.New("no topic")
-	case topic != s.Topic:
-		return "TopicDisallowed", errors.New("the topic is another app's")
+func judgeNotification(h http.Header, body []byte, payload *map[string]json.RawMessage) (reason string, err error) {
+	switch {
 	case len(body) == 0:
 		return "PayloadEmpty", errors.New("no payload")
 	case len(body) > maxPush:
@@ -254,3 +259,6 @@ func (s *APNs) refuse(w http.ResponseWriter, a Answer) {
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(answer)
 }
+
+// APNsReasons lists the reasons that a script may name.
+func APNsReasons() []string { return slices.Sorted(maps.Keys(apnsReasons)) }
