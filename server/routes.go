@@ -54,6 +54,9 @@ var table = []section{
 		op(post, "/api/v1/console-sessions", byKey, 201, "Open a console session", (*Server).openConsole),
 		op(get, "/api/v1/outbox", byKey|byConsole, 200, "What the simulator sent", (*Server).outbox),
 	}},
+	{"Providers", []route{
+		raw(post, "/webhooks/{provider}/{kind}", public, "A provider tells what became of a message; it signs the request", (*Server).receive),
+	}},
 	{"Service", []route{
 		raw(get, "/ws", public, "WebSocket, subprotocol nod.v1; the first frame holds the credential", (*Server).socket),
 		raw(get, "/healthz", public, "The process lives", (*Server).healthz),

@@ -56,6 +56,10 @@ type Config struct {
 	Outbox    *delivery.Outbox // the simulator's messages; nil without it
 	Decisions Decisions        // for codes, answers of phones, their tokens, and exchanges; nil: Store
 
+	// Receivers read what providers call this server with, by provider; they are
+	// served at /webhooks/{provider}/status.
+	Receivers map[string]delivery.Receiver
+
 	// Ready says whether a load balancer may send requests here, beside the store;
 	// nil: it always may.
 	Ready func() error
@@ -108,6 +112,7 @@ type Server struct {
 	live      *live
 	retired   atomic.Bool
 	repaired  *repairFigures
+	receipts  *receipts
 
 	// What may fail many times a second.
 	unpublished, unrepaired, unrecorded, unanswered, unfit trouble
@@ -153,6 +158,9 @@ func New(c Config) (*Server, error) {
 		return nil, fmt.Errorf("making a server: registering its metrics: %w", err)
 	}
 	if s.repaired, err = newRepairFigures(c.Registry, c.Repair); err != nil {
+		return nil, fmt.Errorf("making a server: registering its metrics: %w", err)
+	}
+	if s.receipts, err = newReceipts(c.Registry); err != nil {
 		return nil, fmt.Errorf("making a server: registering its metrics: %w", err)
 	}
 	skew := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
