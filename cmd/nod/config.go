@@ -154,10 +154,10 @@ var policySettings = []setting{
 	duration("NOD_WS_ACK_TIMEOUT", "5s", time.Minute, func(c *config) *time.Duration { return &c.Policy.SocketTimeout }),
 	duration("NOD_PUSH_ACK_TIMEOUT", "25s", time.Hour, func(c *config) *time.Duration { return &c.Policy.PushTimeout }),
 	{"NOD_SIMULATOR", "", "true or false; without it, on while NOD_PUBLIC_URL is loopback", false, func(c *config, v string) error {
-		return flag(&c.Simulator, v)
+		return boolean(&c.Simulator, v)
 	}},
 	{"NOD_DEMO", "", "true or false; without it, on while the simulator is", false, func(c *config, v string) error {
-		return flag(&c.Demo, v)
+		return boolean(&c.Demo, v)
 	}},
 	{"NOD_LOG_LEVEL", "info", "debug, info, warn or error", false, func(c *config, v string) error {
 		return c.LogLevel.UnmarshalText([]byte(v))
@@ -292,6 +292,9 @@ func (c *config) sqlitePath() string {
 	return p
 }
 
+// publicURL is the public URL as far as it is known before nod listens.
+func (c *config) publicURL() string { return cmp.Or(c.PublicURL, "http://"+c.Addr) }
+
 // local reports whether the public URL is this machine's own.
 func (c *config) local() bool {
 	u, err := url.Parse(c.PublicURL)
@@ -308,7 +311,7 @@ func printConfig(w io.Writer, c config, getenv func(string) string) error {
 	if err != nil {
 		return err
 	}
-	c.PublicURL = cmp.Or(c.PublicURL, "http://"+c.Addr)
+	c.PublicURL = c.publicURL()
 	vs["NOD_PUBLIC_URL"] = c.PublicURL
 	vs["NOD_SIMULATOR"], vs["NOD_DEMO"] = strconv.FormatBool(c.simulator()), strconv.FormatBool(c.demo())
 	for _, s := range settings {
@@ -396,7 +399,7 @@ func list(v string) []string {
 	return out
 }
 
-func flag(to **bool, v string) error {
+func boolean(to **bool, v string) error {
 	b, err := strconv.ParseBool(v)
 	*to = &b
 	return err

@@ -81,7 +81,7 @@ var providerSettings = []setting{
 	base("NOD_SNS_ENDPOINT", func(p *providers) *string { return &p.SNS.Endpoint }),
 	{"NOD_VOICE_FALLBACK", "false", "true or false: a call by itself after two SMS that failed; needs Twilio", false, func(c *config, v string) error {
 		var on *bool
-		err := flag(&on, v)
+		err := boolean(&on, v)
 		c.providers.Voice = *on
 		return err
 	}},

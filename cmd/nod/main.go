@@ -4,7 +4,9 @@
 //
 //	nod serve      run (the default)
 //	nod migrate    bring the database up to date and exit
-//	nod config     print the effective settings, secrets masked
+//	nod config     print the effective settings, secrets masked; with check, try
+//	               the providers' credentials without sending anything
+//	nod send-test  send one real message to a number, an address or a device
 //	nod key        make another API key and print it once
 //	nod health     ask a running nod whether it lives; for container checks
 //	nod version    print the version
@@ -17,6 +19,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 )
 
@@ -40,7 +43,9 @@ func command(ctx context.Context, args []string, getenv func(string) string, std
 	if len(args) > 0 {
 		name = args[0]
 	}
-	if len(args) > 1 {
+	args = args[min(1, len(args)):]
+	checks := name == "config" && slices.Equal(args, []string{"check"})
+	if len(args) > 0 && name != "send-test" && !checks {
 		return fmt.Errorf("%s takes no arguments: everything is set in the environment, see `nod config`", name)
 	}
 	switch name {
@@ -50,12 +55,6 @@ func command(ctx context.Context, args []string, getenv func(string) string, std
 	case "help", "-h", "--help":
 		_, err := fmt.Fprint(stdout, usage)
 		return err
-	case "config":
-		c, err := readConfig(getenv)
-		if err != nil {
-			return err
-		}
-		return printConfig(stdout, c, getenv)
 	}
 	c, err := readConfig(getenv)
 	if err != nil {
@@ -63,6 +62,13 @@ func command(ctx context.Context, args []string, getenv func(string) string, std
 	}
 	log := newLogger(c, stderr)
 	switch name {
+	case "config":
+		if checks {
+			return checkConfig(ctx, c, stdout, log)
+		}
+		return printConfig(stdout, c, getenv)
+	case "send-test":
+		return sendTest(ctx, c, args, stdout, log)
 	case "serve":
 		if names := unused(getenv); len(names) > 0 {
 			log.Warn("these are set, but this version has no use for them", "variables", names)
@@ -87,6 +93,9 @@ const usage = `nod asks a person's phone "is this you?" and brings the answer to
   nod serve      run (the default)
   nod migrate    bring the database up to date and exit
   nod config     print the effective settings, secrets masked
+  nod config check
+                 try the providers' credentials without sending anything
+  nod send-test  send one real message: -sms, -call, -email or -device
   nod key        make another API key and print it once
   nod health     ask a running nod whether it lives
   nod version    print the version

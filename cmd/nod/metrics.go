@@ -1,8 +1,14 @@
 package main
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"github.com/prometheus/client_golang/prometheus"
 
-// figures exposes what the hub, its broker and the dispatcher count. Names end in their
+	"nod/delivery"
+	"nod/delivery/sms"
+	"nod/hub/redisbroker"
+)
+
+// figures exposes what the hub, its broker, the dispatcher and its providers count. Names end in their
 // unit; no label holds anything of a person.
 type figures struct{ app *app }
 
@@ -11,7 +17,14 @@ var (
 	claimed  = desc("nod_dispatcher_claimed_total", "Due verifications that were taken.")
 	late     = desc("nod_dispatcher_late_seconds_total", "How long after it was due each was taken, summed.")
 	sent     = desc("nod_dispatcher_tries_total", "Tries by channel and what became of them.", "channel", "state")
+	asked    = desc("nod_dispatcher_questions_total", "Questions to providers: what became of a message.", "result")
+	taken    = desc("nod_dispatcher_withdrawals_total", "Phones that were told that a push is over.", "result")
+	posted   = desc("nod_dispatcher_webhooks_total", "Tries to bring an event to the integrator; dropped: the outcome could not be written.", "result")
 	lost     = desc("nod_dispatcher_lost_outcomes_total", "Outcomes that could not be written: the lease decides.")
+
+	providerAnswers = desc("nod_provider_answers_total", "What providers of SMS and calls made of messages.", "channel", "provider", "state", "class")
+	providerSeconds = desc("nod_provider_answer_seconds_total", "How long they took to say so, summed.", "channel", "provider")
+	providerBreaker = desc("nod_provider_breaker_closed", "1 while this node gives the provider messages, 0 while it is passed over or tried.", "channel", "provider")
 
 	redisAlive      = desc("nod_redis_alive", "1 while this node's own probe comes back through Redis.")
 	redisRoundTrip  = desc("nod_redis_round_trip_seconds", "How long the last probe took.")
@@ -30,7 +43,7 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 // Describe implements prometheus.Collector.
 func (figures) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		sessions, claimed, late, sent, lost,
+		sessions, claimed, late, sent, lost, asked, taken, posted, providerAnswers, providerSeconds, providerBreaker,
 		redisAlive, redisRoundTrip, redisReconnects, redisEmptied, redisPublished, redisReceived, redisFailed, redisDropped,
 	} {
 		ch <- d
@@ -39,36 +52,69 @@ func (figures) Describe(ch chan<- *prometheus.Desc) {
 
 // Collect implements prometheus.Collector.
 func (f figures) Collect(ch chan<- prometheus.Metric) {
-	counter := func(d *prometheus.Desc, v float64, labels ...string) {
-		ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, v, labels...)
-	}
-	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
-		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
-	}
+	to := metrics(ch)
 	h, d := f.app.hub.Stats(), f.app.dispatcher.Stats()
 	for role, n := range h.Sessions {
-		gauge(sessions, float64(n), role)
+		to.gauge(sessions, float64(n), role)
 	}
-	counter(claimed, float64(d.Claimed))
-	counter(late, d.Late.Seconds())
-	counter(lost, float64(d.Lost))
+	to.count(claimed, float64(d.Claimed))
+	to.count(late, d.Late.Seconds())
+	to.count(lost, float64(d.Lost))
 	for s, n := range d.Sent {
-		counter(sent, float64(n), string(s.Channel), string(s.State))
+		to.count(sent, float64(n), string(s.Channel), string(s.State))
 	}
-	if f.app.broker == nil {
-		return
+	to.tally(asked, d.Asks)
+	to.tally(taken, d.Withdrawals)
+	to.tally(posted, d.Webhooks)
+	for channel, r := range f.app.ways.routers {
+		to.providers(string(channel), r.Stats())
 	}
-	b := f.app.broker.Stats()
-	alive := 0.0
-	if b.Alive {
-		alive = 1
+	if f.app.broker != nil {
+		to.redis(f.app.broker.Stats())
 	}
-	gauge(redisAlive, alive)
-	gauge(redisRoundTrip, b.RoundTrip.Seconds())
-	counter(redisReconnects, float64(b.Reconnects))
-	counter(redisEmptied, float64(b.Emptied))
-	counter(redisPublished, float64(b.Published))
-	counter(redisReceived, float64(b.Received))
-	counter(redisFailed, float64(b.Failed))
-	counter(redisDropped, float64(b.Dropped))
+}
+
+// metrics is where figures go.
+type metrics chan<- prometheus.Metric
+
+func (m metrics) count(d *prometheus.Desc, v float64, labels ...string) {
+	m <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, v, labels...)
+}
+
+func (m metrics) gauge(d *prometheus.Desc, v float64, labels ...string) {
+	m <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+}
+
+func (m metrics) tally(d *prometheus.Desc, t delivery.Tally) {
+	m.count(d, float64(t.Done), "done")
+	m.count(d, float64(t.Failed), "failed")
+	m.count(d, float64(t.Dropped), "dropped")
+}
+
+func (m metrics) providers(channel string, all []sms.ProviderStats) {
+	for _, p := range all {
+		for s, n := range p.Sent {
+			m.count(providerAnswers, float64(n), channel, p.Name, string(s.State), string(s.Class))
+		}
+		m.count(providerSeconds, p.Latency.Seconds(), channel, p.Name)
+		m.gauge(providerBreaker, yes(p.Breaker == "closed"), channel, p.Name)
+	}
+}
+
+func (m metrics) redis(b redisbroker.Stats) {
+	m.gauge(redisAlive, yes(b.Alive))
+	m.gauge(redisRoundTrip, b.RoundTrip.Seconds())
+	m.count(redisReconnects, float64(b.Reconnects))
+	m.count(redisEmptied, float64(b.Emptied))
+	m.count(redisPublished, float64(b.Published))
+	m.count(redisReceived, float64(b.Received))
+	m.count(redisFailed, float64(b.Failed))
+	m.count(redisDropped, float64(b.Dropped))
+}
+
+func yes(is bool) float64 {
+	if is {
+		return 1
+	}
+	return 0
 }

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -33,6 +34,8 @@ const (
 	retireTime = 3 * time.Second
 	// drainTime is how long a stopping nod may then take to say goodbye.
 	drainTime = 20 * time.Second
+	// conversionSpan is how far back providers of SMS are compared.
+	conversionSpan = 7 * 24 * time.Hour
 )
 
 // run wires the rooms together on a listener and blocks until ctx ends and all
@@ -58,6 +61,7 @@ type app struct {
 	newKey     string // made at this first start; empty otherwise
 	store      *storage.Store
 	broker     *redisbroker.Broker // nil: this node is the only one
+	ways       *ways
 	hub        *hub.Hub
 	dispatcher *delivery.Dispatcher
 	server     *server.Server
@@ -93,6 +97,10 @@ func (a *app) committed(ch verify.Change) {
 	a.server.Announce(ch)
 	if ch.Verification != nil {
 		a.dispatcher.Wake(ch.Verification.NextAt)
+		a.dispatcher.Over(ch.Verification, ch.Events)
+	}
+	if a.ways.poster != nil && len(ch.Events) > 0 {
+		a.dispatcher.WakeWebhooks()
 	}
 }
 
@@ -100,18 +108,9 @@ func (a *app) wire(ctx context.Context) error {
 	c := &a.config
 	policy := c.Policy
 	authority := verify.NewAuthority(a.store.Keys(), c.PublicURL)
-	channels := map[verify.Channel]delivery.Channel{
-		verify.WebSocket: delivery.Socket{Publish: func(ctx context.Context, device string, f verify.PromptFrame) (int, error) {
-			return a.server.PublishPrompt(ctx, device, f)
-		}},
-	}
-	var outbox *delivery.Outbox
-	if c.simulator() {
-		outbox = &delivery.Outbox{}
-		policy.HasPush, policy.HasSMS = true, true
-		channels[verify.Push], channels[verify.SMS] = outbox, outbox
-	} else {
-		a.log.Warn("no push or SMS provider is set up: only connected apps can be asked")
+	outbox, err := a.openWays(&policy)
+	if err != nil {
+		return err
 	}
 	keys, err := a.apiKeys(ctx)
 	if err != nil {
@@ -154,6 +153,7 @@ func (a *app) wire(ctx context.Context) error {
 		APIKeys:        keys,
 		UserTokens:     server.UserTokens{JWKSURL: c.UserJWKSURL, Secret: []byte(c.UserJWTSecret), Issuer: c.UserJWTIssuer},
 		AllowedOrigins: c.Origins, TrustedProxies: c.Proxies,
+		Receivers: a.ways.receivers, PushKey: a.ways.pushKey,
 		Pages: web.FS(), Demo: bank, Version: version, Log: a.log,
 		Registry: a.registry, MetricsApart: c.MetricsAddr != "",
 	})
@@ -163,8 +163,41 @@ func (a *app) wire(ctx context.Context) error {
 	if outbox != nil && a.several() {
 		a.shareOutbox(outbox)
 	}
-	a.dispatcher = delivery.New(delivery.Config{Store: a.store, Authority: authority, Policy: &policy, Channels: channels, Log: a.log})
+	a.dispatcher = delivery.New(delivery.Config{
+		Store: a.store, Authority: authority, Policy: &policy, Channels: a.ways.channels, Texts: a.ways.texts,
+		Webhooks: a.store, Poster: a.ways.poster, Log: a.log,
+	})
 	return a.measure()
+}
+
+// openWays makes the ways to people; the outbox is nil where nothing is simulated.
+func (a *app) openWays(policy *verify.Policy) (outbox *delivery.Outbox, err error) {
+	a.ways, err = newWays(&a.config, surroundings{
+		vapid: a.store.Keys().VAPID(),
+		conversions: func(ctx context.Context) ([]verify.Conversion, error) {
+			return a.store.Conversions(ctx, a.server.Now().Add(-conversionSpan))
+		},
+		tell: func(ctx context.Context, e verify.Event) {
+			if err := a.store.Tell(ctx, e); err != nil {
+				a.log.Warn("an event of a provider could not be written", "event", e.Name, "provider", e.Data.Provider, "error", err)
+			}
+		},
+		log: a.log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if box := (&delivery.Outbox{}); a.config.simulator() && a.ways.simulate(box) {
+		outbox = box
+	}
+	for _, name := range a.ways.absent() {
+		a.log.Warn("no provider is set up for this channel: nobody is reached over it", "channel", name)
+	}
+	a.ways.channels[verify.WebSocket] = delivery.Socket{Publish: func(ctx context.Context, device string, f verify.PromptFrame) (int, error) {
+		return a.server.PublishPrompt(ctx, device, f)
+	}}
+	a.ways.allow(policy, a.config.providers.Voice)
+	return outbox, nil
 }
 
 // several tells whether other nodes may run beside this one.
@@ -224,6 +257,7 @@ func (a *app) serve(asked context.Context, listener net.Listener) error {
 		func() error { return a.server.Run(ctx) },
 		func() error { return a.dispatcher.Run(ctx) },
 		func() error { return a.sweep(ctx) },
+		func() error { a.route(ctx); return nil },
 		func() error { return serveUntil(ctx, front, listener) },
 	}
 	if a.config.MetricsAddr != "" {
@@ -244,6 +278,16 @@ func (a *app) serve(asked context.Context, listener net.Listener) error {
 		stop() // one part that ends ends all
 	}
 	return err
+}
+
+// route lets the routers of providers measure and tell, until ctx ends.
+func (a *app) route(ctx context.Context) {
+	var all sync.WaitGroup
+	for _, r := range a.ways.routers {
+		all.Go(func() { r.Run(ctx) })
+	}
+	<-ctx.Done()
+	all.Wait()
 }
 
 // sweep deletes what has expired, once a minute.

@@ -99,7 +99,7 @@ func openStore(ctx context.Context, c config, notify func(verify.Change), log *s
 		return nil, err
 	}
 	store, err := storage.Open(ctx, storage.Config{
-		URL: c.DatabaseURL, Secret: secret, PreviousSecret: []byte(c.SecretPrevious), Notify: notify, Log: log,
+		URL: c.DatabaseURL, Secret: secret, PreviousSecret: []byte(c.SecretPrevious), WebhookURL: c.providers.WebhookURL, Notify: notify, Log: log,
 	})
 	if errors.Is(err, verify.ErrWrongSecret) {
 		return nil, errors.New("NOD_SECRET does not open the keys in this database. Set the one that it was made with; to change it, name that one in NOD_SECRET_PREVIOUS")

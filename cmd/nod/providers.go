@@ -1,0 +1,224 @@
+package main
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"nod/delivery"
+	"nod/delivery/apns"
+	"nod/delivery/email"
+	"nod/delivery/fcm"
+	"nod/delivery/sms"
+	"nod/delivery/sms/sns"
+	"nod/delivery/sms/twilio"
+	"nod/delivery/sms/vonage"
+	"nod/delivery/webhook"
+	"nod/delivery/webpush"
+	"nod/verify"
+)
+
+// ways are the ways to people that are set up, and to the integrator. Making them
+// dials nobody.
+type ways struct {
+	channels  map[verify.Channel]delivery.Channel // what is not set up is not there
+	texts     *delivery.Texts
+	receivers map[string]delivery.Receiver // by provider
+	routers   map[verify.Channel]*sms.Router
+	poster    delivery.Poster // nil: the integrator has no webhook
+	pushKey   string          // what a browser subscribes to Web Push with; empty: it is off
+	checks    []check
+}
+
+// check is a provider whose credentials can be tried.
+type check struct {
+	name string
+	delivery.Checker
+}
+
+// surroundings are what the ways need of the rest of nod; those to check them need
+// none of it.
+type surroundings struct {
+	vapid       *ecdsa.PrivateKey
+	conversions func(context.Context) ([]verify.Conversion, error)
+	tell        func(context.Context, verify.Event)
+	log         *slog.Logger
+}
+
+// newWays makes all that the configuration names. The error names the setting at
+// fault, as far as one provider can know it.
+func newWays(c *config, s surroundings) (*ways, error) {
+	w := &ways{channels: map[verify.Channel]delivery.Channel{}, receivers: map[string]delivery.Receiver{}, routers: map[verify.Channel]*sms.Router{}}
+	var err error
+	if w.texts, err = delivery.LoadTexts(c.providers.Texts, c.providers.AppHash, c.PublicURL); err != nil {
+		return nil, fmt.Errorf("NOD_TEXTS_FILE: %w", err)
+	}
+	if err := w.addPush(c, s.vapid); err != nil {
+		return nil, err
+	}
+	if err := w.addNumbers(c, s); err != nil {
+		return nil, err
+	}
+	p := &c.providers
+	if p.SMTPURL != "" {
+		mail, err := email.New(email.Config{URL: p.SMTPURL, From: p.EmailFrom})
+		if err != nil {
+			return nil, fmt.Errorf("NOD_SMTP_URL, NOD_EMAIL_FROM: %w", err)
+		}
+		w.channels[verify.Email] = mail
+		w.checks = append(w.checks, check{"smtp", mail})
+	}
+	if p.WebhookURL != "" {
+		w.poster, err = webhook.New(webhook.Config{URL: p.WebhookURL, Secrets: p.Webhook})
+	}
+	return w, err
+}
+
+// addPush adds the providers of push that are set up.
+func (w *ways) addPush(c *config, vapid *ecdsa.PrivateKey) error {
+	p, pushes := &c.providers, delivery.Pushes{}
+	add := func(name string, provider interface {
+		delivery.Channel
+		delivery.Checker
+	}, err error, settings string) error {
+		if err != nil {
+			return fmt.Errorf("%s: %w", settings, err)
+		}
+		pushes[name] = provider
+		w.checks = append(w.checks, check{name, provider})
+		return nil
+	}
+	var errs []error
+	if p.FCM.Credentials != nil {
+		made, err := fcm.New(fcm.Config{Credentials: p.FCM.Credentials, Endpoint: p.FCM.Endpoint})
+		errs = append(errs, add("fcm", made, err, "GOOGLE_APPLICATION_CREDENTIALS, NOD_FCM_ENDPOINT"))
+	}
+	if p.APNs.Key != nil {
+		made, err := apns.New(apns.Config{Key: p.APNs.Key, KeyID: p.APNs.KeyID, TeamID: p.APNs.TeamID, Topic: p.APNs.Topic, Endpoint: p.APNs.Endpoint})
+		errs = append(errs, add("apns", made, err, "NOD_APNS_…"))
+	}
+	if p.VAPIDSubject != "" {
+		made, err := webpush.New(webpush.Config{Key: vapid, Subject: p.VAPIDSubject, Local: c.local()})
+		errs = append(errs, add("webpush", made, err, "NOD_VAPID_SUBJECT"))
+		w.pushKey, err = subscriptionKey(vapid)
+		errs = append(errs, err)
+	}
+	if len(pushes) > 0 {
+		w.channels[verify.Push] = pushes
+	}
+	return errors.Join(errs...)
+}
+
+// addNumbers adds the providers of SMS and calls that are set up, behind a router
+// for each.
+func (w *ways) addNumbers(c *config, s surroundings) error {
+	p := &c.providers
+	var texting []sms.Provider
+	for _, name := range p.smsOrder() {
+		made, err := w.texter(c, name, s)
+		if err != nil {
+			return err
+		}
+		texting = append(texting, sms.Provider{Name: name, Channel: made})
+	}
+	if len(texting) == 0 {
+		return nil
+	}
+	var prices sms.Prices
+	var err error
+	if p.Prices != nil {
+		if prices, err = sms.ReadPrices(p.Prices); err != nil {
+			return fmt.Errorf("NOD_PRICES_FILE: %w", err)
+		}
+	}
+	return w.route(sms.Config{Providers: texting, Channel: verify.SMS, Prices: prices, Conversions: s.conversions, Tell: s.tell, Log: s.log})
+}
+
+// texter makes one provider of SMS. Twilio calls, too.
+func (w *ways) texter(c *config, name string, s surroundings) (delivery.Channel, error) {
+	p := &c.providers
+	switch name {
+	case twilio.Name:
+		account, err := twilio.New(twilio.Config{AccountSID: p.Twilio.AccountSID, AuthToken: p.Twilio.AuthToken, From: p.Twilio.From, BaseURL: p.Twilio.BaseURL, PublicURL: c.PublicURL})
+		if err != nil {
+			return nil, fmt.Errorf("TWILIO_…: %w", err)
+		}
+		w.receivers[name] = account
+		w.checks = append(w.checks, check{name, account.SMS()})
+		calls, can := account.Calls()
+		switch {
+		case can:
+			err = w.route(sms.Config{Providers: []sms.Provider{{Name: name, Channel: calls}}, Channel: verify.Voice, Tell: s.tell, Log: s.log})
+		case p.Voice:
+			err = errors.New("NOD_VOICE_FALLBACK needs a number in TWILIO_PHONE_NUMBER: a messaging service or a name cannot call")
+		}
+		return account.SMS(), err
+	case vonage.Name:
+		made, err := vonage.New(vonage.Config{
+			APIKey: p.Vonage.Key, APISecret: p.Vonage.Secret, From: p.Vonage.From, BaseURL: p.Vonage.BaseURL,
+			SignatureSecret: p.Vonage.SignatureSecret, StatusURL: c.PublicURL + "/webhooks/" + vonage.Name + "/status",
+		})
+		if err == nil {
+			w.receivers[name] = made
+			w.checks = append(w.checks, check{name, made})
+		}
+		return made, err
+	default:
+		made, err := sns.New(sns.Config{Region: p.SNS.Region, AccessKeyID: p.SNS.KeyID, SecretAccessKey: p.SNS.Secret, Endpoint: p.SNS.Endpoint})
+		if err == nil {
+			w.checks = append(w.checks, check{name, made})
+		}
+		return made, err
+	}
+}
+
+// route puts a router in front of the providers of one channel.
+func (w *ways) route(c sms.Config) error {
+	router, err := sms.New(c)
+	if err != nil {
+		return err
+	}
+	w.routers[c.Channel], w.channels[c.Channel] = router, router
+	return nil
+}
+
+// simulate lets the outbox stand in for every channel that has no provider.
+func (w *ways) simulate(outbox *delivery.Outbox) (used bool) {
+	for _, c := range []verify.Channel{verify.Push, verify.SMS, verify.Voice, verify.Email} {
+		if w.channels[c] == nil {
+			w.channels[c], used = outbox, true
+		}
+	}
+	return used
+}
+
+// allow tells the rules which channels there are, and how often an SMS that was
+// certainly not taken may be tried: once with each provider, and twice with one.
+func (w *ways) allow(p *verify.Policy, voice bool) {
+	p.HasPush, p.HasSMS = w.channels[verify.Push] != nil, w.channels[verify.SMS] != nil
+	p.HasVoice, p.HasEmail = w.channels[verify.Voice] != nil, w.channels[verify.Email] != nil
+	p.VoiceFallback = voice && p.HasVoice
+	for _, r := range w.routers {
+		p.SMSTries = max(p.SMSTries, len(r.Stats()))
+	}
+}
+
+// absent says which channels cannot be used.
+func (w *ways) absent() (names []string) {
+	for _, c := range []verify.Channel{verify.Push, verify.SMS} {
+		if w.channels[c] == nil {
+			names = append(names, string(c))
+		}
+	}
+	return names
+}
+
+// subscriptionKey is the public half of the VAPID key as a browser takes it: an
+// uncompressed point (RFC 8292, section 3.2).
+func subscriptionKey(k *ecdsa.PrivateKey) (string, error) {
+	point, err := k.PublicKey.Bytes()
+	return base64.RawURLEncoding.EncodeToString(point), err
+}
