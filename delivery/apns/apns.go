@@ -101,7 +101,7 @@ func newBase(plain bool) *http.Transport {
 		Proxy:               http.ProxyFromEnvironment,
 		DialContext:         (&net.Dialer{Timeout: 5 * time.Second, KeepAlive: 15 * time.Second}).DialContext,
 		TLSHandshakeTimeout: 5 * time.Second,
-		MaxIdleConnsPerHost: 64,
+		MaxConnsPerHost:     4, // a thousand pushes share each; many that come and go look to Apple like an attack
 		HTTP2:               &http.HTTP2Config{SendPingTimeout: 15 * time.Second, PingTimeout: 5 * time.Second},
 		Protocols:           new(http.Protocols),
 	}

@@ -265,7 +265,7 @@ func TestAnswers(t *testing.T) {
 	for i, r := range table {
 		seen[r.answer.Code] = true
 		t.Run(fmt.Sprint(r.answer.Code, r.answer.Status, r.answer.RetryAfter), func(t *testing.T) {
-			to := fmt.Sprintf("%064x", i)
+			to := fmt.Sprintf("%064x", i+1)
 			j.Script(to, r.answer)
 			ctx := within(t)
 			o := a.Send(ctx, message(to))
