@@ -16,8 +16,9 @@ const gsm7Extension = "\f^{}\\[~]|€"
 // segments counts the SMS that a text is sent as: 160 septets or 140 bytes of
 // UCS-2 in one, less in each of several, whose header takes six bytes (3GPP TS
 // 23.040 section 9.2.3.24.1). odd is the first character that GSM-7 lacks: it turns
-// the whole text into UCS-2. Zero: there is none.
+// the whole text into UCS-2. -1: there is none.
 func segments(text string) (n int, odd rune) {
+	odd = -1
 	one, several, width := 160, 153, septets
 	for _, r := range text {
 		if septets(r) == 0 {

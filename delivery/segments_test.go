@@ -14,16 +14,16 @@ func TestSegments(t *testing.T) {
 		n    int
 		odd  rune
 	}{
-		"nothing":                                {"", 1, 0},
-		"all of one":                             {strings.Repeat("a", 160), 1, 0},
-		"one septet more":                        {strings.Repeat("a", 161), 2, 0},
-		"all of two":                             {strings.Repeat("a", 306), 2, 0},
-		"one more than two":                      {strings.Repeat("a", 307), 3, 0},
-		"the alphabet, in 127 septets":           {gsm7 + strings.Repeat("a", 33), 1, 0},
-		"the alphabet and a septet too much":     {gsm7 + strings.Repeat("a", 34), 2, 0},
-		"characters of two septets":              {strings.Repeat("€", 80), 1, 0},
-		"one of them too much":                   {strings.Repeat("€", 80) + "a", 2, 0},
-		"two septets that do not part":           {strings.Repeat("a", 152) + "€" + strings.Repeat("a", 152), 3, 0},
+		"nothing":                                {"", 1, -1},
+		"all of one":                             {strings.Repeat("a", 160), 1, -1},
+		"one septet more":                        {strings.Repeat("a", 161), 2, -1},
+		"all of two":                             {strings.Repeat("a", 306), 2, -1},
+		"one more than two":                      {strings.Repeat("a", 307), 3, -1},
+		"the alphabet, in 127 septets":           {gsm7 + strings.Repeat("a", 33), 1, -1},
+		"the alphabet and a septet too much":     {gsm7 + strings.Repeat("a", 34), 2, -1},
+		"characters of two septets":              {strings.Repeat("€", 80), 1, -1},
+		"one of them too much":                   {strings.Repeat("€", 80) + "a", 2, -1},
+		"two septets that do not part":           {strings.Repeat("a", 152) + "€" + strings.Repeat("a", 152), 3, -1},
 		"one character outside makes it UCS-2":   {strings.Repeat("a", 69) + "ç", 1, 'ç'},
 		"and 70 are all":                         {strings.Repeat("a", 70) + "ç", 2, 'ç'},
 		"all of two in UCS-2":                    {strings.Repeat("ç", 134), 2, 'ç'},
@@ -32,6 +32,7 @@ func TestSegments(t *testing.T) {
 		"a character of two units":               {strings.Repeat("ç", 68) + "😀", 1, 'ç'},
 		"one of two units too much":              {strings.Repeat("ç", 69) + "😀", 2, 'ç'},
 		"two units that do not part":             {strings.Repeat("ç", 66) + "😀" + strings.Repeat("ç", 66), 3, 'ç'},
+		"a character of no weight counts":        {strings.Repeat("a", 70) + "\x00", 2, 0},
 		"a byte that is no character is written": {"\xff", 1, '\uFFFD'},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -65,7 +66,7 @@ func agree(t interface {
 	t.Helper()
 	type unit struct{ begins bool }
 	var units []unit
-	var odd rune
+	odd := rune(-1)
 	for _, r := range text {
 		if !strings.ContainsRune(gsm7+gsm7Extension, r) {
 			odd = r
@@ -74,12 +75,12 @@ func agree(t interface {
 	}
 	for _, r := range text {
 		units = append(units, unit{true})
-		if odd == 0 && strings.ContainsRune(gsm7Extension, r) || odd != 0 && len(utf16.Encode([]rune{r})) == 2 {
+		if odd < 0 && strings.ContainsRune(gsm7Extension, r) || odd >= 0 && len(utf16.Encode([]rune{r})) == 2 {
 			units = append(units, unit{false})
 		}
 	}
 	one, several := 160, 153
-	if odd != 0 {
+	if odd >= 0 {
 		one, several = 70, 67
 	}
 	want := 1

@@ -245,7 +245,7 @@ func (l *loader) sms(at, text string, final bool) {
 		l.wrong("%s: the last text names {app}: add one without it, not every request has a name that fits", at)
 	}
 	name, code := 20, 10
-	if _, odd := segments(text); odd != 0 {
+	if _, odd := segments(text); odd >= 0 {
 		if name = 8; !final {
 			code = 6
 		}
@@ -261,7 +261,7 @@ func (l *loader) sms(at, text string, final bool) {
 	case l.texts.fits(filled):
 	case n == 1:
 		l.wrong("%s: %s it takes %d bytes: shorten it, Android reads %d", at, measure, len(filled), androidLimit)
-	case odd != 0:
+	case odd >= 0:
 		l.wrong("%s: %s it takes %d SMS: shorten it, or write it without %q (%U), which leaves room for 70 characters instead of 160", at, measure, n, odd, odd)
 	default:
 		l.wrong("%s: %s it takes %d SMS: shorten it", at, measure, n)

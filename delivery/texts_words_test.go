@@ -3,6 +3,7 @@ package delivery
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -67,7 +68,7 @@ func TestWordsOfAnSMS(t *testing.T) {
 				t.Errorf("%s: %q", locale, got)
 			}
 			n, odd := segments(got)
-			if ucs2 := strings.Contains("hi zh-Hans zh-Hant ar", locale); n != 1 || ucs2 != (odd != 0) {
+			if ucs2 := slices.Contains([]string{"hi", "zh-Hans", "zh-Hant", "ar"}, locale); n != 1 || ucs2 != (odd >= 0) {
 				t.Errorf("%s: %d segments of an alphabet with %q", locale, n, odd)
 			}
 		}
@@ -126,7 +127,7 @@ func TestDirection(t *testing.T) {
 		for _, app := range []string{"Bank", "بنك", ""} {
 			v, row := of("ar", app, verify.Login, channel, false, time.Minute)
 			w := (*Texts)(nil).code(v, row, "123456", "nod.example")
-			for _, line := range strings.Split(w.Title+"\n"+w.Text, "\n") {
+			for line := range strings.SplitSeq(w.Title+"\n"+w.Text, "\n") {
 				letter := strings.IndexFunc(line, unicode.IsLetter)
 				if letter >= 0 && line[0] != '@' && !unicode.Is(unicode.Arabic, []rune(line[letter:])[0]) {
 					t.Errorf("this line would stand from left to right: %q", line)
@@ -181,7 +182,7 @@ func TestAnySMS(t *testing.T) {
 		if n, odd := segments(w.Text); n != 1 {
 			t.Errorf("%d segments (%q): %q", n, odd, w.Text)
 		}
-		body, last := w.Text, ""
+		var last string
 		if texts == android {
 			if last = "\n\nFA+9qCX9VSu"; len(w.Text) > 140 {
 				t.Errorf("%d bytes: %q", len(w.Text), w.Text)
@@ -189,7 +190,7 @@ func TestAnySMS(t *testing.T) {
 		} else if last = fmt.Sprintf("\n\n@%s #%s", host, code); len(code+last) > 160 {
 			last = ""
 		}
-		body, ok := strings.CutSuffix(body, last)
+		body, ok := strings.CutSuffix(w.Text, last)
 		if !ok {
 			t.Errorf("it does not end with %q: %q", last, w.Text)
 		}
