@@ -73,6 +73,7 @@ func open(t testing.TB, alter func(*server.Config), broker ...hub.Broker) *door 
 	)
 	d.store, err = storage.Open(t.Context(), storage.Config{
 		URL: "sqlite:" + filepath.Join(t.TempDir(), "nod.db"), Secret: bytes.Repeat([]byte("s"), 32), Log: slog.New(slog.DiscardHandler),
+		WebhookURL: "https://integrator.example/hooks",
 		Notify: func(c verify.Change) {
 			front.Announce(c)
 			if c.Verification != nil {

@@ -54,6 +54,13 @@ var table = []section{
 		op(post, "/api/v1/console-sessions", byKey, 201, "Open a console session", (*Server).openConsole),
 		op(get, "/api/v1/outbox", byKey|byConsole, 200, "What the simulator sent", (*Server).outbox),
 	}},
+	{"Webhooks", []route{
+		op(get, "/api/v1/webhooks", byKey|byConsole, 200, "How webhooks do, and the last ones", (*Server).webhooks),
+		op(post, "/api/v1/webhooks/test", byKey|byConsole, 202, "Send an event webhook.test", (*Server).testWebhook),
+		op(post, "/api/v1/webhooks/{id}/replay", byKey|byConsole, 202, "Send one once more", (*Server).replayWebhook),
+		op(post, "/api/v1/webhooks/replay", byKey|byConsole, 202, "Send once more what was not delivered since a time", (*Server).replayWebhooks),
+		op(post, "/api/v1/webhooks/enable", byKey|byConsole, 200, "Enable an endpoint that answered 410 Gone", (*Server).enableWebhooks),
+	}},
 	{"Providers", []route{
 		raw(post, "/webhooks/{provider}/{kind}", public, "A provider tells what became of a message; it signs the request", (*Server).receive),
 	}},

@@ -60,6 +60,11 @@ type Config struct {
 	// served at /webhooks/{provider}/status.
 	Receivers map[string]delivery.Receiver
 
+	// Webhooks keeps what the integrator is told, and WebhookHost is where it goes,
+	// to be shown to operators; nil and empty: webhooks are off.
+	Webhooks    Webhooks
+	WebhookHost string
+
 	// Ready says whether a load balancer may send requests here, beside the store;
 	// nil: it always may.
 	Ready func() error
