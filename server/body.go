@@ -75,7 +75,7 @@ type Delivery struct {
 	Channel verify.Channel       `json:"channel"`
 	State   verify.DeliveryState `json:"state"`
 	Class   verify.Class         `json:"class"`
-	Target  *string              `json:"target" doc:"The masked number, or the device's platform."`
+	Target  *string              `json:"target" doc:"The masked number or address, or the device's platform."`
 	At      string               `json:"at" format:"date-time"`
 }
 
@@ -134,7 +134,7 @@ func statusOf(v *verify.Verification, keys *verify.Keys, p *verify.Policy, now t
 	}
 	if !v.Terminal() {
 		s.tellResend(v, p, now)
-		s.tellWays(v, p)
+		s.tellWays(v, p, v.EmailIn(p, now))
 	}
 	return s
 }
@@ -152,23 +152,33 @@ func (s *Status) tellResend(v *verify.Verification, p *verify.Policy, now time.T
 	}
 }
 
-// tellWays fills in the ways out of a number that does not work.
-func (s *Status) tellWays(v *verify.Verification, p *verify.Policy) {
+// tellWays fills in the ways out of a number that does not work. A mail, which can
+// be asked for in emailIn seconds (nil: never), is a way from the start for who has
+// no number that a code can reach.
+func (s *Status) tellWays(v *verify.Verification, p *verify.Policy, emailIn *int) {
 	s.CanChangePhone = v.Purpose == verify.Phone && (v.ResendCount >= 2 || v.NumberDead)
-	if v.ResendCount < min(3, p.Resends) && !v.NumberDead {
-		return
-	}
-	if s.CanChangePhone {
+	tired := v.ResendCount >= min(3, p.Resends) || v.NumberDead
+	if tired && s.CanChangePhone {
 		s.Alternatives = append(s.Alternatives, Alternative{Kind: "change_phone", Label: "Use another phone number"})
 	}
-	if in := s.NextActions.VoiceIn; in != nil {
+	if in := s.NextActions.VoiceIn; tired && in != nil {
 		s.Alternatives = append(s.Alternatives, Alternative{Kind: "voice", Label: "Get the code by a phone call", AvailableIn: *in})
 	}
-	way := "choose another way to continue"
+	noNumber := s.NextActions.SMSIn == nil && s.NextActions.VoiceIn == nil
+	if emailIn != nil && (tired || noNumber) {
+		s.Alternatives = append(s.Alternatives, Alternative{Kind: "email", Label: "Get a code by e-mail", AvailableIn: *emailIn})
+	}
+	if !tired {
+		return
+	}
+	check, way := "the number is right and has signal", "choose another way to continue"
+	if v.Number.IsZero() {
+		check = "the phone is on and connected"
+	}
 	if len(s.Alternatives) == 0 {
 		way = "start again"
 	}
-	s.AlternativeMessage = new("Still nothing? Check that the number is right and has signal, or " + way + ".")
+	s.AlternativeMessage = new("Still nothing? Check that " + check + ", or " + way + ".")
 }
 
 // The texts of message_key. The contract names the keys.
@@ -249,7 +259,10 @@ func deliveries(v *verify.Verification) []Delivery {
 // target says where a delivery went without saying who owns it: the page may be
 // a stranger's that knows a password.
 func target(v *verify.Verification, d *verify.Delivery) *string {
-	if !d.Channel.App() {
+	switch {
+	case d.Channel == verify.Email:
+		return optional(v.Email.Mask())
+	case !d.Channel.App():
 		return optional(v.Number.Mask())
 	}
 	for i := range v.Devices {

@@ -29,7 +29,7 @@ func newBody(t *testing.T, q verify.Request, devices ...verify.Device) *body {
 		t.Fatal(err)
 	}
 	b := &body{T: t, policy: verify.DefaultPolicy(), now: bodyStart}
-	b.policy.HasSMS, b.policy.HasPush, b.policy.HasVoice = true, true, true
+	b.policy.HasSMS, b.policy.HasPush, b.policy.HasVoice, b.policy.HasEmail = true, true, true, true
 	if b.keys, err = verify.OpenKeys(stored, secret, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -161,7 +161,7 @@ func TestWaysOutAfterThreeResends(t *testing.T) {
 		}
 		b.send(taken)
 	}
-	if !slices.Equal(b.kinds(), []string{"change_phone"}) { // no call: no resend is left
+	if !slices.Equal(b.kinds(), []string{"change_phone", "voice"}) {
 		t.Errorf("ways out: %v", b.kinds())
 	}
 	if key := b.seen(viewPage)["message_key"]; key != "resend.final" {
@@ -195,8 +195,60 @@ func TestMessagesSayWhatWasSent(t *testing.T) {
 	says("resend.another", "Another verification code has been sent.")
 	resend(verify.Push)
 	says("resend.final", "The final request has been sent to the phone.")
+	if !slices.Equal(b.kinds(), []string{"voice"}) || !strings.Contains(b.seen(viewPage)["alternative_contact_message"].(string), "another way") {
+		t.Errorf("ways out: %v", b.kinds())
+	}
+	b.policy.HasVoice = false
 	if got := b.seen(viewPage)["alternative_contact_message"]; len(b.kinds()) != 0 || strings.Contains(got.(string), "another way") {
 		t.Errorf("%v, and ways out: %v", got, b.kinds())
+	}
+}
+
+func TestAMailIsOfferedAsAnotherWay(t *testing.T) {
+	mailbox := verify.StoredMailbox("ana.silva@example.com")
+	phone := verify.Device{ID: "dev_1", Platform: "ios"}
+	for name, tc := range map[string]struct {
+		request verify.Request
+		devices []verify.Device
+		outcome verify.Outcome
+		resends int
+		want    []string
+	}{
+		"not while the number may do":        {verify.Request{Number: aNumber, Email: mailbox}, nil, taken, 2, nil},
+		"after three resends":                {verify.Request{Number: aNumber, Email: mailbox}, nil, taken, 3, []string{"voice", "email"}},
+		"of a dead number":                   {verify.Request{Number: aNumber, Email: mailbox}, nil, dead, 0, []string{"email"}},
+		"from the start without a number":    {verify.Request{Email: mailbox}, []verify.Device{phone}, taken, 0, []string{"email"}},
+		"never without an address":           {verify.Request{Number: aNumber}, nil, taken, 3, []string{"voice"}},
+		"never where the app alone is asked": {verify.Request{Email: mailbox, Channel: verify.Push}, []verify.Device{phone}, taken, 0, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tc.request.Purpose = verify.Login
+			b := newBody(t, tc.request, tc.devices...)
+			b.send(tc.outcome)
+			for _, wait := range b.policy.ResendDelays[:tc.resends] {
+				b.now = b.now.Add(wait)
+				if err := b.v.Resend("", &b.policy, b.now); err != nil {
+					t.Fatal(err)
+				}
+				b.send(taken)
+			}
+			if !slices.Equal(b.kinds(), tc.want) {
+				t.Fatalf("ways out: %v, want %v", b.kinds(), tc.want)
+			}
+			if !slices.Contains(tc.want, "email") {
+				return
+			}
+			ways := statusOf(b.v, b.keys, &b.policy, b.now, viewPage).Alternatives
+			b.now = b.now.Add(time.Duration(ways[len(ways)-1].AvailableIn) * time.Second)
+			if err := b.v.Resend(verify.Email, &b.policy, b.now); err != nil {
+				t.Errorf("at the time that was told: %v", err)
+			}
+			b.send(taken)
+			seen := string(encode(statusOf(b.v, b.keys, &b.policy, b.now, viewPage)))
+			if strings.Contains(seen, "silva") || !strings.Contains(seen, `"target":"a•••@example.com"`) {
+				t.Errorf("shown: %s", seen)
+			}
+		})
 	}
 }
 

@@ -86,7 +86,7 @@ type sendAgainInput struct {
 	Once
 	Body struct {
 		Which
-		Channel verify.Channel `json:"channel,omitempty" enum:"push,sms,voice"`
+		Channel verify.Channel `json:"channel,omitempty" enum:"push,sms,voice,email" doc:"The last one when left out. Email only for a login that was created with an address."`
 	}
 }
 
