@@ -87,6 +87,9 @@ func TestRules(t *testing.T) {
 			if o != want {
 				t.Errorf("became %+v, want %+v (%s)", o, want, r.why)
 			}
+			if client.AccountRefused(o.Detail) != r.all {
+				t.Errorf("of the whole account: %t", !r.all)
+			}
 			if n := judge.Requests(phone) - before; n != 1 {
 				t.Errorf("%d requests for one row", n)
 			}
@@ -218,6 +221,11 @@ func TestTellsNoNumber(t *testing.T) {
 		}
 	}
 }
+
+var _ interface {
+	delivery.Channel
+	delivery.Checker
+} = (*Client)(nil)
 
 func BenchmarkSend(b *testing.B) {
 	_, client := amazon(b, nil)

@@ -122,6 +122,9 @@ func TestRules(t *testing.T) {
 			if o != want {
 				t.Errorf("became %+v, want %+v (%s)", o, want, r.why)
 			}
+			if client.AccountRefused(o.Detail) != r.all {
+				t.Errorf("of the whole account: %t", !r.all)
+			}
 			if n := judge.Requests(phone) - before; n != 1 {
 				t.Errorf("%d requests for one row", n)
 			}
@@ -395,6 +398,13 @@ func TestSignature(t *testing.T) {
 		t.Errorf("a status that says nothing: %+v, %v", got, err)
 	}
 }
+
+var _ interface {
+	delivery.Channel
+	delivery.Asker
+	delivery.Checker
+	delivery.Receiver
+} = (*Client)(nil)
 
 func BenchmarkSend(b *testing.B) {
 	judge, client := vonages(b, nil)
