@@ -1,7 +1,7 @@
 import { Button } from "../../component/Button";
 import { Notice } from "../../component/Notice";
 import { timeOfDay } from "../../component/time";
-import { framed, type Switches } from "../bridge";
+import { framed } from "../bridge";
 import { NotificationCard } from "./NotificationCard";
 import { ReachCard } from "./ReachCard";
 import { useMinute } from "./useMinute";
@@ -31,7 +31,7 @@ export function LockScreen({ phone }: { phone: Phone }) {
         </Notice>
       )}
       {phone.connection === "closed" && (
-        <p className="lock-offline">The app is offline. {stillReached(phone.switches)}</p>
+        <p className="lock-offline">The app is offline. {stillReached(phone)}</p>
       )}
       {phone.notifications.length > 0 ? (
         <ul className="lock-list" aria-label="Notifications">
@@ -65,7 +65,9 @@ export function LockScreen({ phone }: { phone: Phone }) {
   );
 }
 
-function stillReached({ push, signal }: Switches): string {
-  if (push) return "A notification can still reach it.";
+function stillReached({ switches: { push, signal }, reach }: Phone): string {
+  // A server with Web Push simulates no other pushes.
+  const woken = push && (reach === "off" || reach === "on");
+  if (woken) return "A notification can still reach it.";
   return signal ? "Only an SMS can reach this phone." : "Nothing can reach this phone now.";
 }

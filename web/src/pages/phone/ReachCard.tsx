@@ -26,7 +26,7 @@ export function ReachCard({
     { title: string; text: string; action?: ReactNode }
   > = {
     ask: {
-      title: "Hear of requests when this page is closed",
+      title: "Get requests even when this page is closed",
       text: "Your browser shows a notification that gives nothing away.",
       action: turnOn("Turn on notifications"),
     },

@@ -64,7 +64,7 @@ test("while the server has Web Push off nothing is offered", async () => {
 test("notifications are asked for by a click only, switched on, and off again", async () => {
   const asked = vi.spyOn(Notification, "requestPermission");
   await phone();
-  await screen.findByText("Hear of requests when this page is closed");
+  await screen.findByText("Get requests even when this page is closed");
   expect(asked).not.toHaveBeenCalled();
   await expectAccessible();
   await press("Turn on notifications");
@@ -77,7 +77,7 @@ test("notifications are asked for by a click only, switched on, and off again", 
   await expectAccessible();
   await press("Turn off");
   expect(await pushes(2)).toMatchObject({ provider: "fcm", token: /^sim-/ });
-  await screen.findByText("Hear of requests when this page is closed");
+  await screen.findByText("Get requests even when this page is closed");
   expect(browser.subscription).toBeNull();
 });
 
@@ -87,6 +87,7 @@ test("the switch of the phone keeps to the browser's notifications", async () =>
   await pushes(1);
   await userEvent.click(screen.getByRole("switch", { name: "Push allowed" }));
   expect(await pushes(2)).toBeNull();
+  expect(screen.getByRole("button", { name: "Turn on notifications" })).toBeTruthy();
   await userEvent.click(screen.getByRole("switch", { name: "Push allowed" }));
   expect(await pushes(3)).toMatchObject({ provider: "webpush" });
 });

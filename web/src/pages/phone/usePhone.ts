@@ -106,7 +106,7 @@ export function usePhone(slot: string): Phone {
     ready,
     connection: switches.online ? (state?.connection ?? "connecting") : "closed",
     switches,
-    reach: real.reach,
+    reach: real.reach === "on" && !switches.push ? "ask" : real.reach,
     notifications: list,
     open: sheet.open,
     outcome: sheet.outcome,
