@@ -309,9 +309,15 @@ func TestFaults(t *testing.T) {
 			j.Script(token, providers.Answer{Fault: fault})
 			ctx, cancel := context.WithCancel(within(t))
 			defer cancel()
-			if strings.HasSuffix(string(fault), "hang") {
+			switch fault {
+			case providers.Hang:
 				go func() {
 					_ = j.WaitRequests(ctx, token, 1)
+					cancel()
+				}()
+			case providers.TakenHang:
+				go func() {
+					_, _ = j.Wait(ctx, token, 1)
 					cancel()
 				}()
 			}

@@ -286,9 +286,15 @@ func TestFaults(t *testing.T) {
 			g.Script(token, providers.Answer{Fault: fault})
 			ctx, cancel := context.WithCancel(within(t))
 			defer cancel()
-			if strings.HasSuffix(string(fault), "hang") {
+			switch fault {
+			case providers.Hang:
 				go func() {
 					_ = g.WaitRequests(ctx, token, 2)
+					cancel()
+				}()
+			case providers.TakenHang:
+				go func() {
+					_, _ = g.Wait(ctx, token, 2)
 					cancel()
 				}()
 			}
