@@ -142,7 +142,7 @@ func (t *Twilio) serveSend(w http.ResponseWriter, r *http.Request, kind string) 
 	}
 	to := r.PostForm.Get("To")
 	a := t.next(to)
-	made := &twilioResource{sid: "SM" + hexText(16), status: "queued", form: r.PostForm}
+	made := &twilioResource{sid: "SM" + hex32(), status: "queued", form: r.PostForm}
 	if kind == "Calls" {
 		made.sid = "CA" + made.sid[2:]
 	}
@@ -261,8 +261,9 @@ func refuseTwilio(w http.ResponseWriter, a Answer) {
 	})
 }
 
-func hexText(n int) string {
-	b := make([]byte, n)
-	_, _ = rand.Read(b) // never fails
-	return hex.EncodeToString(b)
+// hex32 is 32 hexadecimal digits by lot.
+func hex32() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return hex.EncodeToString(b[:])
 }

@@ -38,7 +38,7 @@ func twilioCall(t *testing.T, j *Twilio, base, method, path string, form url.Val
 }
 
 func twilioJudge(t *testing.T) (j *Twilio, base string) {
-	j = &Twilio{AccountSID: "AC" + hexText(16), AuthToken: hexText(16), Number: "+14155550100"}
+	j = &Twilio{AccountSID: "AC" + hex32(), AuthToken: hex32(), Number: "+14155550100"}
 	server := httptest.NewServer(j)
 	t.Cleanup(func() {
 		server.Close()
@@ -64,9 +64,13 @@ func TestTwilioJudges(t *testing.T) {
 		header func(*http.Request)
 		code   float64 // 0: taken
 	}{
-		"a good message":       {},
-		"a good call":          {call: true},
-		"a callback":           {change: func(f url.Values) { f.Set("StatusCallback", "http://127.0.0.1:1/x?delivery=dlv_1") }},
+		"a good message": {},
+		"a good call":    {call: true},
+		"a callback":     {change: func(f url.Values) { f.Set("StatusCallback", "http://127.0.0.1:1/x?delivery=dlv_1") }},
+		"a host with digits": {change: func(f url.Values) {
+			f.Set("Body", "482913 is your code.\n\n@app2024.example #482913")
+			f.Set("StatusCallback", "http://app2024.example:1/x")
+		}},
 		"70 UCS-2 units":       {change: func(f url.Values) { f.Set("Body", strings.Repeat("ж", 70)) }},
 		"160 septets":          {change: func(f url.Values) { f.Set("Body", strings.Repeat("a", 160)) }},
 		"no such account":      {header: func(r *http.Request) { r.SetBasicAuth("AC1", "x") }, code: 20003},
@@ -176,7 +180,7 @@ func TestTwilioShowsWhatItHas(t *testing.T) {
 			t.Errorf("%s: %d %v", path, status, answer)
 		}
 	}
-	if _, of := twilioCall(t, j, base, http.MethodGet, twilioPath+"AC"+hexText(16)+".json", nil, nil); of["code"] != 20404.0 {
+	if _, of := twilioCall(t, j, base, http.MethodGet, twilioPath+"AC"+hex32()+".json", nil, nil); of["code"] != 20404.0 {
 		t.Errorf("another account: %v", of)
 	}
 }

@@ -55,7 +55,7 @@ func (c *Calls) Ask(ctx context.Context, _, providerID string) (verify.Receipt, 
 
 // Check tries the account and looks whether its number can call.
 func (c *Calls) Check(ctx context.Context) error {
-	return c.t.check(ctx, "calls", func(c *openapi.ApiV2010AccountIncomingPhoneNumberCapabilities) bool { return c.Voice })
+	return c.t.check(ctx, "make calls", func(c *openapi.ApiV2010AccountIncomingPhoneNumberCapabilities) bool { return c.Voice })
 }
 
 // AccountRefused reports whether a refusal meets every call of the account.

@@ -70,7 +70,7 @@ func (s *SMS) Ask(ctx context.Context, _, providerID string) (verify.Receipt, er
 // Check tries the account and looks whether the sender is its own. A messaging
 // service, a name or a short code cannot be looked up with this API and passes.
 func (s *SMS) Check(ctx context.Context) error {
-	return s.t.check(ctx, "SMS", func(c *openapi.ApiV2010AccountIncomingPhoneNumberCapabilities) bool { return c.Sms })
+	return s.t.check(ctx, "send SMS", func(c *openapi.ApiV2010AccountIncomingPhoneNumberCapabilities) bool { return c.Sms })
 }
 
 // AccountRefused reports whether a refusal meets every message of the account.
