@@ -15,13 +15,17 @@ LINT      := go tool -modfile=.ci/tools/golangci-lint.mod golangci-lint
 GITLEAKS  := go tool -modfile=.ci/tools/gitleaks.mod gitleaks
 PAGE_SRC   = $(shell find web/src web/public web/*.html web/*.json web/*.ts -type f)
 
-.PHONY: help run cluster build pages test lint bench chaos fuzz screenshots clean tools
+.PHONY: help run run-providers cluster build pages test lint bench chaos fuzz screenshots clean tools
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: build ## build all and start nod on SQLite; it prints the link to open
 	@exec bin/nod serve
+
+run-providers: build ## the same over the real provider clients, with servers on this machine that play and judge the providers
+	go build -o bin/providers ./cmd/providers
+	@exec bin/providers
 
 cluster: ## two nodes on Postgres and Redis behind haproxy, on this machine, until Ctrl-C; nothing is kept
 	@TEST_POSTGRES_URL= TEST_REDIS_URL= .ci/need go node postgres redis haproxy
