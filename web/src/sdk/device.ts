@@ -217,7 +217,7 @@ export class Device {
   async openPush(data: unknown): Promise<Prompt | null> {
     const push = readPush(data);
     if (!push) return null;
-    const prompt = await this.readPush(push);
+    const prompt = await this.takePush(push);
     if (prompt) await this.acknowledge(push);
     return prompt;
   }
@@ -226,7 +226,7 @@ export class Device {
    * `openPush` without the acknowledgement, for a worker: it shows first and tells then, with
    * `acknowledge`. A message that a request is over ends it here too.
    */
-  async readPush(push: PushMessage): Promise<Prompt | null> {
+  async takePush(push: PushMessage): Promise<Prompt | null> {
     if (push.type === "prompt_closed") {
       this.#inbox.close(push.verificationId, "gone");
       return null;

@@ -129,7 +129,7 @@ export class PhoneWorker {
 
   async #read(device: Device, push: Request): Promise<Reading> {
     try {
-      const prompt = await device.readPush(push);
+      const prompt = await device.takePush(push);
       return prompt ? { prompt } : "over";
     } catch {
       // Neither sealed for this phone nor to be fetched now. The person may look anyway.

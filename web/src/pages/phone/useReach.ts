@@ -32,7 +32,7 @@ export function useReach(device: Device | null, slot: string, pushAllowed: boole
     const can = ability();
     if (can !== "able") return setReach(can);
     const worker = await workerOf(slot);
-    if (worker) await closeEnded(worker as Notifier);
+    if (worker) await closeEnded(worker);
     const subscription = await standing(worker, key.current);
     if (!subscription) return setReach((now) => (now === "unreachable" ? now : "ask"));
     if (allowed.current) await tellOnce(slot, device, subscription);
@@ -108,7 +108,7 @@ async function withWorker(slot: string, work: (worker: Notifier) => Promise<void
   if (!("serviceWorker" in navigator)) return;
   try {
     const worker = await workerOf(slot);
-    if (worker) await work(worker as Notifier);
+    if (worker) await work(worker);
   } catch {
     // The browser has taken the permission away meanwhile.
   }
