@@ -36,7 +36,18 @@
 //
 // A code is derived when its message is made, after that commit, and is gone
 // when the channel returns. It is never logged, queued or stored; [Message]
-// prints without it.
+// prints without it. A push holds neither code nor number: the request in it is
+// signed, and encrypted for the device's own key.
+//
+// # What nothing waits for
+//
+// A provider that was silent is asked what became of a message, and a phone is told
+// that what it was pushed is over. Each is tried once, in places of its own, and is
+// lost in a crash: the ladder goes on without.
+//
+// The integrator's webhooks are rows like the deliveries, under a lease of their
+// own ([Webhooks]), in a loop and places of their own: a receiver that hangs delays
+// no login. They are at least once.
 package delivery
 
 import (
@@ -62,7 +73,9 @@ type Channel interface {
 
 // Withdrawer is a channel that can take a message back, or tell the phone that it
 // is over: a push that was answered elsewhere. It is tried once; nothing depends on
-// it.
+// it. The message is [Message.Withdrawn]: it names what is over and holds nothing of
+// it, and its Life is what was left of the request, none when that ran out: then
+// it arrives now or never, and overtakes nothing that is newer.
 type Withdrawer interface {
 	Withdraw(ctx context.Context, m Message) error
 }

@@ -26,18 +26,21 @@ type WebhookOutcome struct {
 	Status     int           // its HTTP status; 0: none came
 	Detail     string        // what went wrong, in few words and without what was sent
 	RetryAfter time.Duration // as the receiver asked; 0: the backoff
-	Jitter     float64       // 0 to 1, drawn by the caller
+	Jitter     float64       // 0 to 1, drawn by the [Dispatcher]
 }
 
-// Poster brings one event to the integrator.
+// Poster brings one event to the integrator. It makes one try and returns soon after
+// ctx ends, which is long before the lease does. It is called from many goroutines at
+// once; a panic counts as a failure.
 type Poster interface {
 	Post(ctx context.Context, w Webhook) WebhookOutcome
 }
 
 // Webhooks is where the events that are to be told wait.
 type Webhooks interface {
-	// ClaimWebhooks leases what is due, at most limit, under a worker's token, and
-	// says when the next is due (zero: none).
+	// ClaimWebhooks leases what is due, at most limit, under a worker's token and for
+	// [WebhookLease], and says when the next is due by the store's clock (zero: none).
+	// Every node asks four times a second.
 	ClaimWebhooks(ctx context.Context, limit int, lease string) (claimed []Webhook, next time.Time, err error)
 	// SettleWebhook writes what became of a try, and when the next one is due. A
 	// lost lease writes nothing.
