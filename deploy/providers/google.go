@@ -44,7 +44,6 @@ type Google struct {
 	TokenLife time.Duration // of an access token; 0: an hour
 
 	mu       sync.Mutex
-	key      *rsa.PrivateKey
 	tokenURI string
 	issued   map[string]time.Time // access tokens and when they end
 }
@@ -52,16 +51,19 @@ type Google struct {
 // Account is the address of the only service account.
 func (g *Google) Account() string { return "nod@" + g.Project + ".iam.gserviceaccount.com" }
 
+// googleKey is the service account's. It is made once, because that takes long.
+var googleKey = sync.OnceValue(func() *rsa.PrivateKey {
+	key, _ := rsa.GenerateKey(rand.Reader, 2048) // never fails with crypto/rand
+	return key
+})
+
 // Credentials makes the JSON of a service account key for this server, which
-// clients reach at baseURL. The key is made at the first call.
+// clients reach at baseURL.
 func (g *Google) Credentials(baseURL string) []byte {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.key == nil {
-		g.key, _ = rsa.GenerateKey(rand.Reader, 2048) // never fails with crypto/rand
-	}
 	g.tokenURI = baseURL + "/token"
-	der, _ := x509.MarshalPKCS8PrivateKey(g.key) // never fails for RSA
+	der, _ := x509.MarshalPKCS8PrivateKey(googleKey()) // never fails for RSA
 	text, _ := json.Marshal(map[string]string{
 		"type":           "service_account",
 		"project_id":     g.Project,
@@ -147,16 +149,16 @@ func (g *Google) serveToken(w http.ResponseWriter, r *http.Request) {
 // https://developers.google.com/identity/protocols/oauth2/service-account#httprest
 func (g *Google) judgeAssertion(text string) error {
 	g.mu.Lock()
-	key, aud := g.key, g.tokenURI
+	aud := g.tokenURI
 	g.mu.Unlock()
 	signed, err := jose.ParseSignedCompact(text, []jose.SignatureAlgorithm{jose.RS256})
-	if err != nil || key == nil {
+	if err != nil {
 		return errors.New("no JWT of RS256")
 	}
 	if signed.Signatures[0].Header.KeyID != keyID {
 		return errors.New("its key is unknown")
 	}
-	payload, err := signed.Verify(key.Public())
+	payload, err := signed.Verify(googleKey().Public())
 	if err != nil {
 		return errors.New("its signature is not the service account's")
 	}
