@@ -2,8 +2,11 @@ package wire_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -15,6 +18,8 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
 
 	"nod/delivery/wire"
 	"nod/verify"
@@ -289,13 +294,15 @@ func TestAnswerIsBounded(t *testing.T) {
 	}
 }
 
-// A connection may be given up by the server at the very moment that it is used
-// again. As long as nothing was written the request goes over another one.
-func TestDeadConnectionIsLeft(t *testing.T) {
+// A server gives a connection up at the very moment that it is used again. While
+// nothing was written the request goes over another one; it is never read twice, and
+// what is said not to have left was not read.
+func TestDeadConnection(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
+	read := map[string]int{}
 	done := make(chan struct{})
 	go func() { // answers one request on each connection, then closes it without saying so
 		defer close(done)
@@ -305,6 +312,7 @@ func TestDeadConnectionIsLeft(t *testing.T) {
 				return
 			}
 			if req, err := http.ReadRequest(bufio.NewReader(conn)); err == nil {
+				read[req.URL.Path]++
 				_, _ = io.Copy(io.Discard, req.Body)
 				_, _ = io.WriteString(conn, "HTTP/1.1 204 No Content\r\n\r\n")
 			}
@@ -312,17 +320,136 @@ func TestDeadConnectionIsLeft(t *testing.T) {
 		}
 	}()
 	client := clientOf(t, "http://"+listener.Addr().String())
-	for range 50 {
-		call, _, err := post(t.Context(), t, client, "http://api.acme.example/")
-		if o, below := call.Outcome("acme"); err != nil && (!below || o.State != verify.StateUnknown && o.State != verify.StateRetrying) {
-			t.Errorf("%v became %+v", err, o)
-		}
+	calls := map[string]*wire.Call{}
+	for i := range 100 {
+		path := fmt.Sprintf("/%d", i)
+		calls[path], _, _ = post(t.Context(), t, client, "http://api.acme.example"+path)
 	}
 	client.CloseIdleConnections()
 	if err := listener.Close(); err != nil {
 		t.Error(err)
 	}
 	<-done
+	for path, call := range calls {
+		switch {
+		case read[path] > 1:
+			t.Errorf("%s was read %d times", path, read[path])
+		case read[path] > 0 && !call.Left():
+			t.Errorf("%s was read, and is said not to have left", path)
+		case read[path] == 0 && call.Status() != 0:
+			t.Errorf("%s was not read, and answered", path)
+		}
+	}
+}
+
+// breakable is a connection that can be written to no more.
+type breakable struct {
+	net.Conn
+	broken *atomic.Bool
+}
+
+func (b breakable) Write(p []byte) (int, error) {
+	if b.broken.Load() {
+		return 0, errors.New("broken")
+	}
+	return b.Conn.Write(p)
+}
+
+// Nothing could be written on a kept connection, and no other is to be had.
+func TestNothingWritten(t *testing.T) {
+	srv := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer srv.Close()
+	var broken atomic.Bool
+	base := &http.Transport{DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+		if broken.Load() {
+			return nil, errors.New("refused")
+		}
+		conn, err := new(net.Dialer).DialContext(ctx, network, address)
+		return breakable{conn, &broken}, err
+	}}
+	defer base.CloseIdleConnections()
+	client := &http.Client{Transport: &wire.Transport{Base: base}}
+	if call, _, err := post(t.Context(), t, client, srv.URL); err != nil || call.Status() != 200 {
+		t.Fatalf("status %d, %v", call.Status(), err)
+	}
+	broken.Store(true)
+	call, _, err := post(t.Context(), t, client, srv.URL)
+	if err == nil {
+		t.Fatal("it was answered")
+	}
+	wantOutcome(t, call, verify.StateRetrying, verify.ClassTransient, "connect")
+}
+
+// A peer resets the stream of a kept HTTP/2 connection when it has the whole
+// request. net/http would send it again by itself; to a person that is a second SMS.
+func TestHTTP2ResetStream(t *testing.T) {
+	for _, code := range []http2.ErrCode{http2.ErrCodeRefusedStream, http2.ErrCodeProtocol} {
+		t.Run(code.String(), func(t *testing.T) {
+			srv := httptest.NewUnstartedServer(nil)
+			var came atomic.Int32
+			srv.TLS = &tls.Config{NextProtos: []string{"h2"}}
+			srv.Config.TLSNextProto = map[string]func(*http.Server, *tls.Conn, http.Handler){
+				"h2": func(_ *http.Server, conn *tls.Conn, _ http.Handler) { resetSecond(conn, code, &came) },
+			}
+			srv.EnableHTTP2 = true // for the client's side
+			srv.StartTLS()
+			defer srv.Close()
+			client := over(t, srv)
+			defer client.CloseIdleConnections()
+			if call, _, err := post(t.Context(), t, client, "https://api.acme.example/"); err != nil || call.Status() != 200 {
+				t.Fatalf("status %d, %v", call.Status(), err)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			defer cancel()
+			call, _, err := post(ctx, t, client, "https://api.acme.example/")
+			if err == nil {
+				t.Fatalf("it was answered: %d", call.Status())
+			}
+			wantOutcome(t, call, verify.StateUnknown, verify.ClassUnknown, "reset")
+			if came.Load() != 2 {
+				t.Errorf("%d requests came, want 2", came.Load())
+			}
+		})
+	}
+}
+
+// resetSecond speaks HTTP/2 by hand: it answers the first request and resets the
+// second one, whole as it is.
+func resetSecond(conn *tls.Conn, code http2.ErrCode, came *atomic.Int32) {
+	if _, err := io.ReadFull(conn, make([]byte, len(http2.ClientPreface))); err != nil {
+		return
+	}
+	framer := http2.NewFramer(conn, conn)
+	if framer.WriteSettings() != nil {
+		return
+	}
+	for {
+		frame, err := framer.ReadFrame()
+		if err != nil {
+			return
+		}
+		switch f := frame.(type) {
+		case *http2.SettingsFrame:
+			if !f.IsAck() {
+				err = framer.WriteSettingsAck()
+			}
+		case *http2.DataFrame:
+			if !f.StreamEnded() {
+				break
+			}
+			if came.Add(1) == 1 {
+				var block bytes.Buffer
+				if err = hpack.NewEncoder(&block).WriteField(hpack.HeaderField{Name: ":status", Value: "200"}); err == nil {
+					err = framer.WriteHeaders(http2.HeadersFrameParam{StreamID: f.StreamID, BlockFragment: block.Bytes(), EndStream: true, EndHeaders: true})
+				}
+			} else {
+				err = framer.WriteRSTStream(f.StreamID, code)
+			}
+		}
+		if err != nil {
+			return
+		}
+	}
 }
 
 func TestFollowsNoRedirect(t *testing.T) {
