@@ -39,9 +39,10 @@ type check struct {
 	delivery.Checker
 }
 
-// surroundings are what the ways need of the rest of nod; those to check them need
-// none of it.
+// surroundings are what the ways need of the rest of nod; where they are only tried
+// there is little of it.
 type surroundings struct {
+	callbacks   string // where providers tell what became of a message; empty: nowhere
 	vapid       *ecdsa.PrivateKey
 	conversions func(context.Context) ([]verify.Conversion, error)
 	tell        func(context.Context, verify.Event)
@@ -142,7 +143,7 @@ func (w *ways) texter(c *config, name string, s surroundings) (delivery.Channel,
 	p := &c.providers
 	switch name {
 	case twilio.Name:
-		account, err := twilio.New(twilio.Config{AccountSID: p.Twilio.AccountSID, AuthToken: p.Twilio.AuthToken, From: p.Twilio.From, BaseURL: p.Twilio.BaseURL, PublicURL: c.PublicURL})
+		account, err := twilio.New(twilio.Config{AccountSID: p.Twilio.AccountSID, AuthToken: p.Twilio.AuthToken, From: p.Twilio.From, BaseURL: p.Twilio.BaseURL, PublicURL: s.callbacks})
 		if err != nil {
 			return nil, fmt.Errorf("TWILIO_…: %w", err)
 		}
@@ -157,9 +158,13 @@ func (w *ways) texter(c *config, name string, s surroundings) (delivery.Channel,
 		}
 		return account.SMS(), err
 	case vonage.Name:
+		status := ""
+		if s.callbacks != "" {
+			status = s.callbacks + "/webhooks/" + vonage.Name + "/status"
+		}
 		made, err := vonage.New(vonage.Config{
 			APIKey: p.Vonage.Key, APISecret: p.Vonage.Secret, From: p.Vonage.From, BaseURL: p.Vonage.BaseURL,
-			SignatureSecret: p.Vonage.SignatureSecret, StatusURL: c.PublicURL + "/webhooks/" + vonage.Name + "/status",
+			SignatureSecret: p.Vonage.SignatureSecret, StatusURL: status,
 		})
 		if err == nil {
 			w.receivers[name] = made

@@ -173,7 +173,7 @@ func (a *app) wire(ctx context.Context) error {
 // openWays makes the ways to people; the outbox is nil where nothing is simulated.
 func (a *app) openWays(policy *verify.Policy) (outbox *delivery.Outbox, err error) {
 	a.ways, err = newWays(&a.config, surroundings{
-		vapid: a.store.Keys().VAPID(),
+		callbacks: a.config.PublicURL, vapid: a.store.Keys().VAPID(),
 		conversions: func(ctx context.Context) ([]verify.Conversion, error) {
 			return a.store.Conversions(ctx, a.server.Now().Add(-conversionSpan))
 		},

@@ -123,6 +123,7 @@ func testMessage(ctx context.Context, store *storage.Store, to target) (m delive
 		m.Number, err = verify.ParseNumber(to.number)
 	case to.called != "":
 		m.Channel = verify.Voice
+		m.Text = "This is a test of nod. 1, 2, 3, 4. Once more: 1, 2, 3, 4. It works."
 		m.Number, err = verify.ParseNumber(to.called)
 	case to.mailbox != "":
 		var box verify.Mailbox
