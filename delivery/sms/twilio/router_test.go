@@ -104,6 +104,27 @@ func TestAnOutage(t *testing.T) {
 	})
 }
 
+// TestNoCallbackToThisMachine sends from a machine that Twilio cannot call back.
+func TestNoCallbackToThisMachine(t *testing.T) {
+	for public, want := range map[string]string{
+		"http://127.0.0.1:8080": "", "http://localhost:8080": "", "http://[::1]:8080": "",
+		"https://nod.example/": "https://nod.example/webhooks/twilio/status?delivery=dlv_1",
+	} {
+		judge := &providers.Twilio{AccountSID: "AC" + hexText(16), AuthToken: hexText(16), Number: sender}
+		account, err := twilio.New(twilio.Config{AccountSID: judge.AccountSID, AuthToken: judge.AuthToken, From: sender, PublicURL: public})
+		if err != nil {
+			t.Fatal(err)
+		}
+		account.Through(doorstep{judge})
+		judge.Script("", providers.Answer{Receipts: []providers.Receipt{}})
+		account.SMS().Send(t.Context(), text())
+		judge.Close()
+		if got := judge.Accepted(person); len(got) != 1 || got[0].Fields["StatusCallback"] != want {
+			t.Errorf("%s: Twilio took %+v", public, got)
+		}
+	}
+}
+
 // TestTwoAccounts hands over over the network, and never what may have been taken.
 func TestTwoAccounts(t *testing.T) {
 	first, second := open(t), open(t)

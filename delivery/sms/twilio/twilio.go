@@ -20,6 +20,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"regexp"
 	"strings"
@@ -46,8 +47,12 @@ type Config struct {
 	// hexadecimal digits). Only a number can call.
 	From string
 
-	BaseURL   string // scheme and host of the API; empty: https://api.twilio.com
-	PublicURL string // nod's own, where Twilio calls back; empty: it does not, and is only asked
+	BaseURL string // scheme and host of the API; empty: https://api.twilio.com
+
+	// PublicURL is nod's own, where Twilio calls back. Empty: it does not, and is only
+	// asked. So it is with a loopback address, unless the API is on this machine too:
+	// Twilio refuses messages whose callback it cannot reach (error 21609).
+	PublicURL string
 }
 
 // Twilio is one account. Its methods may be called from many goroutines.
@@ -85,7 +90,15 @@ func New(c Config) (*Twilio, error) {
 		return nil, errors.New("twilio: the sender is a number such as +14155550123, a short code, a name of at most 11 letters, digits and spaces, or the SID of a messaging service (MG and 32 hexadecimal digits)")
 	}
 	c.PublicURL = strings.TrimRight(c.PublicURL, "/")
+	if public, err := url.Parse(c.PublicURL); err == nil && loopback(public) && !loopback(base) {
+		c.PublicURL = ""
+	}
 	return &Twilio{config: c, http: wire.NewClient(base), validator: client.NewRequestValidator(c.AuthToken)}, nil
+}
+
+func loopback(u *url.URL) bool {
+	ip, err := netip.ParseAddr(u.Hostname())
+	return err == nil && ip.IsLoopback() || u.Hostname() == "localhost"
 }
 
 // SMS is the channel of text messages.
