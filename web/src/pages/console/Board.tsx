@@ -9,6 +9,8 @@ import { SearchField } from "./SearchField";
 import { TrailView } from "./TrailView";
 import { useLive } from "./useLive";
 import { useOutbox } from "./useOutbox";
+import { useWebhooks } from "./useWebhooks";
+import { WebhooksPane } from "./WebhooksPane";
 
 /** The open console: figures first, then what happens, one verification, and the outbox. */
 export function Board({ token, onClose }: { token: string; onClose: (lost: boolean) => void }) {
@@ -18,6 +20,7 @@ export function Board({ token, onClose }: { token: string; onClose: (lost: boole
   const lost = useCallback(() => close.current(true), []);
   const { seen, connected } = useLive(token, lost);
   const outbox = useOutbox(token);
+  const webhooks = useWebhooks(token);
   const row = seen.rows.find((one) => one.id === chosen);
   return (
     <div className="board">
@@ -38,6 +41,7 @@ export function Board({ token, onClose }: { token: string; onClose: (lost: boole
         <RecentList rows={seen.rows} chosen={chosen} onChoose={setChosen} />
         <TrailView token={token} id={chosen} row={row ?? null} />
         <OutboxList outbox={outbox} onChoose={setChosen} />
+        <WebhooksPane webhooks={webhooks} onChoose={setChosen} />
       </main>
     </div>
   );

@@ -48,6 +48,9 @@ beforeEach(async () => {
     if (path.includes("wait=")) return new Promise(() => {});
     return { body: { messages, next: "m1" } };
   });
+  server.on("GET /api/v1/webhooks", () => ({
+    body: { on: false, counts: {}, messages: [], server_time: at(0) },
+  }));
   for (const n of [1, 2, 3]) {
     server.on(`GET /api/v1/verifications/${id(n)}/timeline`, () => ({
       body: { events: [{ seq: 1, name: "verification.created", at: at(n) }] },

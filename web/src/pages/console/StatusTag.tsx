@@ -4,6 +4,8 @@ const tones: Record<string, string> = {
   denied: "bad",
   failed: "bad",
   blocked: "bad",
+  waiting: "open",
+  delivered: "good",
 };
 
 /** A status in one word; the colour only repeats it. */

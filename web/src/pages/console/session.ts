@@ -23,7 +23,12 @@ export function closeSession(): void {
   sessionStorage.removeItem(key);
 }
 
-/** A call of the console. */
+/** Asks the server to do something. */
+export function send<Answer>(token: string, path: string, body: object = {}): Promise<Answer> {
+  return rest.call<Answer>("POST", path, { body, headers: { Authorization: `Bearer ${token}` } });
+}
+
+/** A call of the console that only reads. */
 export function read<Answer>(token: string, path: string, signal?: AbortSignal): Promise<Answer> {
   return rest.call<Answer>("GET", path, {
     headers: { Authorization: `Bearer ${token}` },
