@@ -119,8 +119,7 @@ func (c *Client) Send(ctx context.Context, m delivery.Message) verify.Outcome {
 		}
 		return o
 	}
-	var said *gomail.SendError
-	if !errors.As(err, &said) || said.Reason != gomail.ErrSMTPDataClose {
+	if said, ok := errors.AsType[*gomail.SendError](err); !ok || said.Reason != gomail.ErrSMTPDataClose {
 		o.State, o.Class, o.Detail = verify.StateRetrying, verify.ClassTransient, "connect"
 		return o
 	}
@@ -247,7 +246,7 @@ func (c *Client) Check(ctx context.Context) error {
 			return nil
 		}
 	}
-	var certificate *tls.CertificateVerificationError
+	certificate, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
 	reply, answered := replyOf(err)
 	switch {
 	case answered && classOf(reply) == verify.ClassTransient:
@@ -256,7 +255,7 @@ func (c *Client) Check(ctx context.Context) error {
 		return fmt.Errorf("the relay refuses the credentials (%s): compare user and password in NOD_SMTP_URL; special characters are percent-encoded there", reply)
 	case answered:
 		return fmt.Errorf("the relay refuses (%s): is NOD_SMTP_URL the right one?", reply)
-	case errors.As(err, &certificate):
+	case untrusted:
 		return fmt.Errorf("the relay's certificate: %w; is the name in NOD_SMTP_URL the certificate's, and its authority known to this machine?", certificate.Err)
 	case errors.Is(err, errNoAuth):
 		return fmt.Errorf("%w: take user and password out of NOD_SMTP_URL, or name another relay", err)

@@ -88,16 +88,14 @@ var enhancedCode = regexp.MustCompile(`^[45]\.\d{1,3}\.\d{1,3}\b`)
 
 // replyOf finds the relay's no in an error of the library.
 func replyOf(err error) (reply, bool) {
-	var said *gomail.SendError
-	if errors.As(err, &said) {
+	if said, ok := errors.AsType[*gomail.SendError](err); ok {
 		if said.ErrorCode() == 0 {
 			return reply{}, false
 		}
 		of := said.Reason == gomail.ErrSMTPRcptTo || said.Reason == gomail.ErrSMTPData || said.Reason == gomail.ErrSMTPDataClose
 		return reply{strconv.Itoa(said.ErrorCode()), said.EnhancedStatusCode(), of}, true
 	}
-	var no *textproto.Error
-	if errors.As(err, &no) && no.Code >= 400 && no.Code <= 599 {
+	if no, ok := errors.AsType[*textproto.Error](err); ok && no.Code >= 400 && no.Code <= 599 {
 		return reply{strconv.Itoa(no.Code), enhancedCode.FindString(no.Msg), false}, true
 	}
 	return reply{}, false

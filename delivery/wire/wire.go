@@ -89,7 +89,8 @@ type Transport struct {
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	call, _ := req.Context().Value(callKey{}).(*Call)
 	if call == nil {
-		return t.send(t.address(req))
+		res, _, err := t.send(t.address(req))
+		return res, err
 	}
 	if !call.begin() {
 		if req.Body != nil {
@@ -102,11 +103,11 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, call.failed(err)
 	}
-	res, err := t.send(watched)
+	res, body, err := t.send(watched)
 	if err != nil {
 		return nil, call.failed(err)
 	}
-	call.answered(res)
+	call.answered(res, body)
 	return res, nil
 }
 
@@ -130,24 +131,23 @@ func (t *Transport) address(req *http.Request) *http.Request {
 
 // send makes one request and reads its answer whole. An answer that breaks off is
 // still an answer: its reader gets what came and then the error.
-func (t *Transport) send(req *http.Request) (*http.Response, error) {
+func (t *Transport) send(req *http.Request) (*http.Response, []byte, error) {
 	res, err := t.Base.RoundTrip(req)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	got, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
 	_ = res.Body.Close()
 	if err == nil && len(got) > maxAnswer {
 		got, err = got[:maxAnswer], ErrTooLong
 	}
-	res.Body = &answer{Reader: bytes.NewReader(got), all: got, err: err}
-	return res, nil
+	res.Body = &answer{Reader: bytes.NewReader(got), err: err}
+	return res, got, nil
 }
 
 // answer is the body of an answer that was read whole.
 type answer struct {
 	*bytes.Reader
-	all []byte
 	err error // after the last byte; nil: none
 }
 
@@ -251,8 +251,8 @@ func (c *Call) Outcome(provider string) (verify.Outcome, bool) {
 }
 
 func timedOut(err error) bool {
-	var n net.Error
-	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || errors.As(err, &n) && n.Timeout()
+	n, ok := errors.AsType[net.Error](err)
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || ok && n.Timeout()
 }
 
 // begin reports whether this is the first request.
@@ -273,10 +273,10 @@ func (c *Call) failed(err error) error {
 	return err
 }
 
-func (c *Call) answered(res *http.Response) {
+func (c *Call) answered(res *http.Response, body []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.status, c.header, c.body = res.StatusCode, res.Header.Clone(), res.Body.(*answer).all
+	c.status, c.header, c.body = res.StatusCode, res.Header.Clone(), body
 }
 
 // watch makes the request tell of its way, and lets it be repeated below only
@@ -299,7 +299,9 @@ func (c *Call) watch(req *http.Request) (*http.Request, error) {
 		if err != nil {
 			return nil, err
 		}
-		again = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
+		again = func() (io.ReadCloser, error) { //nolint:unparam // the form of http.Request.GetBody
+			return io.NopCloser(bytes.NewReader(body)), nil
+		}
 		req.Body, _ = again()
 	}
 	req.GetBody = func() (io.ReadCloser, error) {

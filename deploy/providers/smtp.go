@@ -132,7 +132,7 @@ var errTalkOver = errors.New("the connection ends here")
 
 func (t *smtpTalk) run() {
 	if conn, ok := t.conn.(*tls.Conn); ok {
-		if err := conn.Handshake(); err != nil {
+		if err := conn.HandshakeContext(t.life); err != nil {
 			return
 		}
 		t.tls = true
@@ -225,6 +225,13 @@ func (t *smtpTalk) obey(line string) error {
 	case t.User != "" && !t.known:
 		t.object("smtp: %s without AUTH", verb)
 		return t.say(530, "5.7.0 AUTH first")
+	}
+	return t.transact(verb, rest)
+}
+
+// transact takes the verbs of a mail, in their order.
+func (t *smtpTalk) transact(verb, rest string) error {
+	switch {
 	case verb == "MAIL":
 		return t.mail(rest)
 	case verb == "RCPT" && t.from != "":
@@ -264,7 +271,7 @@ func (t *smtpTalk) encrypt() error {
 		return errTalkOver
 	}
 	conn := tls.Server(t.conn, t.TLS)
-	if err := conn.Handshake(); err != nil {
+	if err := conn.HandshakeContext(t.life); err != nil {
 		return err
 	}
 	t.conn, t.r, t.tls, t.helo = conn, bufio.NewReader(conn), true, ""

@@ -30,38 +30,12 @@ func judgeMail(text, from, to string) (Accepted, error) {
 	if err != nil {
 		return Accepted{}, errors.New("no mail of RFC 5322")
 	}
-	for name, values := range m.Header {
-		if _, may := mailHeaders[name]; !may || len(values) != 1 {
-			return Accepted{}, fmt.Errorf("%d headers %s", len(values), name)
-		}
-	}
-	for name, must := range mailHeaders {
-		if must && m.Header.Get(name) == "" {
-			return Accepted{}, fmt.Errorf("no header %s", name)
-		}
-	}
-	sender, err := mail.ParseAddress(m.Header.Get("From"))
-	if err != nil || sender.Address != from {
-		return Accepted{}, errors.New("From is not MAIL's")
-	}
-	if recipient, err := mail.ParseAddress(m.Header.Get("To")); err != nil || recipient.Address != to {
-		return Accepted{}, errors.New("To is not RCPT's")
-	}
-	if at, err := m.Header.Date(); err != nil || time.Since(at).Abs() > 5*time.Minute {
-		return Accepted{}, errors.New("Date is not now")
-	}
-	kind, parameters, err := mime.ParseMediaType(m.Header.Get("Content-Type"))
-	switch {
-	case !messageID.MatchString(m.Header.Get("Message-Id")):
-		return Accepted{}, errors.New("Message-ID has not the form of one")
-	case m.Header.Get("Auto-Submitted") != "auto-generated":
-		return Accepted{}, errors.New("Auto-Submitted is not auto-generated")
-	case err != nil || kind != "text/plain" || !strings.EqualFold(parameters["charset"], "UTF-8"):
-		return Accepted{}, errors.New("not plain text in UTF-8")
+	if err := judgeHeader(m.Header, from, to); err != nil {
+		return Accepted{}, err
 	}
 	subject, err := new(mime.WordDecoder).DecodeHeader(m.Header.Get("Subject"))
 	if err != nil {
-		return Accepted{}, errors.New("Subject is not of RFC 2047")
+		return Accepted{}, errors.New("the Subject is not of RFC 2047")
 	}
 	body, err := mailBody(m)
 	if err != nil || !utf8.Valid(body) || len(bytes.TrimSpace(body)) == 0 {
@@ -72,6 +46,37 @@ func judgeMail(text, from, to string) (Accepted, error) {
 		Text:   strings.TrimRight(strings.ReplaceAll(string(body), "\r\n", "\n"), "\n"),
 		Fields: map[string]string{"subject": subject, "from": m.Header.Get("From"), "language": m.Header.Get("Content-Language")},
 	}, nil
+}
+
+func judgeHeader(h mail.Header, from, to string) error {
+	for name, values := range h {
+		if _, may := mailHeaders[name]; !may || len(values) != 1 {
+			return fmt.Errorf("%d headers %s", len(values), name)
+		}
+	}
+	for name, must := range mailHeaders {
+		if must && h.Get(name) == "" {
+			return fmt.Errorf("no header %s", name)
+		}
+	}
+	for name, want := range map[string]string{"From": from, "To": to} {
+		if got, err := mail.ParseAddress(h.Get(name)); err != nil || got.Address != want {
+			return fmt.Errorf("the %s of the header is not the envelope's", name)
+		}
+	}
+	if at, err := h.Date(); err != nil || time.Since(at).Abs() > 5*time.Minute {
+		return errors.New("the Date is not now")
+	}
+	kind, parameters, err := mime.ParseMediaType(h.Get("Content-Type"))
+	switch {
+	case !messageID.MatchString(h.Get("Message-Id")):
+		return errors.New("the Message-ID has not the form of one")
+	case h.Get("Auto-Submitted") != "auto-generated":
+		return errors.New("the mail does not say that it is auto-generated")
+	case err != nil || kind != "text/plain" || !strings.EqualFold(parameters["charset"], "UTF-8"):
+		return errors.New("not plain text in UTF-8")
+	}
+	return nil
 }
 
 func mailBody(m *mail.Message) ([]byte, error) {

@@ -118,8 +118,7 @@ func class(status int, header http.Header, err error, now time.Time) verify.Outc
 // errorOf reads Amazon's code, and the text that says which parameter is meant; the
 // text holds the number and goes no further.
 func errorOf(err error) (code, text string) {
-	var api smithy.APIError
-	if errors.As(err, &api) && word.MatchString(api.ErrorCode()) && api.ErrorCode() != "UnknownError" {
+	if api, ok := errors.AsType[smithy.APIError](err); ok && word.MatchString(api.ErrorCode()) && api.ErrorCode() != "UnknownError" {
 		return api.ErrorCode(), api.ErrorMessage()
 	}
 	return "", ""

@@ -168,8 +168,7 @@ func (c *Client) get(ctx context.Context, path string, query url.Values, into an
 	}
 	res, err := c.http.Do(req)
 	if err != nil {
-		var u *url.Error
-		if errors.As(err, &u) {
+		if u, ok := errors.AsType[*url.Error](err); ok {
 			err = u.Err // without the URL
 		}
 		return 0, err
