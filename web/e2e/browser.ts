@@ -10,21 +10,24 @@ const PLACES = [
 ];
 const PICTURES = fileURLToPath(new URL("../screenshots/", import.meta.url));
 
+const ARGUMENTS = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+
 /** Starts Chromium: CHROME_PATH, else the first one that is installed. */
 export async function launchBrowser(): Promise<Browser> {
-  const executablePath = process.env.CHROME_PATH ?? PLACES.find((place) => existsSync(place));
-  if (!executablePath) throw new Error("no Chromium found: install one, or set CHROME_PATH");
-  return await chromium.launch({
-    executablePath,
-    args: [
-      "--no-sandbox",
-      "--disable-gpu",
-      "--disable-quic",
-      "--disable-background-networking",
-      "--disable-component-update",
-      "--disable-sync",
-    ],
-  });
+  return await chromium.launch({ executablePath: executable(), args: ARGUMENTS });
+}
+
+function executable(): string {
+  const found = process.env.CHROME_PATH ?? PLACES.find((place) => existsSync(place));
+  if (!found) throw new Error("no Chromium found: install one, or set CHROME_PATH");
+  return found;
 }
 
 /** One person's browser, and every complaint of its pages. */
@@ -46,14 +49,34 @@ export interface Looks {
 
 /** Opens a fresh browser profile on a server. */
 export async function visit(browser: Browser, url: string, looks: Looks = {}): Promise<Visit> {
-  const complaints: string[] = [];
-  const context = await browser.newContext({
+  const permissions = ["clipboard-read", "clipboard-write"];
+  return follow(await browser.newContext({ ...settings(url, looks), permissions }));
+}
+
+/**
+ * Opens a browser of its own on a server, whose profile is no private one: only there may pages
+ * show notifications. No name resolves, so that no push service of this world is reached.
+ */
+export async function visitForPushes(url: string, looks: Looks = {}): Promise<Visit> {
+  const context = await chromium.launchPersistentContext("", {
+    executablePath: executable(),
+    args: [...ARGUMENTS, "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"],
+    ...settings(url, looks),
+  });
+  return follow(context);
+}
+
+function settings(url: string, looks: Looks) {
+  return {
     baseURL: url,
     viewport: { width: looks.width ?? 1440, height: looks.height ?? 900 },
-    colorScheme: looks.dark ? "dark" : "light",
-    reducedMotion: "reduce",
-    permissions: ["clipboard-read", "clipboard-write"],
-  });
+    colorScheme: looks.dark ? ("dark" as const) : ("light" as const),
+    reducedMotion: "reduce" as const,
+  };
+}
+
+function follow(context: BrowserContext): Visit {
+  const complaints: string[] = [];
   context.setDefaultTimeout(15_000);
   context.on("console", (message) => {
     if (message.type() === "error") complaints.push(message.text());
