@@ -39,12 +39,12 @@ const defaultBase = "https://api.twilio.com"
 
 // Config is one account.
 type Config struct {
-	AccountSID string // AC and 32 hexadecimal digits
+	AccountSID string // AC and letters and digits
 	AuthToken  string // also the key of the callbacks' signatures
 
 	// From is who sends: a number of the account (E.164), a short code, a sender
-	// name (at most 11 letters, digits and spaces) or a messaging service (MG and 32
-	// hexadecimal digits). Only a number can call.
+	// name (at most 11 letters, digits and spaces) or a messaging service (MG and letters
+	// and digits). Only a number can call.
 	From string
 
 	BaseURL string // scheme and host of the API; empty: https://api.twilio.com
@@ -63,12 +63,12 @@ type Twilio struct {
 }
 
 var (
-	accountForm = regexp.MustCompile(`^AC[0-9a-fA-F]{32}$`)
+	accountForm = regexp.MustCompile(`^AC[0-9a-zA-Z]+$`)
 	tokenForm   = regexp.MustCompile(`^[0-9a-zA-Z]+$`) // the client sends no other
-	serviceForm = regexp.MustCompile(`^MG[0-9a-fA-F]{32}$`)
+	serviceForm = regexp.MustCompile(`^MG[0-9a-zA-Z]+$`)
 	numberForm  = regexp.MustCompile(`^\+[1-9][0-9]{6,14}$`)
 	senderForm  = regexp.MustCompile(`^([0-9]{3,8}|[0-9A-Za-z ]{1,11})$`)
-	messageForm = regexp.MustCompile(`^(SM|MM|CA)[0-9a-fA-F]{32}$`)
+	messageForm = regexp.MustCompile(`^[0-9a-zA-Z]+$`) // as they are: Twilio may make longer ones
 )
 
 // New checks the configuration and dials nothing. The error says which part is
@@ -83,11 +83,11 @@ func New(c Config) (*Twilio, error) {
 	}
 	switch {
 	case !accountForm.MatchString(c.AccountSID):
-		return nil, errors.New("twilio: the account SID is AC and 32 hexadecimal digits")
+		return nil, errors.New("twilio: the account SID is AC and letters and digits")
 	case !tokenForm.MatchString(c.AuthToken):
 		return nil, errors.New("twilio: the auth token is letters and digits")
 	case !serviceForm.MatchString(c.From) && !numberForm.MatchString(c.From) && !senderForm.MatchString(c.From):
-		return nil, errors.New("twilio: the sender is a number such as +14155550123, a short code, a name of at most 11 letters, digits and spaces, or the SID of a messaging service (MG and 32 hexadecimal digits)")
+		return nil, errors.New("twilio: the sender is a number such as +14155550123, a short code, a name of at most 11 letters, digits and spaces, or the SID of a messaging service (MG and letters and digits)")
 	}
 	c.PublicURL = strings.TrimRight(c.PublicURL, "/")
 	if public, err := url.Parse(c.PublicURL); err == nil && loopback(public) && !loopback(base) {

@@ -380,7 +380,7 @@ func TestCheckKnowsWhatANumberCannot(t *testing.T) {
 func TestNewRefuses(t *testing.T) {
 	good := twilio.Config{AccountSID: "AC" + hexText(16), AuthToken: hexText(16), From: sender}
 	for name, change := range map[string]func(*twilio.Config){
-		"account":  func(c *twilio.Config) { c.AccountSID = "AC1" },
+		"account":  func(c *twilio.Config) { c.AccountSID = "SK1" },
 		"token":    func(c *twilio.Config) { c.AuthToken = "with space" },
 		"no token": func(c *twilio.Config) { c.AuthToken = "" },
 		"sender":   func(c *twilio.Config) { c.From = "+0123" },
