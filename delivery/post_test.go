@@ -117,7 +117,9 @@ func TestWebhooks(t *testing.T) {
 	})
 	t.Run("a receiver that fails, or whose client panics, gets it again", func(t *testing.T) {
 		for name, answer := range map[string]func(context.Context, delivery.Webhook) delivery.WebhookOutcome{
-			"fails":  func(context.Context, delivery.Webhook) delivery.WebhookOutcome { return delivery.WebhookOutcome{Status: 500} },
+			"fails": func(context.Context, delivery.Webhook) delivery.WebhookOutcome {
+				return delivery.WebhookOutcome{Status: 500}
+			},
 			"panics": func(context.Context, delivery.Webhook) delivery.WebhookOutcome { panic(number) },
 			"hangs":  hangs,
 		} {

@@ -53,7 +53,7 @@ func (r *round) run(ctx, trying context.Context, room func(context.Context) int,
 		case err != nil:
 			pause := min(pauseFirst<<min(failures, 8), pauseMost)
 			if failures++; failures == 1 {
-				r.log.Error("the store cannot be reached: "+r.idle+" until it can", "error", err)
+				r.log.Error("the store cannot be reached", "until_then", r.idle, "error", err)
 			}
 			r.pace.pause(pause)
 		case taken > 0 && begun == 0:

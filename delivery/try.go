@@ -73,8 +73,11 @@ func (d *Dispatcher) dropPush(ctx context.Context, v *verify.Verification, deliv
 // after it, when the delivery is another worker's. Elapsed time is what both
 // sides agree on, whatever their clocks say.
 func (d *Dispatcher) send(ctx context.Context, l leased, row *verify.Delivery) (o verify.Outcome) {
-	o = verify.Outcome{State: verify.StateUnknown, Class: verify.ClassUnknown, Detail: "panic"} // unless it returns
-	defer d.recovered("sending", row.ID, row.Channel)
+	defer func() {
+		if d.panicked(recover(), "sending", row.ID, row.Channel) {
+			o = verify.Outcome{State: verify.StateUnknown, Class: verify.ClassUnknown, Detail: "panic"}
+		}
+	}()
 	channel := d.config.Channels[row.Channel]
 	if channel == nil {
 		return verify.Outcome{State: verify.StateFailed, Class: verify.ClassPolicy, Detail: "no_provider"}
