@@ -183,6 +183,14 @@ func TestReceipts(t *testing.T) {
 			o.is(verify.StateAccepted)
 		})
 	})
+	t.Run("of one provider are not believed about another's message", func(t *testing.T) {
+		other := telco{key: []byte(rand.Text())}
+		atOffice(t, func(o *office) {
+			path, body := "/webhooks/other/status?delivery="+o.sms.ID, receipt(o.sms.ProviderID, verify.StateDelivered)
+			o.ask(who{"Signature": other.sign(publicURL+path, body)}, "POST", path, body).allow(204)
+			o.is(verify.StateAccepted)
+		}, func(c *server.Config) { c.Receivers["other"] = other })
+	})
 	t.Run("decide nothing, also after the end", func(t *testing.T) {
 		atOffice(t, func(o *office) {
 			o.ask(byKey, "POST", verifications+"/"+o.id+"/cancel", nil).allow(200)
