@@ -54,10 +54,10 @@ func (s *SMTP) Serve(l net.Listener) error {
 		if !s.hold(conn) {
 			return nil
 		}
-		s.busy.Go(func() {
+		go func() {
 			defer s.drop(conn)
 			(&smtpTalk{SMTP: s, conn: conn, r: bufio.NewReader(conn)}).run()
-		})
+		}()
 	}
 }
 
@@ -74,10 +74,13 @@ func (s *SMTP) hold(c interface{ Close() error }) bool {
 		s.life, s.end = context.WithCancel(context.Background())
 	}
 	s.open[c] = true
+	s.busy.Add(1)
 	return true
 }
 
+// drop is said by who held it, when it is done.
 func (s *SMTP) drop(c interface{ Close() error }) {
+	defer s.busy.Done()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.open, c)
@@ -90,7 +93,7 @@ func (s *SMTP) over() bool {
 	return s.ended
 }
 
-// Close ends all connections and waits for them.
+// Close ends all listeners and connections and waits for them.
 func (s *SMTP) Close() {
 	s.mu.Lock()
 	s.ended = true

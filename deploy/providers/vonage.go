@@ -158,12 +158,8 @@ func (v *Vonage) keep(to, id string, m vonageMessage, a Answer) {
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if v.life == nil {
-		v.life, v.end = context.WithCancel(context.Background())
-		v.records = map[string]vonageRecord{}
-		if v.Client == nil {
-			v.Client = &http.Client{Transport: &http.Transport{}, Timeout: 10 * time.Second}
-		}
+	if v.startLocked(); v.life.Err() != nil {
+		return
 	}
 	v.records[id] = vonageRecord{ID: id, ClientRef: m.ClientRef, Direction: "outbound", Status: "submitted"}
 	life, client := v.life, v.Client
@@ -175,6 +171,17 @@ func (v *Vonage) keep(to, id string, m vonageMessage, a Answer) {
 			v.tell(life, client, id, m, r)
 		}
 	})
+}
+
+func (v *Vonage) startLocked() {
+	if v.life != nil {
+		return
+	}
+	v.life, v.end = context.WithCancel(context.Background())
+	v.records = map[string]vonageRecord{}
+	if v.Client == nil {
+		v.Client = &http.Client{Transport: &http.Transport{}, Timeout: 10 * time.Second}
+	}
 }
 
 // tell calls back once, or as often as is scripted.
@@ -260,17 +267,15 @@ func (v *Vonage) report(w http.ResponseWriter, r *http.Request) {
 	vonageJSON(w, http.StatusOK, answer)
 }
 
-// Close ends what still would call back, and waits for it.
+// Close ends what still would call back, and waits for it. Nobody is called back
+// afterwards.
 func (v *Vonage) Close() {
 	v.mu.Lock()
-	end, client := v.end, v.Client
+	v.startLocked()
+	v.end()
 	v.mu.Unlock()
-	if end == nil {
-		return
-	}
-	end()
 	v.callers.Wait()
-	client.CloseIdleConnections()
+	v.Client.CloseIdleConnections()
 }
 
 const vonageErrors = "https://developer.vonage.com/api-errors"
