@@ -118,7 +118,7 @@ func (v *Verification) Settle(id, token string, o Outcome, p *Policy, now time.T
 	} else if o.ProviderID != "" {
 		d.Provider, d.ProviderID = o.Provider, o.ProviderID
 	}
-	if d.State == StateAccepted && o.Receipts && d.ProviderID != "" && !v.Terminal() {
+	if d.State == StateAccepted && o.Receipts && d.ProviderID != "" && !d.Channel.App() && !v.Terminal() {
 		d.AskAt = d.askAt(p, now)
 	}
 	if !v.Terminal() {

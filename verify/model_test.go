@@ -15,10 +15,12 @@ import (
 type model struct {
 	codes []modelCode
 	ended bool
+	wrote modelSends
 }
 
 type modelCode struct {
 	code    string
+	mail    bool
 	expires time.Time
 	tries   int
 }
@@ -42,18 +44,16 @@ func TestModel(t *testing.T) {
 			w.device("dev_1", rapid.Bool().Draw(r, "push"), start.Add(-time.Duration(rapid.IntRange(0, 90).Draw(r, "seen"))*time.Second)),
 		}}
 		q.Channel = channel
-		w.answer = func(verify.Delivery) verify.Outcome {
-			return rapid.SampledFrom([]verify.Outcome{
-				{State: verify.StateAccepted}, {State: verify.StateAccepted}, {State: verify.StateAccepted},
-				{State: verify.StateUndelivered}, {State: verify.StateUnknown, Class: verify.ClassUnknown},
-				{State: verify.StateRetrying, Class: verify.ClassTransient, Jitter: 0.5},
-				{State: verify.StateFailed, Class: verify.ClassPermanentTarget},
-			}).Draw(r, "outcome")
+		if rapid.Bool().Draw(r, "mail") {
+			q.Email = verify.StoredMailbox(address)
 		}
+		w.policy.VoiceFallback = rapid.Bool().Draw(r, "voice")
+		w.word = rapid.SampledFrom(append(receiptStates, "")).Draw(r, "word")
+		m := &model{wrote: modelSends{over: map[string]bool{}, best: map[string]verify.DeliveryState{}, asked: map[verify.Channel]int{}}}
+		w.answer = func(d verify.Delivery) verify.Outcome { return m.wrote.send(r, w, d) }
 		if err := w.begin(q, s); err != nil {
 			r.Fatal(err)
 		}
-		m := &model{}
 		for range rapid.IntRange(1, 40).Draw(r, "acts") {
 			m.watch(w)
 			act(r, w, m)
@@ -68,13 +68,13 @@ func TestModel(t *testing.T) {
 // watch notes new codes and what Advance ended.
 func (m *model) watch(w *world) {
 	for _, c := range w.v.Codes[len(m.codes):] {
-		m.codes = append(m.codes, modelCode{w.auth.Keys().Code(w.v, c), c.ExpiresAt, 0})
+		m.codes = append(m.codes, modelCode{w.auth.Keys().Code(w.v, c), c.Channel == verify.Email, c.ExpiresAt, 0})
 	}
 	m.ended = m.ended || w.v.Terminal()
 }
 
 func act(r *rapid.T, w *world, m *model) {
-	acts := []string{"wait", "wait", "wait", "guess", "guess", "guess", "guess", "resend", "resend", "next", "display", "away"}
+	acts := []string{"wait", "wait", "wait", "guess", "guess", "guess", "guess", "resend", "resend", "next", "display", "away", "receipt", "receipt"}
 	if rapid.IntRange(0, 7).Draw(r, "end it") == 0 {
 		acts = []string{"code", "approve", "wrong number", "deny", "cancel"}
 	}
@@ -85,12 +85,15 @@ func act(r *rapid.T, w *world, m *model) {
 		guess(r, w, m, rapid.StringMatching(`[0-9]{6}`).Draw(r, "guess"))
 	case "code":
 		if live := m.live(w.now); len(live) > 0 {
-			guess(r, w, m, live[0].code)
+			guess(r, w, m, rapid.SampledFrom(live).Draw(r, "which").code)
 		}
 	case "resend":
 		before := w.v.ResendCount
-		over := rapid.SampledFrom([]verify.Channel{"", verify.SMS, verify.Push}).Draw(r, "over")
+		over := rapid.SampledFrom([]verify.Channel{"", verify.SMS, verify.Push, verify.Email, verify.Voice}).Draw(r, "over")
 		err := w.v.Resend(over, &w.policy, w.now)
+		if err == nil {
+			m.wrote.asked[w.v.Deliveries[len(w.v.Deliveries)-1].Channel]++
+		}
 		if err == nil && over == verify.Push && w.v.ResendCount != before+1 {
 			r.Fatal("a prompt was not counted")
 		}
@@ -101,9 +104,15 @@ func act(r *rapid.T, w *world, m *model) {
 			r.Fatal("a refused resend was counted")
 		}
 	case "next":
-		if err := w.v.Next(&w.policy, w.now); err == nil && (m.ended || w.v.Channel == verify.Push) {
+		err := w.v.Next(&w.policy, w.now)
+		if err == nil && (m.ended || w.v.Channel == verify.Push) {
 			r.Fatal("a next channel where there is none")
 		}
+		if err == nil {
+			m.wrote.asked[verify.SMS]++
+		}
+	case "receipt":
+		m.wrote.receipt(r, w)
 	case "display":
 		if d := w.delivery(verify.WebSocket, "dev_1"); d != nil {
 			_ = w.v.Display(d.ID, "dev_1", &w.policy, w.now)
@@ -136,15 +145,15 @@ func guess(r *rapid.T, w *world, m *model, code string) {
 	if err != nil {
 		r.Fatalf("a live code was not checked: %v", err)
 	}
-	want := false
+	want, mail := false, false
 	for _, c := range live {
-		want = want || c.code == code
+		want, mail = want || c.code == code, mail || (c.code == code && c.mail)
 		c.tries++
 	}
 	if ok != want {
 		r.Fatalf("right: %t, want %t", ok, want)
 	}
-	if want && (w.v.Status != verify.Approved || w.v.Method != verify.BySMSCode) {
+	if want && (w.v.Status != verify.Approved || (w.v.Method == verify.ByEmailCode) != mail) {
 		r.Fatalf("a right code led to %s by %s", w.v.Status, w.v.Method)
 	}
 }
@@ -214,6 +223,7 @@ func always(r *rapid.T, w *world, m *model, channel verify.Channel) {
 			r.Fatalf("code %d took %d tries", i, c.Tries)
 		}
 	}
+	m.wrote.always(r, w)
 	told(r, w)
 	seq := w.v.Seq
 	w.v.Advance(&w.policy, w.now)
@@ -225,7 +235,7 @@ func always(r *rapid.T, w *world, m *model, channel verify.Channel) {
 // told holds what the page is told it can do against what it then can.
 func told(r *rapid.T, w *world) {
 	a := w.v.Actions(&w.policy, w.now)
-	for ch, in := range map[verify.Channel]*int{verify.Push: a.PushIn, verify.SMS: a.SMSIn, verify.Voice: a.VoiceIn} {
+	for ch, in := range map[verify.Channel]*int{verify.Push: a.PushIn, verify.SMS: a.SMSIn, verify.Voice: a.VoiceIn, verify.Email: w.v.EmailIn(&w.policy, w.now)} {
 		try := *w.v
 		try.Codes, try.Deliveries = slices.Clone(w.v.Codes), slices.Clone(w.v.Deliveries)
 		err := try.Resend(ch, &w.policy, w.now)

@@ -39,9 +39,7 @@ func (v *Verification) Receive(r Receipt, p *Policy, now time.Time) {
 	if r.State == StateUndelivered {
 		d.Class, d.Detail = r.Class, r.Detail
 	}
-	if r.State != StateAccepted {
-		d.AskAt = time.Time{}
-	}
+	d.AskAt = time.Time{} // only an accepted one has any, so this is the last word
 	v.move(d, r.State, now)
 	if !v.Terminal() {
 		v.settle(p, now)
@@ -59,6 +57,8 @@ func (v *Verification) told(r Receipt) *Delivery {
 		case d.ID != r.DeliveryID && (r.DeliveryID != "" || !sameMessage):
 		case d.Channel.App() || d.State.known() < 0 || r.State.known() <= 0 || slices.Contains(d.tried(), r.Provider):
 			return nil
+		case d.State == StateUndelivered && d.AcceptedAt.IsZero(): // nobody took it
+			return nil
 		case d.Provider != "" && d.Provider != r.Provider, d.ProviderID != "" && r.ProviderID != "" && d.ProviderID != r.ProviderID:
 			return nil
 		default:
@@ -68,8 +68,8 @@ func (v *Verification) told(r Receipt) *Delivery {
 	return nil
 }
 
-// known orders what a provider may have told about a message; -1 is a message that
-// is known not to have left.
+// known orders what a provider may have told about a message; -1 is one that has
+// not left, or was refused.
 func (s DeliveryState) known() int {
 	switch s {
 	case StateSending, StateUnknown:

@@ -261,6 +261,43 @@ func TestProvidersAreAsked(t *testing.T) {
 	}
 }
 
+func TestWhoWasAskedIsNotDueAgain(t *testing.T) {
+	w := newWorld(t)
+	w.answer = took
+	if err := w.begin(login(number), verify.Situation{}); err != nil {
+		t.Fatal(err)
+	}
+	w.pump()
+	for i, after := range w.policy.AskAfter {
+		if w.now = start.Add(after); !w.v.NextAt.Equal(w.now) {
+			t.Fatalf("due at %s, want %s", w.v.NextAt, w.now)
+		}
+		d := w.delivery(verify.SMS, "")
+		due := w.v.AskDue(&w.policy, w.now)
+		if want := (verify.Asked{DeliveryID: d.ID, Channel: verify.SMS, Provider: "twilio", ProviderID: d.ProviderID}); len(due) != 1 || due[0] != want {
+			t.Errorf("question %d: %+v", i+1, due)
+		}
+		if again := w.v.AskDue(&w.policy, w.now); len(again) > 0 || !w.v.NextAt.After(w.now) {
+			t.Errorf("again %+v, due at %s", again, w.v.NextAt)
+		}
+	}
+}
+
+// What a try before came to says nothing about who has the message now.
+func TestAReceiptIsComparedWithTheLastTry(t *testing.T) {
+	w := newWorld(t)
+	w.answer = providers(verify.Outcome{State: verify.StateRetrying, Class: verify.ClassTransient, Provider: "vonage", ProviderID: "1", Jitter: 0.5}, lost(verify.Delivery{}))
+	if err := w.begin(login(number), verify.Situation{}); err != nil {
+		t.Fatal(err)
+	}
+	w.until(10 * time.Second)
+	w.state(verify.SMS, verify.StateUnknown)
+	d := w.delivery(verify.SMS, "")
+	if w.receive(d, verify.StateDelivered); d.State != verify.StateDelivered || d.Provider != "twilio" || d.ProviderID != "SM"+d.ID {
+		t.Errorf("%s by %q as %q", d.State, d.Provider, d.ProviderID)
+	}
+}
+
 func TestNobodyIsAskedAboutWhatEnded(t *testing.T) {
 	w := newWorld(t)
 	w.answer = took

@@ -301,8 +301,44 @@ func TestCodesAreSpreadAndBound(t *testing.T) {
 	}
 	v.Number = verify.StoredNumber(number)
 	c.Channel = verify.Email
-	if w.auth.Keys().Code(v, c) == base {
+	mail := w.auth.Keys().Code(v, c)
+	if mail == base {
 		t.Error("an e-mail shares the phone's code")
+	}
+	if v.Number = verify.StoredNumber("+14155550124"); w.auth.Keys().Code(v, c) != mail {
+		t.Error("a mailbox's code depends on the number")
+	}
+	if v.Email = verify.StoredMailbox(address); w.auth.Keys().Code(v, c) == mail {
+		t.Error("two mailboxes share a code")
+	}
+}
+
+// A subscription is bound to the key: it is no other's, and outlives a rotation.
+func TestTheKeyOfWebPush(t *testing.T) {
+	one, two := []byte("a secret of the tests, long enough"), []byte("another secret of the tests, longer")
+	stored, err := verify.NewStoredKeys(one, start)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, err := verify.OpenKeys(stored, one, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if stored, err = verify.Reseal(stored, two, one); err != nil {
+		t.Fatal(err)
+	}
+	after, err := verify.OpenKeys(stored, two, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := before.VAPID()
+	if key.Curve != elliptic.P256() || !key.Equal(after.VAPID()) {
+		t.Error("the key changed")
+	}
+	for _, k := range verify.NewAuthority(before, "").PublicKeys().Keys {
+		if key.PublicKey.Equal(k.Key) {
+			t.Error("prompts are signed with it too")
+		}
 	}
 }
 
