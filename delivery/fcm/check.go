@@ -17,7 +17,7 @@ import (
 func (f *FCM) Check(ctx context.Context) error {
 	ttl := time.Duration(0)
 	o := f.call(ctx, f.client.SendDryRun, &messaging.Message{
-		Token:   "no token: a check of credentials",
+		Token:   "-", // no device has it
 		Data:    map[string]string{"type": "check"},
 		Android: &messaging.AndroidConfig{TTL: &ttl},
 	})

@@ -246,7 +246,7 @@ func (s *APNs) refuse(w http.ResponseWriter, a Answer) {
 		w.Header().Set("Retry-After", a.RetryAfter)
 	}
 	if a.Code == "" {
-		notGoogle(w, a.Status)
+		stray(w, a.Status)
 		return
 	}
 	status := cmp.Or(a.Status, apnsReasons[a.Code], http.StatusInternalServerError)

@@ -126,7 +126,7 @@ func (g *Google) serveToken(w http.ResponseWriter, r *http.Request) {
 		refuse(max(a.Status, http.StatusBadRequest), a.Code)
 		return
 	case a.Status >= 300:
-		notGoogle(w, a.Status)
+		stray(w, a.Status)
 		return
 	}
 	life := g.TokenLife
@@ -265,7 +265,7 @@ func (g *Google) serveSend(w http.ResponseWriter, r *http.Request, project strin
 		if a.RetryAfter != "" {
 			w.Header().Set("Retry-After", a.RetryAfter)
 		}
-		notGoogle(w, a.Status)
+		stray(w, a.Status)
 	default:
 		take()
 		w.Header().Set("Content-Type", "application/json")
@@ -400,8 +400,8 @@ func (g *Google) refuse(w http.ResponseWriter, a Answer, about string) {
 // GoogleCodes lists the codes that a script may name.
 func GoogleCodes() []string { return slices.Sorted(maps.Keys(googleErrors)) }
 
-// notGoogle is what a proxy or a load balancer answers in its place.
-func notGoogle(w http.ResponseWriter, status int) {
+// stray answers as a proxy or a load balancer before a provider does.
+func stray(w http.ResponseWriter, status int) {
 	w.Header().Set("Content-Type", "text/html")
 	if status < 400 {
 		w.Header().Set("Location", "/elsewhere")

@@ -111,7 +111,7 @@ func (s *WebPush) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Retry-After", a.RetryAfter)
 	}
 	if a.Status >= 300 {
-		notGoogle(w, a.Status)
+		stray(w, a.Status)
 		return
 	}
 	take()
@@ -165,7 +165,7 @@ func (s *WebPush) judgeVAPID(sub *subscription, header string) error {
 	case left <= 0 || left > 24*time.Hour:
 		return errors.New("the VAPID token is not good now, or for longer than a day")
 	case err != nil || !(contact.Scheme == "mailto" && strings.Count(contact.Opaque, "@") == 1 && !strings.Contains(contact.Opaque, ":")) && !(contact.Scheme == "https" && contact.Host != ""):
-		return errors.New("the VAPID token's sub is neither mailto: nor https:")
+		return errors.New("the VAPID token's sub is no mailto: or https: address")
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
