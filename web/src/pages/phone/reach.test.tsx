@@ -50,6 +50,7 @@ async function phone(): Promise<Peer> {
 
 const press = async (name: string | RegExp) =>
   await userEvent.click(await screen.findByRole("button", { name }));
+/** What the server was told, the first time that the phone is reached nowhere. */
 const pushes = async (times: number) =>
   (await untilAsked(server, "PATCH /api/v1/devices/dev_1", times)).body.push;
 
@@ -59,6 +60,7 @@ test("while the server has Web Push off nothing is offered", async () => {
   await untilAsked(server, "GET /api/v1/push-key");
   expect(screen.queryByRole("region", { name: "Notifications of this browser" })).toBeNull();
   expect(browser.registered).toEqual([]);
+  expect(server.requests.filter(({ method }) => method === "PATCH")).toEqual([]);
 });
 
 test("notifications are asked for by a click only, switched on, and off again", async () => {
@@ -70,13 +72,14 @@ test("notifications are asked for by a click only, switched on, and off again", 
   await press("Turn on notifications");
   expect(await screen.findByText("Notifications are on")).toBeTruthy();
   expect(browser.registered).toEqual(["/phone"]);
-  expect(await pushes(1)).toMatchObject({
+  expect(await pushes(1)).toBeNull();
+  expect(await pushes(2)).toMatchObject({
     provider: "webpush",
     token: /"https:\/\/push\.example\/1"/,
   });
   await expectAccessible();
   await press("Turn off");
-  expect(await pushes(2)).toMatchObject({ provider: "fcm", token: /^sim-/ });
+  expect(await pushes(3)).toBeNull();
   await screen.findByText("Get requests even when this page is closed");
   expect(browser.subscription).toBeNull();
 });
@@ -84,28 +87,38 @@ test("notifications are asked for by a click only, switched on, and off again", 
 test("the switch of the phone keeps to the browser's notifications", async () => {
   await phone();
   await press("Turn on notifications");
-  await pushes(1);
+  await pushes(2);
   await userEvent.click(screen.getByRole("switch", { name: "Push allowed" }));
-  expect(await pushes(2)).toBeNull();
+  expect(await pushes(3)).toBeNull();
   expect(screen.getByRole("button", { name: "Turn on notifications" })).toBeTruthy();
   await userEvent.click(screen.getByRole("switch", { name: "Push allowed" }));
-  expect(await pushes(3)).toMatchObject({ provider: "webpush" });
+  expect(await pushes(4)).toMatchObject({ provider: "webpush" });
 });
 
 test("a subscription that stands is told to the server once, and made anew for a new key", async () => {
   await phone();
   await press("Turn on notifications");
-  await pushes(1);
+  await pushes(2);
   cleanup();
   await phone();
   await screen.findByText("Notifications are on");
-  expect(server.requests.filter(({ method }) => method === "PATCH")).toHaveLength(1);
+  expect(server.requests.filter(({ method }) => method === "PATCH")).toHaveLength(2);
   cleanup();
   server.on("GET /api/v1/push-key", () => ({ body: { key: "BBBB" } }));
   const subscribe = vi.spyOn(browser, "subscribe");
   await phone();
   await screen.findByText("Notifications are on");
   expect(subscribe).toHaveBeenCalledOnce();
+});
+
+test("a server that switched Web Push off again gets the simulated network back", async () => {
+  await phone();
+  await press("Turn on notifications");
+  await pushes(2);
+  cleanup();
+  server.on("GET /api/v1/push-key", () => ({ body: { key: null } }));
+  await phone();
+  expect(await pushes(3)).toMatchObject({ provider: "fcm", token: /^sim-/ });
 });
 
 test("a person who says no reads how to mend it, and a mended browser is noticed", async () => {
@@ -126,15 +139,16 @@ test("a push service that cannot be reached is told kindly, and tried again", as
   await phone();
   await press("Turn on notifications");
   expect(await screen.findByText("This browser's push service cannot be reached")).toBeTruthy();
-  expect(server.requests.filter(({ method }) => method === "PATCH")).toEqual([]);
+  expect(server.requests.filter(({ method }) => method === "PATCH")).toHaveLength(1);
   browser.subscribe = async () => undefined;
   await press("Try again");
   expect(await screen.findByText("Notifications are on")).toBeTruthy();
 });
 
 test("a server that does not take the subscription is a problem that is shown", async () => {
-  server.on("PATCH /api/v1/devices/dev_1", () => problem(503, "unavailable"));
   await phone();
+  await pushes(1);
+  server.on("PATCH /api/v1/devices/dev_1", () => problem(503, "unavailable"));
   await press("Turn on notifications");
   expect((await screen.findByRole("alert")).textContent).toContain("Busy for a moment");
 });

@@ -64,19 +64,19 @@ export function usePhone(slot: string): Phone {
   const { device, state } = useDevice(ready, slot, switches.online, (event) =>
     change({ did: "close", event }),
   );
-  const real = useReach(device, slot, switches.push);
+  const real = useReach(device, slot, switches.push, ready && simulated(ready));
   useRemoval(state, renew, setProblem);
 
   const setSwitches = useCallback(
     (next: Switches) => {
       keepSwitches(next);
       if (next.push === switches.push || !device || !ready) return;
-      const target = real.target ?? simulated(ready);
+      const target = real.reach === "off" ? simulated(ready) : real.target;
       void attempt(() => device.setPush(next.push ? target : null)).then((done) => {
         if (!done) keepSwitches({ ...next, push: switches.push });
       });
     },
-    [keepSwitches, attempt, switches.push, device, ready, real.target],
+    [keepSwitches, attempt, switches.push, device, ready, real.reach, real.target],
   );
 
   const prompts = state?.prompts ?? [];
@@ -116,7 +116,7 @@ export function usePhone(slot: string): Phone {
     setSwitches,
     notify: (on) =>
       void attempt(async () => {
-        if (!on) return ready && (await real.turnOff(simulated(ready)));
+        if (!on) return await real.turnOff();
         await real.turnOn();
         keepSwitches({ ...switches, push: true });
       }),

@@ -2,42 +2,64 @@ import { useCallback, useEffect, useRef, useState } from "react";
 import { type Device, NodError, type Prompt, type PushTarget } from "../../sdk";
 import { closeEnded, closeRequest, type Notifier, showRequest } from "../../worker/notices";
 import { pushKey, targetOf } from "../../worker/subscription";
-import { ability, forgetTold, type Reach, standing, tellOnce, turnOn, workerOf } from "./webpush";
+import {
+  ability,
+  forgetTold,
+  type Reach,
+  standing,
+  takeBack,
+  tellOnce,
+  turnOn,
+  workerOf,
+} from "./webpush";
 
 /** Notifications of this phone, and what the person does about them. */
 export interface Notifications {
   reach: Reach;
-  /** Where pushes go while they are on; null: to the demo's simulated network. */
+  /** Where pushes go while `reach` is on. */
   target: PushTarget | null;
   /** Asks, subscribes and tells the server. Call it from a click. Throws a NodError. */
   turnOn: () => Promise<void>;
-  /** Ends the subscription; `otherwise` is where pushes go from now on. Throws a NodError. */
-  turnOff: (otherwise: PushTarget) => Promise<void>;
+  /** Ends the subscription. Throws a NodError when the server cannot be told. */
+  turnOff: () => Promise<void>;
   /** Takes a request's notification away: it is on the screen, or over. */
   clear: (verificationId: string) => void;
 }
 
-/** Keeps up with what the browser allows, the server offers and the person chose. */
-export function useReach(device: Device | null, slot: string, pushAllowed: boolean): Notifications {
+/**
+ * Keeps up with what the browser allows, the server offers and the person chose. `simulated` is
+ * where pushes go while the server has no Web Push.
+ */
+export function useReach(
+  device: Device | null,
+  slot: string,
+  pushAllowed: boolean,
+  simulated: PushTarget | null,
+): Notifications {
   const [reach, setReach] = useState<Reach>("off");
   const [target, setTarget] = useState<PushTarget | null>(null);
   const key = useRef<string | null>(null);
-  const allowed = useRef(pushAllowed);
-  allowed.current = pushAllowed;
+  const latest = useRef({ pushAllowed, simulated });
+  latest.current = { pushAllowed, simulated };
 
   const look = useCallback(async () => {
     if (!device) return;
     key.current ??= await pushKey(location.origin);
-    if (!key.current) return;
+    const { pushAllowed: allowed, simulated: before } = latest.current;
+    if (!key.current) {
+      if (before && allowed) await takeBack(slot, device, before);
+      return;
+    }
     const can = ability();
-    if (can !== "able") return setReach(can);
-    const worker = await workerOf(slot);
+    const worker = can === "able" ? await workerOf(slot) : null;
     if (worker) await closeEnded(worker);
-    const subscription = await standing(worker, key.current);
-    if (!subscription) return setReach((now) => (now === "unreachable" ? now : "ask"));
-    if (allowed.current) await tellOnce(slot, device, subscription);
-    setTarget(targetOf(subscription));
-    setReach("on");
+    const subscription = await standing(worker, key.current).catch(() => null);
+    // While push is switched off the server is told nothing: it is not to wake the phone at all.
+    if (allowed) await tellOnce(slot, device, subscription);
+    setTarget(subscription && targetOf(subscription));
+    if (can !== "able") setReach(can);
+    else if (subscription) setReach("on");
+    else setReach((now) => (now === "unreachable" ? now : "ask"));
   }, [device, slot]);
 
   useEffect(() => {
@@ -64,10 +86,9 @@ export function useReach(device: Device | null, slot: string, pushAllowed: boole
         setReach("unreachable");
       }
     },
-    turnOff: async (otherwise) => {
+    turnOff: async () => {
       if (!device) return;
-      await device.setPush(otherwise);
-      forgetTold(slot);
+      await tellOnce(slot, device, null);
       setTarget(null);
       setReach("ask");
       await (await (await workerOf(slot))?.pushManager.getSubscription())?.unsubscribe();

@@ -1,4 +1,4 @@
-import type { Device } from "../../sdk";
+import type { Device, PushTarget } from "../../sdk";
 import { pageOf } from "../../worker/slot";
 import { subscribe, targetOf } from "../../worker/subscription";
 
@@ -66,16 +66,26 @@ export async function standing(
   return await inTime(subscribe(worker.pushManager, key));
 }
 
-/** Tells the server where the device is reached, once for each device and address. */
+/**
+ * Tells the server where the device is reached, once for each device and address; null: nowhere,
+ * for a server with Web Push simulates no other pushes.
+ */
 export async function tellOnce(
   slot: string,
   device: Device,
-  subscription: PushSubscription,
+  subscription: PushSubscription | null,
 ): Promise<void> {
-  const told = `${device.record.id} ${subscription.endpoint}`;
+  const told = `${device.record.id} ${subscription?.endpoint ?? "nowhere"}`;
   if (localStorage.getItem(toldKey(slot)) === told) return;
-  await device.setPush(targetOf(subscription));
+  await device.setPush(subscription && targetOf(subscription));
   localStorage.setItem(toldKey(slot), told);
+}
+
+/** Gives the server another target in the place of what it was told, if it was told anything. */
+export async function takeBack(slot: string, device: Device, target: PushTarget): Promise<void> {
+  if (localStorage.getItem(toldKey(slot)) === null) return;
+  await device.setPush(target);
+  forgetTold(slot);
 }
 
 /** Forgets that the server was told. */
