@@ -63,10 +63,11 @@ lint: web/node_modules/.package-lock.json ## go.mod, golangci-lint, gitleaks, bi
 	$(GITLEAKS) git --no-banner --no-color --redact -v --log-level warn
 	cd web && npm run lint && npm run typecheck
 
-bench: build ## memory per device, latencies on one node and across two, verifications a second, beside Redis and pgbench
+bench: build ## memory per device, latencies on one node and across two, verifications a second, beside Redis and pgbench; sends a second of each provider
 	@TEST_POSTGRES_URL= TEST_REDIS_URL= .ci/need postgres redis
 	go run ./cmd/bench
 	go test -run '^$$' -bench '^BenchmarkTick$$' -benchmem ./hub
+	go test -run '^$$' -bench '^BenchmarkSend' -benchmem ./delivery/fcm ./delivery/apns ./delivery/webpush ./delivery/email ./delivery/webhook ./delivery/sms/...
 
 chaos: ## three nodes under random faults for LENGTH, drawn from SEED, and the loss of 5,000 connections
 	@.ci/need go cc postgres redis
