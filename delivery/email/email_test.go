@@ -138,6 +138,16 @@ func TestRules(t *testing.T) {
 	}
 }
 
+// What is said of the sender says nothing about the mailbox.
+func TestOfTheSender(t *testing.T) {
+	judge, client := relays(t, plain)
+	judge.Script("MAIL", providers.Answer{Status: 550, Code: "5.1.1"})
+	want := verify.Outcome{State: verify.StateFailed, Class: verify.ClassPolicy, Provider: "smtp", Detail: "550 5.1.1"}
+	if o := client.Send(t.Context(), code()); o != want {
+		t.Errorf("became %+v, want %+v", o, want)
+	}
+}
+
 func TestFaults(t *testing.T) {
 	judge, client := relays(t, plain)
 	for name, c := range map[string]struct {

@@ -208,7 +208,6 @@ func (c *Client) Ask(ctx context.Context, provider, providerID string) (verify.R
 	}
 	var answer struct {
 		Records []struct {
-			ID        string          `json:"message_id"`
 			Status    string          `json:"status"`
 			ErrorCode json.RawMessage `json:"error_code"` // a number, or text of one
 			ClientRef string          `json:"client_ref"`
@@ -220,9 +219,6 @@ func (c *Client) Ask(ctx context.Context, provider, providerID string) (verify.R
 	}
 	var last verify.Receipt
 	for _, r := range answer.Records {
-		if r.ID != "" && r.ID != providerID {
-			continue
-		}
 		if got := receipt(r.Status, strings.Trim(string(r.ErrorCode), `"`)); further(got.State, last.State) {
 			last = got
 			last.DeliveryID, last.ProviderID = r.ClientRef, providerID

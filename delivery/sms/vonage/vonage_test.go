@@ -5,6 +5,7 @@ import (
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
+	"crypto/sha512"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
@@ -33,7 +34,7 @@ const (
 )
 
 // secret makes one that no scanner has to know.
-func secret() string { return rand.Text() + rand.Text() }
+func secret() string { return rand.Text() + rand.Text() + rand.Text() }
 
 // vonages is Vonage on this machine and a client of it.
 func vonages(t testing.TB, change func(*Config)) (*providers.Vonage, *Client) {
@@ -157,7 +158,7 @@ func TestWhatNoRowKnows(t *testing.T) {
 		"a proxy's 408":    {providers.Answer{Status: 408}, verify.Outcome{State: verify.StateUnknown, Class: verify.ClassUnknown, Detail: "408"}},
 		"500":              {providers.Answer{Status: 500}, verify.Outcome{State: verify.StateUnknown, Class: verify.ClassUnknown, Detail: "500"}},
 		"503, retry after": {providers.Answer{Status: 503, RetryAfter: "1"}, verify.Outcome{State: verify.StateUnknown, Class: verify.ClassUnknown, Detail: "503"}},
-		"429 with a code":  {providers.Answer{Status: 429, Code: "1020", RetryAfter: "2"}, verify.Outcome{State: verify.StateRetrying, Class: verify.ClassTransient, Detail: "1020", RetryAfter: 2 * time.Second}},
+		"429 with a code":  {providers.Answer{Status: 429, Code: "1120", RetryAfter: "2"}, verify.Outcome{State: verify.StateRetrying, Class: verify.ClassTransient, Detail: "1120", RetryAfter: 2 * time.Second}},
 		"a number as code": {providers.Answer{Status: 422, Code: "14155550123"}, verify.Outcome{State: verify.StateFailed, Class: verify.ClassPolicy, Detail: "422"}},
 		"reset":            {providers.Answer{Fault: providers.Reset}, verify.Outcome{State: verify.StateUnknown, Class: verify.ClassUnknown, Detail: "reset"}},
 		"taken, reset":     {providers.Answer{Fault: providers.TakenReset}, verify.Outcome{State: verify.StateUnknown, Class: verify.ClassUnknown, Detail: "reset"}},
@@ -341,6 +342,9 @@ func jwt(t *testing.T, header string, claims map[string]any, key, body string) *
 	b64 := base64.RawURLEncoding
 	signed := b64.EncodeToString([]byte(header)) + "." + b64.EncodeToString(payload)
 	mac := hmac.New(sha256.New, []byte(key))
+	if strings.Contains(header, "HS512") {
+		mac = hmac.New(sha512.New, []byte(key))
+	}
 	mac.Write([]byte(signed))
 	r := httptest.NewRequest(http.MethodPost, "/webhooks/vonage/status?delivery=dlv_1", strings.NewReader(body))
 	r.Header.Set("Authorization", "Bearer "+signed+"."+b64.EncodeToString(mac.Sum(nil)))
