@@ -85,7 +85,7 @@ func open(t testing.TB, alter func(*server.Config), broker ...hub.Broker) *door 
 	d.close = sync.OnceValue(d.store.Close)
 	d.authority = verify.NewAuthority(d.store.Keys(), publicURL)
 	policy := verify.DefaultPolicy()
-	policy.HasPush, policy.HasSMS, policy.HasVoice = true, true, true
+	policy.HasPush, policy.HasSMS, policy.HasVoice, policy.HasEmail = true, true, true, true
 	connections := hub.Config{
 		Authenticate: func(ctx context.Context, a hub.Auth) (hub.Identity, hub.Client, error) {
 			return front.Authenticate(ctx, a)
@@ -111,7 +111,7 @@ func open(t testing.TB, alter func(*server.Config), broker ...hub.Broker) *door 
 	dispatcher = delivery.New(delivery.Config{
 		Store: d.store, Authority: d.authority, Policy: &policy, Log: log,
 		Channels: map[verify.Channel]delivery.Channel{
-			verify.Push: d.outbox, verify.SMS: d.outbox, verify.Voice: d.outbox,
+			verify.Push: d.outbox, verify.SMS: d.outbox, verify.Voice: d.outbox, verify.Email: d.outbox,
 			verify.WebSocket: delivery.Socket{Publish: func(ctx context.Context, id string, f verify.PromptFrame) (int, error) {
 				return front.PublishPrompt(ctx, id, f)
 			}},
