@@ -153,7 +153,12 @@ test.each<[string, Partial<WebhookMessage>]>([
   ],
   ["Held until the endpoint is enabled and it is replayed", { state: "held", status: 410 }],
 ])("%s", (words, more) => {
-  expect(webhookWords(message(more), now)).toBe(words);
+  expect(webhookWords(message(more), report())).toBe(words);
+});
+
+test("while the endpoint is disabled nothing is tried", () => {
+  const waiting = message({ state: "waiting", status: 503, next_try_at: later(300) });
+  expect(webhookWords(waiting, { ...report(), disabled_at: now })).toContain("Will be held");
 });
 
 test("there may be more than are counted", () => {

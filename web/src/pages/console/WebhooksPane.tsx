@@ -6,7 +6,7 @@ import { StatusTag } from "./StatusTag";
 import type { Webhooks } from "./useWebhooks";
 import { countWords, webhookWords } from "./webhooks";
 
-const shown = 20;
+const shown = 10;
 
 /** What the integrator is told, and what can be done when it is not. */
 export function WebhooksPane({
@@ -100,7 +100,7 @@ function Messages({ webhooks, onChoose }: { webhooks: Webhooks; onChoose: (id: s
                 message.type
               )}
             </span>
-            <span className="webhook-words">{webhookWords(message, report.server_time)}</span>
+            <span className="webhook-words">{webhookWords(message, report)}</span>
             <Button
               tone="quiet"
               disabled={busy || Boolean(report.disabled_at)}

@@ -10,7 +10,10 @@ const silences: Record<string, string> = {
 };
 
 /** What became of one event, in words. */
-export function webhookWords(message: WebhookMessage, serverTime: string): string {
+export function webhookWords(
+  message: WebhookMessage,
+  { server_time, disabled_at }: WebhookReport,
+): string {
   const { state, attempts, next_try_at } = message;
   const tries = `${attempts} ${attempts === 1 ? "try" : "tries"}`;
   switch (state) {
@@ -21,9 +24,10 @@ export function webhookWords(message: WebhookMessage, serverTime: string): strin
     case "failed":
       return `${lastTry(message) ?? "No answer"}. Given up after ${tries}`;
   }
+  if (disabled_at) return "Will be held: the endpoint is disabled";
   const last = lastTry(message);
   if (!last || !next_try_at) return "On its way";
-  const seconds = Math.ceil((Date.parse(next_try_at) - Date.parse(serverTime)) / 1000);
+  const seconds = Math.ceil((Date.parse(next_try_at) - Date.parse(server_time)) / 1000);
   return `${last}. Next try ${seconds > 0 ? `in ${inWords(seconds)}` : "now"}`;
 }
 
