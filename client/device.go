@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -8,6 +9,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -17,20 +19,22 @@ import (
 
 // Device is a reference for app developers: what an enrolled app keeps and what
 // it signs. It holds no connection; hub/PROTOCOL.md tells what to say on one.
-// Its key never leaves it.
+// Its keys never leave it.
 type Device struct {
-	ID  string
-	URL string // of the server: the audience of all it signs
-	key *ecdsa.PrivateKey
+	ID     string
+	URL    string // of the server: the audience of all it signs
+	key    *ecdsa.PrivateKey
+	pushes *ecdsa.PrivateKey // opens what is pushed to it; nil: nothing is
 }
 
 // Push is where a push provider finds the device.
 type Push struct {
 	Provider string `json:"provider"` // fcm, apns or webpush
-	Token    string `json:"token"`
+	Token    string `json:"token"`    // of webpush: the subscription as JSON
+	Platform string `json:"-"`        // android or ios, which decides the push's form; empty: web
 }
 
-// NewDevice makes a key and joins the user whose enrollment token it was given.
+// NewDevice makes its keys and joins the user whose enrollment token it was given.
 // push may be nil. The client's API key is not used: an app has none.
 func NewDevice(ctx context.Context, serverURL, enrollmentToken, name string, push *Push) (*Device, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -38,15 +42,26 @@ func NewDevice(ctx context.Context, serverURL, enrollmentToken, name string, pus
 		return nil, fmt.Errorf("nod: making a key: %w", err)
 	}
 	d := &Device{URL: serverURL, key: key}
+	platform := "web"
+	var encrypt *jose.JSONWebKey
+	if push != nil {
+		if d.pushes, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
+			return nil, fmt.Errorf("nod: making a key: %w", err)
+		}
+		encrypt = &jose.JSONWebKey{Key: &d.pushes.PublicKey}
+		platform = cmp.Or(push.Platform, platform)
+	}
 	in := struct {
-		EnrollmentToken string          `json:"enrollment_token"`
-		Name            string          `json:"name"`
-		Platform        string          `json:"platform"`
-		SignJWK         jose.JSONWebKey `json:"sign_jwk"`
-		Push            *Push           `json:"push,omitempty"`
-		Proof           string          `json:"proof"`
+		EnrollmentToken string           `json:"enrollment_token"`
+		Name            string           `json:"name"`
+		Platform        string           `json:"platform"`
+		SignJWK         jose.JSONWebKey  `json:"sign_jwk"`
+		EncryptJWK      *jose.JSONWebKey `json:"encrypt_jwk,omitempty"`
+		Push            *Push            `json:"push,omitempty"`
+		Proof           string           `json:"proof"`
 	}{
-		EnrollmentToken: enrollmentToken, Name: name, Platform: "web", SignJWK: jose.JSONWebKey{Key: &key.PublicKey}, Push: push,
+		EnrollmentToken: enrollmentToken, Name: name, Platform: platform,
+		SignJWK: jose.JSONWebKey{Key: &key.PublicKey}, EncryptJWK: encrypt, Push: push,
 		Proof: d.sign("nod-enroll+jwt", map[string]any{"aud": serverURL, "iat": time.Now().Unix(), "enrollment_sha256": sha(enrollmentToken)}),
 	}
 	var out struct {
@@ -67,6 +82,21 @@ func (d *Device) SocketToken(nonce string) string {
 // RESTToken is the value of the Authorization header of one request.
 func (d *Device) RESTToken() string {
 	return "Device " + d.token(map[string]any{"jti": rand.Text()})
+}
+
+// OpenPush decrypts the member "jwe" of a push: a compact JWE (ECDH-ES, A256GCM)
+// around the prompt as the server signed it. It is what a fetched prompt has as
+// "signed": check the signature against the server's keys before it is shown.
+func (d *Device) OpenPush(jwe string) (signed string, err error) {
+	sealed, err := jose.ParseEncryptedCompact(jwe, []jose.KeyAlgorithm{jose.ECDH_ES}, []jose.ContentEncryption{jose.A256GCM})
+	if err != nil || d.pushes == nil {
+		return "", errors.New("nod: this is no push to this device")
+	}
+	text, err := sealed.Decrypt(d.pushes)
+	if err != nil {
+		return "", errors.New("nod: the push is not sealed for this device")
+	}
+	return string(text), nil
 }
 
 // Answer signs a decision (approve, deny, report) over exactly what was shown:

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"slices"
 	"sync"
@@ -146,7 +147,7 @@ func (a *app) wire(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("making the hub: %w", err)
 	}
-	a.server, err = server.New(server.Config{
+	settings := server.Config{
 		Authority: authority, Policy: &policy, Store: a.store, Decisions: a.store.Reserved(), Hub: a.hub, Outbox: outbox,
 		Ready:          ready,
 		Repair:         c.sqlitePath() == "", // also alone: Postgres may have obeyed a COMMIT whose answer was lost
@@ -156,8 +157,15 @@ func (a *app) wire(ctx context.Context) error {
 		Receivers: a.ways.receivers, PushKey: a.ways.pushKey,
 		Pages: web.FS(), Demo: bank, Version: version, Log: a.log,
 		Registry: a.registry, MetricsApart: c.MetricsAddr != "",
-	})
-	if err != nil {
+	}
+	if a.ways.poster != nil {
+		u, err := url.Parse(c.providers.WebhookURL)
+		if err != nil {
+			return err
+		}
+		settings.Webhooks, settings.WebhookHost = a.store, u.Host
+	}
+	if a.server, err = server.New(settings); err != nil {
 		return err
 	}
 	if outbox != nil && a.several() {
