@@ -123,12 +123,17 @@ test("a phone whose page is closed is woken, and its request answered from the n
   expect(push.headers.authorization).toMatch(/^vapid /);
   expect(push.text).not.toContain(number);
 
+  const before = server.said().length;
   await deliver(login, push);
   await expect.poll(() => shown(login)).toHaveLength(1);
   const [notice] = await shown(login);
   expect(notice?.tag).toBe(push.data.verification_id);
   expect(JSON.stringify(notice)).not.toMatch(/bank|127\.0\.0/i);
   await expect.poll(() => delivery(push)).toBe("delivered");
+  // The worker opened and believed what was sealed in the push: it asked for no request.
+  const asked = server.said().slice(before);
+  expect(asked).toContain("route=/api/v1/prompts/:verification_id/ack ");
+  expect(asked).not.toContain("route=/api/v1/prompts ");
 
   const again = await visitor.open("/phone");
   await phoneReady(again);
