@@ -383,8 +383,13 @@ func TestOver(t *testing.T) {
 			},
 			back: func(w *world, _ string) []string { return w.pushes() }, life: 90 * s,
 		},
-		"a prompt that runs out: both, now or never": {
-			act:  func(w *world, _ string) { w.at(2 * s); w.display(verify.WebSocket); w.at(121 * s) },
+		"a prompt that runs out: both, now or never, and not again at the end": {
+			act: func(w *world, _ string) {
+				w.at(2 * s)
+				w.display(verify.WebSocket)
+				w.at(121 * s)
+				w.must(func(v *verify.Verification, now time.Time) error { return v.Cancel(now) })
+			},
 			back: func(w *world, _ string) []string { return w.pushes() },
 		},
 		"one that is renewed: none, the new push takes its place": {
