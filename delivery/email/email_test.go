@@ -1,8 +1,9 @@
-package email
+package email_test
 
 import (
 	"context"
 	"net"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"nod/delivery"
+	"nod/delivery/email"
 	"nod/deploy/providers"
 	"nod/verify"
 )
@@ -89,30 +91,32 @@ func TestInjection(t *testing.T) {
 // Every row of the table, from the verb that it is said to.
 func TestRules(t *testing.T) {
 	judge, client := relays(t, plain)
+	rules := email.Rows()
 	for i, r := range rules {
 		verbs := []string{"AUTH", "MAIL", "RCPT", "DATA"}
-		if r.to {
+		if r.To {
 			verbs = []string{"RCPT", "DATA"}
-		} else if hidden := slices.ContainsFunc(rules[:i], func(b rule) bool { return b.to && b.code == r.code && b.enhanced == "" }); hidden {
+		} else if hidden := slices.ContainsFunc(rules[:i], func(b email.Row) bool { return b.To && b.Code == r.Code && b.Enhanced == "" }); hidden {
 			verbs = []string{"AUTH", "MAIL"} // said of the recipient, another row holds
 		}
-		said := reply{code: (r.code + "99")[:3], enhanced: r.enhanced}
-		if strings.HasSuffix(r.enhanced, ".") {
-			said.enhanced += "26"
+		code3, enhanced := (r.Code + "99")[:3], r.Enhanced
+		if strings.HasSuffix(enhanced, ".") {
+			enhanced += "26"
 		}
+		said := strings.TrimSpace(code3 + " " + enhanced)
 		for _, verb := range verbs {
-			t.Run(verb+" "+said.String(), func(t *testing.T) {
-				status, err := strconv.Atoi(said.code)
+			t.Run(verb+" "+said, func(t *testing.T) {
+				status, err := strconv.Atoi(code3)
 				if err != nil {
 					t.Fatal(err)
 				}
-				answer := providers.Answer{Status: status, Code: said.enhanced}
+				answer := providers.Answer{Status: status, Code: enhanced}
 				switch verb {
 				case "RCPT":
 					judge.Script(mailbox, answer)
 					defer judge.Script(mailbox)
 				case "DATA":
-					answer.Code = "DATA " + said.enhanced
+					answer.Code = "DATA " + enhanced
 					judge.Script(mailbox, answer)
 					defer judge.Script(mailbox)
 				default:
@@ -120,12 +124,12 @@ func TestRules(t *testing.T) {
 					defer judge.Script(verb)
 				}
 				o := client.Send(t.Context(), code())
-				want := verify.Outcome{State: verify.StateFailed, Class: r.class, Provider: "smtp", Detail: said.String()}
-				if r.class == verify.ClassTransient {
+				want := verify.Outcome{State: verify.StateFailed, Class: r.Class, Provider: "smtp", Detail: said}
+				if r.Class == verify.ClassTransient {
 					want.State = verify.StateRetrying
 				}
 				if o != want {
-					t.Errorf("became %+v, want %+v (%s)", o, want, r.why)
+					t.Errorf("became %+v, want %+v (%s)", o, want, r.Why)
 				}
 			})
 		}
@@ -208,7 +212,7 @@ func TestNotConnected(t *testing.T) {
 		"plain text to TLS":       {strings.Replace(untrustedImplicit, "smtps:", "smtp:", 1), "cannot be used"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			client, err := New(Config{URL: c.to, From: sender})
+			client, err := email.New(email.Config{URL: c.to, From: sender})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -230,14 +234,22 @@ func TestNotConnected(t *testing.T) {
 
 func TestCheck(t *testing.T) {
 	for _, k := range []kind{plain, startTLS, implicit} {
-		judge, client := relays(t, k)
+		judge, to := relay(t, k, known)
+		client, err := email.New(email.Config{URL: to, From: sender})
+		if err != nil {
+			t.Fatal(err)
+		}
 		if err := client.Check(t.Context()); err != nil {
 			t.Errorf("%s: %v", k, err)
 		}
 		if wrong := judge.Objections(); len(wrong) > 0 || len(judge.Accepted("")) > 0 {
 			t.Errorf("%s: the relay objects: %v", k, wrong)
 		}
-		client.password += "x"
+		stranger := judge.Password + "x"
+		client, err = email.New(email.Config{URL: strings.Replace(to, url.UserPassword(judge.User, judge.Password).String(), url.UserPassword(judge.User, stranger).String(), 1), From: sender})
+		if err != nil {
+			t.Fatal(err)
+		}
 		if err := client.Check(t.Context()); err == nil || !strings.Contains(err.Error(), "535 5.7.8") || strings.Contains(err.Error(), judge.Password) {
 			t.Errorf("%s, with another password: %v", k, err)
 		}
@@ -259,38 +271,38 @@ func TestCheck(t *testing.T) {
 		}
 		judge.Script(key)
 	}
-	judge.User = "" // offers no AUTH from here on
+	judge, client = relays(t, plain)
+	judge.User = "" // offers no AUTH
 	if err := client.Check(t.Context()); err == nil || !strings.Contains(err.Error(), "AUTH") {
 		t.Errorf("no AUTH: %v", err)
 	}
 }
 
 func TestNew(t *testing.T) {
-	for to, want := range map[string]Client{
-		"smtp://mail.example.com":             {host: "mail.example.com", port: 587},
-		"smtps://u%40x:p%3A@mail.example.com": {host: "mail.example.com", port: 465, implicit: true, user: "u@x", password: "p:"},
-		"smtp://localhost:25/":                {host: "localhost", port: 25, plain: true},
-		"smtp://[::1]:2525":                   {host: "::1", port: 2525, plain: true},
-		"smtps://127.0.0.1":                   {host: "127.0.0.1", port: 465, implicit: true},
-		"smtp://10.0.0.1":                     {host: "10.0.0.1", port: 587},
+	for to, want := range map[string]email.Way{
+		"smtp://mail.example.com":             {Host: "mail.example.com", Port: 587},
+		"smtps://u%40x:p%3A@mail.example.com": {Host: "mail.example.com", Port: 465, Implicit: true, User: "u@x", Password: "p:"},
+		"smtp://localhost:25/":                {Host: "localhost", Port: 25, Plain: true},
+		"smtp://[::1]:2525":                   {Host: "::1", Port: 2525, Plain: true},
+		"smtps://127.0.0.1":                   {Host: "127.0.0.1", Port: 465, Implicit: true},
+		"smtp://10.0.0.1":                     {Host: "10.0.0.1", Port: 587},
 	} {
-		got, err := New(Config{URL: to, From: sender})
+		got, err := email.New(email.Config{URL: to, From: sender})
 		if err != nil {
 			t.Errorf("%s: %v", to, err)
 			continue
 		}
-		got.from, got.domain = nil, ""
-		if *got != want {
-			t.Errorf("%s is %+v", to, *got)
+		if got.Way() != want {
+			t.Errorf("%s is %+v", to, got.Way())
 		}
 	}
 	for _, to := range []string{"", "mail.example.com", "http://mail.example.com", "smtp://", "smtp://h:0", "smtp://h:99999", "smtp://h/x", "smtp://u:sesame@h:x"} {
-		if _, err := New(Config{URL: to, From: sender}); err == nil || !strings.Contains(err.Error(), "NOD_SMTP_URL") || strings.Contains(err.Error(), "sesame") {
+		if _, err := email.New(email.Config{URL: to, From: sender}); err == nil || !strings.Contains(err.Error(), "NOD_SMTP_URL") || strings.Contains(err.Error(), "sesame") {
 			t.Errorf("%s: %v", to, err)
 		}
 	}
 	for _, from := range []string{"", "example.com", "a@b@c", "Example", "a@example.com, b@example.com"} {
-		if _, err := New(Config{URL: "smtp://localhost", From: from}); err == nil || !strings.Contains(err.Error(), "NOD_EMAIL_FROM") {
+		if _, err := email.New(email.Config{URL: "smtp://localhost", From: from}); err == nil || !strings.Contains(err.Error(), "NOD_EMAIL_FROM") {
 			t.Errorf("%s: %v", from, err)
 		}
 	}
@@ -299,7 +311,7 @@ func TestNew(t *testing.T) {
 var _ interface {
 	delivery.Channel
 	delivery.Checker
-} = (*Client)(nil)
+} = (*email.Client)(nil)
 
 func BenchmarkSend(b *testing.B) {
 	_, client := relays(b, plain)

@@ -1,4 +1,4 @@
-package email
+package email_test
 
 import (
 	"crypto/ecdsa"
@@ -21,6 +21,7 @@ import (
 	"go.uber.org/goleak"
 
 	"nod/delivery"
+	"nod/delivery/email"
 	"nod/deploy/providers"
 	"nod/verify"
 )
@@ -113,10 +114,10 @@ func relay(t testing.TB, k kind, with tls.Certificate) (*providers.SMTP, string)
 }
 
 // relays is a relay and a client of it.
-func relays(t testing.TB, k kind) (*providers.SMTP, *Client) {
+func relays(t testing.TB, k kind) (*providers.SMTP, *email.Client) {
 	t.Helper()
 	judge, to := relay(t, k, known)
-	client, err := New(Config{URL: to, From: sender})
+	client, err := email.New(email.Config{URL: to, From: sender})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package providers
 
 import (
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -64,17 +65,11 @@ func TestJudgeSNS(t *testing.T) {
 		"Version": "2009-01-01", "Action": "Subscribe", "PhoneNumber": "14155550123", "Message": "", "TopicArn": "arn:aws:sns:eu-central-1:1:t",
 		"MessageAttributes.entry.1.Value.StringValue": "Promotional",
 	} {
-		form := url.Values{}
-		for k, v := range good {
-			form[k] = v
-		}
+		form := maps.Clone(good)
 		form.Set(name, value)
 		refuse(name, 400, publish(form, time.Now(), judge.Region, nil))
 	}
-	form := url.Values{}
-	for k, v := range good {
-		form[k] = v
-	}
+	form := maps.Clone(good)
 	form.Set("Message", strings.Repeat("x", 161))
 	refuse("two segments", 400, publish(form, time.Now(), judge.Region, nil))
 	if took := judge.Accepted(""); len(took) != 1 {

@@ -1,4 +1,4 @@
-package sns
+package sns_test
 
 import (
 	"context"
@@ -13,6 +13,7 @@ import (
 	"go.uber.org/goleak"
 
 	"nod/delivery"
+	"nod/delivery/sms/sns"
 	"nod/deploy/providers"
 	"nod/verify"
 )
@@ -25,15 +26,15 @@ const (
 )
 
 // amazon is SNS on this machine and a client of it.
-func amazon(t testing.TB, change func(*Config)) (*providers.SNS, *Client) {
+func amazon(t testing.TB, change func(*sns.Config)) (*providers.SNS, *sns.Client) {
 	t.Helper()
 	judge := &providers.SNS{Region: "eu-central-1", AccessKeyID: rand.Text()[:20], SecretAccessKey: rand.Text() + rand.Text()}
 	srv := httptest.NewServer(judge)
-	config := Config{Region: judge.Region, AccessKeyID: judge.AccessKeyID, SecretAccessKey: judge.SecretAccessKey, Endpoint: srv.URL}
+	config := sns.Config{Region: judge.Region, AccessKeyID: judge.AccessKeyID, SecretAccessKey: judge.SecretAccessKey, Endpoint: srv.URL}
 	if change != nil {
 		change(&config)
 	}
-	client, err := New(config)
+	client, err := sns.New(config)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,32 +69,33 @@ func TestSend(t *testing.T) {
 // Every row of the table, through the SDK.
 func TestRules(t *testing.T) {
 	judge, client := amazon(t, nil)
+	rules := sns.Rows()
 	for i, r := range rules {
-		t.Run(r.code+r.text, func(t *testing.T) {
-			code := r.code
-			if _, parameter, ok := strings.Cut(r.text, ": "); ok {
+		t.Run(r.Code+r.Text, func(t *testing.T) {
+			code := r.Code
+			if _, parameter, ok := strings.Cut(r.Text, ": "); ok {
 				code += ": " + parameter
 			}
-			judge.Script(phone, providers.Answer{Status: r.status, Code: code, RetryAfter: "7"})
+			judge.Script(phone, providers.Answer{Status: r.Status, Code: code, RetryAfter: "7"})
 			before := judge.Requests(phone)
 			o := client.Send(t.Context(), sms())
-			want := verify.Outcome{State: verify.StateFailed, Class: r.class, Provider: "sns", Detail: r.code}
-			switch r.class {
+			want := verify.Outcome{State: verify.StateFailed, Class: r.Class, Provider: "sns", Detail: r.Code}
+			switch r.Class {
 			case verify.ClassTransient:
 				want.State, want.RetryAfter = verify.StateRetrying, 7*time.Second
 			case verify.ClassUnknown:
 				want.State = verify.StateUnknown
 			}
 			if o != want {
-				t.Errorf("became %+v, want %+v (%s)", o, want, r.why)
+				t.Errorf("became %+v, want %+v (%s)", o, want, r.Why)
 			}
-			if client.AccountRefused(o.Detail) != r.all {
-				t.Errorf("of the whole account: %t", !r.all)
+			if client.AccountRefused(o.Detail) != r.All {
+				t.Errorf("of the whole account: %t", !r.All)
 			}
 			if n := judge.Requests(phone) - before; n != 1 {
 				t.Errorf("%d requests for one row", n)
 			}
-			if slices.ContainsFunc(rules[:i], func(b rule) bool { return b.code == r.code && strings.HasPrefix(r.text, b.text) }) {
+			if slices.ContainsFunc(rules[:i], func(b sns.Row) bool { return b.Code == r.Code && strings.HasPrefix(r.Text, b.Text) }) {
 				t.Error("a row before hides this one")
 			}
 		})
@@ -145,7 +147,7 @@ func TestWhatNoRowKnows(t *testing.T) {
 func TestNobodyThere(t *testing.T) {
 	gone := httptest.NewServer(nil)
 	gone.Close()
-	_, client := amazon(t, func(c *Config) { c.Endpoint = gone.URL })
+	_, client := amazon(t, func(c *sns.Config) { c.Endpoint = gone.URL })
 	want := verify.Outcome{State: verify.StateRetrying, Class: verify.ClassTransient, Provider: "sns", Detail: "connect"}
 	if o := client.Send(t.Context(), sms()); o != want {
 		t.Errorf("became %+v, want %+v", o, want)
@@ -174,10 +176,10 @@ func TestCheck(t *testing.T) {
 			t.Errorf("%+v: %v", c.answer, err)
 		}
 	}
-	for name, spoil := range map[string]func(*Config){
-		"secret": func(c *Config) { c.SecretAccessKey = rand.Text() },
-		"region": func(c *Config) { c.Region = "us-east-1" },
-		"key":    func(c *Config) { c.AccessKeyID = rand.Text()[:20] },
+	for name, spoil := range map[string]func(*sns.Config){
+		"secret": func(c *sns.Config) { c.SecretAccessKey = rand.Text() },
+		"region": func(c *sns.Config) { c.Region = "us-east-1" },
+		"key":    func(c *sns.Config) { c.AccessKeyID = rand.Text()[:20] },
 	} {
 		judge, stranger := amazon(t, spoil)
 		if err := stranger.Check(t.Context()); err == nil || !strings.Contains(err.Error(), "NOD_SNS_SECRET_ACCESS_KEY") {
@@ -193,19 +195,19 @@ func TestCheck(t *testing.T) {
 }
 
 func TestNew(t *testing.T) {
-	good := Config{Region: "eu-central-1", AccessKeyID: "k", SecretAccessKey: "s"}
-	if _, err := New(good); err != nil {
+	good := sns.Config{Region: "eu-central-1", AccessKeyID: "k", SecretAccessKey: "s"}
+	if _, err := sns.New(good); err != nil {
 		t.Error(err)
 	}
-	for setting, spoil := range map[string]func(*Config){
-		"NOD_SNS_REGION":            func(c *Config) { c.Region = "" },
-		"NOD_SNS_ACCESS_KEY_ID":     func(c *Config) { c.AccessKeyID = "" },
-		"NOD_SNS_SECRET_ACCESS_KEY": func(c *Config) { c.SecretAccessKey = "" },
-		"NOD_SNS_ENDPOINT":          func(c *Config) { c.Endpoint = "sns.eu-central-1.amazonaws.com" },
+	for setting, spoil := range map[string]func(*sns.Config){
+		"NOD_SNS_REGION":            func(c *sns.Config) { c.Region = "" },
+		"NOD_SNS_ACCESS_KEY_ID":     func(c *sns.Config) { c.AccessKeyID = "" },
+		"NOD_SNS_SECRET_ACCESS_KEY": func(c *sns.Config) { c.SecretAccessKey = "" },
+		"NOD_SNS_ENDPOINT":          func(c *sns.Config) { c.Endpoint = "sns.eu-central-1.amazonaws.com" },
 	} {
 		c := good
 		spoil(&c)
-		if _, err := New(c); err == nil || !strings.Contains(err.Error(), setting) {
+		if _, err := sns.New(c); err == nil || !strings.Contains(err.Error(), setting) {
 			t.Errorf("%s: %v", setting, err)
 		}
 	}
@@ -214,10 +216,10 @@ func TestNew(t *testing.T) {
 // What the SDK says of an error names the number: none of it may get out.
 func TestTellsNoNumber(t *testing.T) {
 	judge, client := amazon(t, nil)
-	for _, r := range rules {
-		judge.Script(phone, providers.Answer{Status: r.status, Code: r.code + ": PhoneNumber"})
+	for _, r := range sns.Rows() {
+		judge.Script(phone, providers.Answer{Status: r.Status, Code: r.Code + ": PhoneNumber"})
 		if o := fmt.Sprintf("%+v", client.Send(t.Context(), sms())); strings.Contains(o, phone[1:]) || strings.Contains(o, "123456") {
-			t.Errorf("%s: %s", r.code, o)
+			t.Errorf("%s: %s", r.Code, o)
 		}
 	}
 }
@@ -225,7 +227,7 @@ func TestTellsNoNumber(t *testing.T) {
 var _ interface {
 	delivery.Channel
 	delivery.Checker
-} = (*Client)(nil)
+} = (*sns.Client)(nil)
 
 func BenchmarkSend(b *testing.B) {
 	_, client := amazon(b, nil)

@@ -1,4 +1,4 @@
-package vonage
+package vonage_test
 
 import (
 	"context"
@@ -22,6 +22,7 @@ import (
 	"go.uber.org/goleak"
 
 	"nod/delivery"
+	"nod/delivery/sms/vonage"
 	"nod/deploy/providers"
 	"nod/verify"
 )
@@ -37,15 +38,15 @@ const (
 func secret() string { return rand.Text() + rand.Text() + rand.Text() }
 
 // vonages is Vonage on this machine and a client of it.
-func vonages(t testing.TB, change func(*Config)) (*providers.Vonage, *Client) {
+func vonages(t testing.TB, change func(*vonage.Config)) (*providers.Vonage, *vonage.Client) {
 	t.Helper()
 	judge := &providers.Vonage{APIKey: "abcd1234", APISecret: secret(), SignatureSecret: secret()}
 	srv := httptest.NewServer(judge)
-	config := Config{APIKey: judge.APIKey, APISecret: judge.APISecret, From: "+14155550100", SignatureSecret: judge.SignatureSecret, BaseURL: srv.URL}
+	config := vonage.Config{APIKey: judge.APIKey, APISecret: judge.APISecret, From: "+14155550100", SignatureSecret: judge.SignatureSecret, BaseURL: srv.URL}
 	if change != nil {
 		change(&config)
 	}
-	client, err := New(config)
+	client, err := vonage.New(config)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +71,7 @@ func wellJudged(t *testing.T, judge *providers.Vonage) {
 }
 
 func TestSend(t *testing.T) {
-	judge, client := vonages(t, func(c *Config) { c.StatusURL = "https://nod.example/webhooks/vonage/status" })
+	judge, client := vonages(t, func(c *vonage.Config) { c.StatusURL = "https://nod.example/webhooks/vonage/status" })
 	judge.Script("", providers.Answer{Receipts: []providers.Receipt{}})
 	o := client.Send(t.Context(), sms())
 	if o.State != verify.StateAccepted || o.Class != verify.ClassNone || o.Provider != "vonage" || o.ProviderID == "" || !o.Receipts {
@@ -88,7 +89,7 @@ func TestSend(t *testing.T) {
 
 // Without the secret nobody could believe a receipt, so none is asked for.
 func TestNoSecretNoReceipts(t *testing.T) {
-	judge, client := vonages(t, func(c *Config) {
+	judge, client := vonages(t, func(c *vonage.Config) {
 		c.StatusURL, c.SignatureSecret = "https://nod.example/webhooks/vonage/status", ""
 	})
 	if o := client.Send(t.Context(), sms()); o.State != verify.StateAccepted {
@@ -105,35 +106,36 @@ func TestNoSecretNoReceipts(t *testing.T) {
 // Every row of the table, over the wire.
 func TestRules(t *testing.T) {
 	judge, client := vonages(t, nil)
+	rules := vonage.Rows()
 	for i, r := range rules {
-		t.Run(fmt.Sprintf("%d %s", r.status, r.code), func(t *testing.T) {
-			judge.Script(phone, providers.Answer{Status: r.status, Code: r.code, RetryAfter: "7"})
+		t.Run(fmt.Sprintf("%d %s", r.Status, r.Code), func(t *testing.T) {
+			judge.Script(phone, providers.Answer{Status: r.Status, Code: r.Code, RetryAfter: "7"})
 			before := judge.Requests(phone)
 			o := client.Send(t.Context(), sms())
-			want := verify.Outcome{State: verify.StateFailed, Class: r.class, Provider: "vonage", Detail: r.code}
+			want := verify.Outcome{State: verify.StateFailed, Class: r.Class, Provider: "vonage", Detail: r.Code}
 			switch {
-			case r.class == verify.ClassTransient:
+			case r.Class == verify.ClassTransient:
 				want.State, want.RetryAfter = verify.StateRetrying, 7*time.Second
-			case r.class == verify.ClassUnknown:
+			case r.Class == verify.ClassUnknown:
 				want.State = verify.StateUnknown
 			}
-			if r.code == "" {
-				want.Detail = fmt.Sprint(r.status)
+			if r.Code == "" {
+				want.Detail = fmt.Sprint(r.Status)
 			}
 			if o != want {
-				t.Errorf("became %+v, want %+v (%s)", o, want, r.why)
+				t.Errorf("became %+v, want %+v (%s)", o, want, r.Why)
 			}
-			if client.AccountRefused(o.Detail) != r.all {
-				t.Errorf("of the whole account: %t", !r.all)
+			if client.AccountRefused(o.Detail) != r.All {
+				t.Errorf("of the whole account: %t", !r.All)
 			}
 			if n := judge.Requests(phone) - before; n != 1 {
 				t.Errorf("%d requests for one row", n)
 			}
-			if slices.ContainsFunc(rules[:i], func(b rule) bool { return b.code == r.code && (r.code != "" || b.status == r.status) }) {
+			if slices.ContainsFunc(rules[:i], func(b vonage.Row) bool { return b.Code == r.Code && (r.Code != "" || b.Status == r.Status) }) {
 				t.Error("the row stands twice")
 			}
-			if r.code != "" {
-				if got := receipt("rejected", r.code); got.State != verify.StateUndelivered || got.Class != r.class || got.Detail != r.code {
+			if r.Code != "" {
+				if got := vonage.ReceiptOf("rejected", r.Code); got.State != verify.StateUndelivered || got.Class != r.Class || got.Detail != r.Code {
 					t.Errorf("a receipt of it became %+v", got)
 				}
 			}
@@ -188,12 +190,12 @@ func TestWhatNoRowKnows(t *testing.T) {
 func TestNobodyThere(t *testing.T) {
 	gone := httptest.NewServer(nil)
 	gone.Close()
-	_, client := vonages(t, func(c *Config) { c.BaseURL = gone.URL })
+	judge, client := vonages(t, func(c *vonage.Config) { c.BaseURL = gone.URL })
 	want := verify.Outcome{State: verify.StateRetrying, Class: verify.ClassTransient, Provider: "vonage", Detail: "connect"}
 	if o := client.Send(t.Context(), sms()); o != want {
 		t.Errorf("became %+v, want %+v", o, want)
 	}
-	if err := client.Check(t.Context()); err == nil || !strings.Contains(err.Error(), "NOD_VONAGE_BASE_URL") || strings.Contains(err.Error(), client.config.APISecret) {
+	if err := client.Check(t.Context()); err == nil || !strings.Contains(err.Error(), "NOD_VONAGE_BASE_URL") || strings.Contains(err.Error(), judge.APISecret) {
 		t.Errorf("the check says %v", err)
 	}
 }
@@ -204,34 +206,35 @@ func TestCheck(t *testing.T) {
 		t.Error(err)
 	}
 	wellJudged(t, judge)
-	_, stranger := vonages(t, func(c *Config) { c.APISecret = secret() })
-	if err := stranger.Check(t.Context()); err == nil || !strings.Contains(err.Error(), "NOD_VONAGE_API_SECRET") || strings.Contains(err.Error(), stranger.config.APISecret) {
+	wrong := secret()
+	_, stranger := vonages(t, func(c *vonage.Config) { c.APISecret = wrong })
+	if err := stranger.Check(t.Context()); err == nil || !strings.Contains(err.Error(), "NOD_VONAGE_API_SECRET") || strings.Contains(err.Error(), wrong) {
 		t.Errorf("with another's secret: %v", err)
 	}
 }
 
 func TestNew(t *testing.T) {
-	good := Config{APIKey: "abcd1234", APISecret: "s", From: "nod"}
-	if c, err := New(good); err != nil || c.base.String() != DefaultBaseURL {
+	good := vonage.Config{APIKey: "abcd1234", APISecret: "s", From: "nod"}
+	if c, err := vonage.New(good); err != nil || c.Base() != vonage.DefaultBaseURL {
 		t.Errorf("%v, %v", c, err)
 	}
-	for setting, spoil := range map[string]func(*Config){
-		"NOD_VONAGE_API_KEY":          func(c *Config) { c.APIKey = "" },
-		"NOD_VONAGE_API_SECRET":       func(c *Config) { c.APISecret = "" },
-		"NOD_VONAGE_FROM":             func(c *Config) { c.From = "" },
-		"NOD_VONAGE_BASE_URL":         func(c *Config) { c.BaseURL = "api.nexmo.com" },
-		"NOD_VONAGE_SIGNATURE_SECRET": func(c *Config) { c.SignatureSecret = strings.Repeat("s", 31) },
+	for setting, spoil := range map[string]func(*vonage.Config){
+		"NOD_VONAGE_API_KEY":          func(c *vonage.Config) { c.APIKey = "" },
+		"NOD_VONAGE_API_SECRET":       func(c *vonage.Config) { c.APISecret = "" },
+		"NOD_VONAGE_FROM":             func(c *vonage.Config) { c.From = "" },
+		"NOD_VONAGE_BASE_URL":         func(c *vonage.Config) { c.BaseURL = "api.nexmo.com" },
+		"NOD_VONAGE_SIGNATURE_SECRET": func(c *vonage.Config) { c.SignatureSecret = strings.Repeat("s", 31) },
 	} {
 		c := good
 		spoil(&c)
-		if _, err := New(c); err == nil || !strings.Contains(err.Error(), setting) {
+		if _, err := vonage.New(c); err == nil || !strings.Contains(err.Error(), setting) {
 			t.Errorf("%s: %v", setting, err)
 		}
 	}
 }
 
 // inbox takes what Vonage calls back with and reads it as nod does.
-func inbox(t *testing.T, client *Client) (*httptest.Server, chan any) {
+func inbox(t *testing.T, client *vonage.Client) (*httptest.Server, chan any) {
 	t.Helper()
 	came := make(chan any, 16)
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -253,8 +256,8 @@ func inbox(t *testing.T, client *Client) (*httptest.Server, chan any) {
 func TestReceipts(t *testing.T) {
 	judge, client := vonages(t, nil)
 	srv, came := inbox(t, client)
-	client, err := New(Config{APIKey: judge.APIKey, APISecret: judge.APISecret, From: "nod", SignatureSecret: judge.SignatureSecret,
-		BaseURL: client.config.BaseURL, StatusURL: srv.URL + "/webhooks/vonage/status"})
+	client, err := vonage.New(vonage.Config{APIKey: judge.APIKey, APISecret: judge.APISecret, From: "nod", SignatureSecret: judge.SignatureSecret,
+		BaseURL: client.Base(), StatusURL: srv.URL + "/webhooks/vonage/status"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -352,8 +355,8 @@ func jwt(t *testing.T, header string, claims map[string]any, key, body string) *
 }
 
 func TestSignature(t *testing.T) {
-	_, client := vonages(t, nil)
-	key := client.config.SignatureSecret
+	judge, client := vonages(t, nil)
+	key := judge.SignatureSecret
 	body := `{"message_uuid":"m1","status":"delivered","client_ref":"dlv_1","channel":"sms"}`
 	now := time.Now()
 	hash := sha256.Sum256([]byte(body))
@@ -408,7 +411,7 @@ var _ interface {
 	delivery.Asker
 	delivery.Checker
 	delivery.Receiver
-} = (*Client)(nil)
+} = (*vonage.Client)(nil)
 
 func BenchmarkSend(b *testing.B) {
 	judge, client := vonages(b, nil)
