@@ -95,6 +95,10 @@ func sendable(address string) bool {
 		!strings.Contains(domain, "@")
 }
 
+func ascii(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r > 0x7f })
+}
+
 // Send makes one try and classes the relay's answer, see [rules]. Only a try that
 // said all and was not answered is unknown.
 func (c *Client) Send(ctx context.Context, m delivery.Message) verify.Outcome {
@@ -103,7 +107,7 @@ func (c *Client) Send(ctx context.Context, m delivery.Message) verify.Outcome {
 		return o
 	}
 	id := m.DeliveryID + "@" + c.domain
-	session, err := c.dial(ctx)
+	session, err := c.dial(ctx, ascii(m.Email) && ascii(c.from.Address))
 	if err == nil {
 		defer session.close()
 		err = session.client.SendWithSMTPClient(session.smtp, c.compose(id, m))
@@ -173,8 +177,9 @@ func (s *session) close() {
 
 // dial connects, greets, encrypts and signs in. The end of ctx closes the
 // connection under whatever is waited for: the library heeds ctx only while it
-// connects.
-func (c *Client) dial(ctx context.Context) (*session, error) {
+// connects. Of addresses that are plain SMTPUTF8 is not asked: a relay that was
+// asked may not pass the mail on to one that knows nothing of it (RFC 6531).
+func (c *Client) dial(ctx context.Context, ascii bool) (*session, error) {
 	s := &session{}
 	policy := gomail.TLSMandatory
 	if c.plain || c.implicit {
@@ -191,6 +196,9 @@ func (c *Client) dial(ctx context.Context) (*session, error) {
 			s.conn, s.stop = conn, context.AfterFunc(ctx, func() { _ = conn.Close() })
 			return conn, nil
 		}),
+	}
+	if ascii {
+		options = append(options, gomail.WithoutSMTPUTF8())
 	}
 	if c.user != "" {
 		options = append(options, gomail.WithSMTPAuthCustom(&login{user: c.user, password: c.password, host: c.host}))
@@ -238,7 +246,7 @@ var errNoAuth = errors.New("the relay offers neither AUTH PLAIN nor AUTH LOGIN")
 // Check connects, encrypts, signs in and leaves; it sends nothing. It does not try
 // whether the relay lets the sender send.
 func (c *Client) Check(ctx context.Context) error {
-	s, err := c.dial(ctx)
+	s, err := c.dial(ctx, true)
 	if err == nil {
 		defer s.close()
 		if err = s.smtp.Noop(); err == nil {

@@ -56,6 +56,15 @@ func TestManyLanguages(t *testing.T) {
 	}
 }
 
+func TestInternationalAddress(t *testing.T) {
+	judge, client := relays(t, plain)
+	m := code()
+	m.Email = "アダ@example.org"
+	if o := client.Send(t.Context(), m); o.State != verify.StateAccepted || len(judge.Accepted(m.Email)) != 1 {
+		t.Errorf("became %+v; the relay objects %v", o, judge.Objections())
+	}
+}
+
 // Whatever is in a message, no header and no command comes of it.
 func TestInjection(t *testing.T) {
 	judge, client := relays(t, plain)

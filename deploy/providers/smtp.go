@@ -127,6 +127,7 @@ type smtpTalk struct {
 	known  bool // signed in
 	helo   string
 	from   string
+	utf8   bool // MAIL asked for SMTPUTF8
 	to     string
 	answer Answer // to the recipient
 }
@@ -356,7 +357,7 @@ func (t *smtpTalk) mail(rest string) error {
 	if done, err := t.refuse(t.verb("MAIL")); done {
 		return err
 	}
-	t.from = from
+	t.from, t.utf8 = from, strings.Contains(strings.ToUpper(rest), " SMTPUTF8")
 	return t.say(250, "2.1.0 well")
 }
 
@@ -394,6 +395,9 @@ func (t *smtpTalk) data() error {
 	from, to, a := t.from, t.to, t.answer
 	t.from, t.to, t.answer = "", "", Answer{}
 	got, err := judgeMail(strings.Join(lines, "\r\n")+"\r\n", from, to)
+	if plain := strings.IndexFunc(from+to, func(r rune) bool { return r > 0x7f }) < 0; err == nil && t.utf8 == plain {
+		err = errors.New("SMTPUTF8 is for addresses that need it, and no others")
+	}
 	if err != nil {
 		t.object("smtp: %v", err)
 		return t.say(554, "5.6.0 "+err.Error())
