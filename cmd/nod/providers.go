@@ -200,15 +200,11 @@ func (w *ways) simulate(outbox *delivery.Outbox) (used bool) {
 	return used
 }
 
-// allow tells the rules which channels there are, and how often an SMS that was
-// certainly not taken may be tried: once with each provider, and twice with one.
+// allow tells the rules which channels there are.
 func (w *ways) allow(p *verify.Policy, voice bool) {
 	p.HasPush, p.HasSMS = w.channels[verify.Push] != nil, w.channels[verify.SMS] != nil
 	p.HasVoice, p.HasEmail = w.channels[verify.Voice] != nil, w.channels[verify.Email] != nil
 	p.VoiceFallback = voice && p.HasVoice
-	for _, r := range w.routers {
-		p.SMSTries = max(p.SMSTries, len(r.Stats()))
-	}
 }
 
 // absent says which channels cannot be used.
