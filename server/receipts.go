@@ -126,9 +126,7 @@ func bodyOf(c echo.Context) ([]byte, error) {
 		return nil, tooLarge()
 	}
 	if err != nil {
-		p := newProblem(codeUnavailable, "The request took too long to arrive. Send it again.")
-		p.RetryAfter = 1
-		return nil, p
+		return nil, readProblem(http.StatusRequestTimeout, nil)
 	}
 	return body, nil
 }
