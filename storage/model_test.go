@@ -44,7 +44,7 @@ func (m *model) act(t *rapid.T) error {
 		}
 		return m.s.UpdateVerification(ctx, v.ID, nil, f)
 	}
-	switch rapid.SampledFrom([]string{"create", "check", "approve", "resend", "cancel", "dispatch", "spoil"}).Draw(t, "act") {
+	switch rapid.SampledFrom([]string{"create", "check", "approve", "resend", "cancel", "dispatch", "receipt", "spoil"}).Draw(t, "act") {
 	case "create":
 		q := request(m.s, m.user)
 		q.Purpose = rapid.SampledFrom([]verify.Purpose{verify.Login, verify.Phone}).Draw(t, "purpose")
@@ -81,6 +81,14 @@ func (m *model) act(t *rapid.T) error {
 			return nil
 		})
 		return err
+	case "receipt": // it may come after the end
+		state := rapid.SampledFrom([]verify.DeliveryState{verify.StateAccepted, verify.StateUndelivered, verify.StateDelivered}).Draw(t, "told")
+		return rule(func(v *verify.Verification, now time.Time) error {
+			for _, d := range v.Deliveries {
+				v.Receive(verify.Receipt{DeliveryID: d.ID, Provider: "twilio", State: state, Class: verify.ClassTransient, Detail: "30003"}, policy, now)
+			}
+			return nil
+		})
 	default:
 		return rule(func(v *verify.Verification, now time.Time) error {
 			v.Status, v.Codes, v.Guesses, v.NextAt = verify.Failed, nil, nil, now

@@ -163,7 +163,11 @@ func TestConversions(t *testing.T) {
 			t.Fatal(err)
 		}
 		slices.SortFunc(got, func(a, b verify.Conversion) int { return cmp.Compare(a.Provider+a.Country, b.Provider+b.Country) })
-		want := []verify.Conversion{{"twilio", "DE", 1, 1}, {"twilio", "US", 3, 1}, {"vonage", "US", 1, 0}}
+		want := []verify.Conversion{
+			{Provider: "twilio", Country: "DE", Sent: 1, Approved: 1},
+			{Provider: "twilio", Country: "US", Sent: 3, Approved: 1},
+			{Provider: "vonage", Country: "US", Sent: 1},
+		}
 		if !slices.Equal(got, want) {
 			t.Errorf("%+v, want %+v", got, want)
 		}

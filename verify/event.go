@@ -2,8 +2,8 @@ package verify
 
 import "time"
 
-// Event is one fact about a verification (or a device: then VerificationID is
-// empty and Seq 0). It never holds a code, a token or a full phone number.
+// Event is one fact about a verification (or a device or a provider: then
+// VerificationID is empty and Seq 0). It never holds a code, a token or a full phone number.
 type Event struct {
 	ID             string
 	VerificationID string

@@ -30,8 +30,9 @@
 //	queued ─▶ leased ─▶ sending ─▶ accepted ─▶ delivered ─▶ displayed ─▶ responded
 //	  ▲        │  ▲        ├─▶ undelivered, failed  (an app's receipt may still follow)
 //	  └────────┘  │        └─▶ unknown              (no answer came; a code is never sent again by itself)
-//	lease ended   └─ retrying ◀─ sending            (not taken; a prompt also when nobody knows)
+//	lease ended   └─ retrying ◀─ sending            (not taken: again later, or by another provider at once; a prompt also when nobody knows)
 //	queued, leased, retrying ─▶ canceled, expired   (what it tells has ended)
+//	sending, unknown ─▶ accepted ─▶ undelivered ─▶ delivered   (what a provider tells of a code, see [Verification.Receive])
 //
 // No code, match number, client secret or result token rests anywhere: each is
 // derived from a key and the row's generation where it is sent and where it is
@@ -114,7 +115,8 @@ const (
 // delivery uses one of the last five.
 type Channel string
 
-// The channels.
+// The channels. Email is none of the ladder: a code goes there only when it is
+// asked for by name, and proves a login at most.
 const (
 	Auto      Channel = "auto" // app, then SMS
 	Both      Channel = "both" // app and SMS at once
@@ -125,7 +127,7 @@ const (
 	Email     Channel = "email"
 )
 
-// App reports whether the channel reaches a device rather than a number.
+// App reports whether the channel reaches a device rather than a number or a mailbox.
 func (c Channel) App() bool { return c == WebSocket || c == Push }
 
 // number reports whether the channel reaches a phone number.
