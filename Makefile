@@ -15,7 +15,7 @@ LINT      := go tool -modfile=.ci/tools/golangci-lint.mod golangci-lint
 GITLEAKS  := go tool -modfile=.ci/tools/gitleaks.mod gitleaks
 PAGE_SRC   = $(shell find web/src web/public web/*.html web/*.json web/*.ts -type f)
 
-.PHONY: help run run-providers cluster build pages test lint bench chaos fuzz screenshots clean tools
+.PHONY: help run run-providers cluster build pages test lint bench chaos fuzz screenshots clean tools bin/providers
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,8 +23,7 @@ help: ## say what there is
 run: build ## build all and start nod on SQLite; it prints the link to open
 	@exec bin/nod serve
 
-run-providers: build ## the same over the real provider clients, with servers on this machine that play and judge the providers
-	go build -o bin/providers ./cmd/providers
+run-providers: build bin/providers ## the same over the real provider clients, with servers on this machine that play and judge the providers
 	@exec bin/providers
 
 cluster: ## two nodes on Postgres and Redis behind haproxy, on this machine, until Ctrl-C; nothing is kept
@@ -36,6 +35,9 @@ cluster: ## two nodes on Postgres and Redis behind haproxy, on this machine, unt
 build: tools pages ## build the one program, bin/nod
 	@test -e bin/nod || echo 'nod: the first build takes a minute or two, later ones seconds'
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/nod ./cmd/nod
+
+bin/providers:
+	go build -o $@ ./cmd/providers
 
 pages: web/dist/index.html ## build the pages that go into it
 
@@ -53,7 +55,7 @@ test: ## lint, unit and whole-program tests, browser tests; installs what they n
 	@.ci/need go node cc postgres redis haproxy chromium
 	$(MAKE) lint
 	cd web && npm test
-	$(MAKE) build
+	$(MAKE) build bin/providers
 	cd web && npm run test:browser
 	go test -race ./...
 

@@ -15,7 +15,8 @@ var pageHTML []byte
 // newPage serves what a person looks at, and the same for programs:
 //
 //	GET    /                  the page
-//	GET    /state             what was taken and objected to, as JSON
+//	GET    /state             what was taken and objected to, as JSON; with ?to=+14155550123 for
+//	                          that number or token only, and how many requests there were
 //	PUT    /scripts/{name}    {"to": "+14155550123", "answers": [{…}]}: how the provider answers next
 //	POST   /subscriptions     a subscription to Web Push, as a browser makes it
 //
@@ -28,12 +29,18 @@ func newPage(set *providers.Set, host string) http.Handler {
 		w.Header().Set("Content-Security-Policy", "default-src 'self'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; frame-ancestors 'none'")
 		_, _ = w.Write(pageHTML)
 	})
-	mux.HandleFunc("GET /state", func(w http.ResponseWriter, _ *http.Request) {
-		taken := []providers.Accepted{}
+	mux.HandleFunc("GET /state", func(w http.ResponseWriter, r *http.Request) {
+		to := r.URL.Query().Get("to")
+		taken, requests := []providers.Accepted{}, map[string]int{}
 		for _, name := range providers.Names {
-			taken = append(taken, set.Desk(name).Accepted("")...)
+			taken = append(taken, set.Desk(name).Accepted(to)...)
+			requests[name] = set.Desk(name).Requests(to)
 		}
-		answer(w, http.StatusOK, map[string]any{"accepted": taken, "objections": append([]string{}, set.Objections()...)})
+		state := map[string]any{"accepted": taken, "objections": append([]string{}, set.Objections()...)}
+		if to != "" {
+			state["requests"] = requests // well-formed ones, taken or not
+		}
+		answer(w, http.StatusOK, state)
 	})
 	mux.HandleFunc("PUT /scripts/{name}", func(w http.ResponseWriter, r *http.Request) {
 		desk := set.Desk(r.PathValue("name"))

@@ -71,7 +71,7 @@ func (i *Integrator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	a := i.next(event.Type)
 	take := func() {
-		i.take(Accepted{Provider: "integrator", To: event.Type, ID: id, Text: string(content), Fields: event.fields()})
+		i.take(Accepted{Provider: "webhook", To: event.Type, ID: id, Text: string(content), Fields: event.fields()})
 	}
 	if !play(w, r, a, take) {
 		return

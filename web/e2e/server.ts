@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const PROGRAM = fileURLToPath(new URL("../../bin/nod", import.meta.url));
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const START_MS = 20_000;
 const STOP_MS = 30_000;
 
@@ -23,13 +23,20 @@ export interface RunningServer {
   stop(): Promise<void>;
 }
 
-/** Starts the built program on a free port; `settings` are NOD_ variables. */
-export async function startServer(settings: Record<string, string> = {}): Promise<RunningServer> {
+/**
+ * Starts the built program on a free port; `settings` are NOD_ variables. `command` is another
+ * program that runs it, from the repository's folder: it has to say all that nod says.
+ */
+export async function startServer(
+  settings: Record<string, string> = {},
+  command = ["bin/nod", "serve"],
+): Promise<RunningServer> {
   const folder = mkdtempSync(join(tmpdir(), "nod-e2e-"));
   let said = "";
   const run = (address: string): ChildProcess => {
-    const child = spawn(PROGRAM, ["serve"], {
-      cwd: folder,
+    const [program = "", ...words] = command;
+    const child = spawn(program, words, {
+      cwd: ROOT,
       env: {
         ...ownEnvironment(),
         NOD_ADDR: address,

@@ -1,0 +1,113 @@
+import { randomBytes } from "node:crypto";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { Rest, Verification } from "../src/sdk/index.ts";
+import { launchBrowser, picture, type Visit, visit } from "./browser.ts";
+import { beginSignIn, signedIn, typeCode } from "./people.ts";
+import { DeafPhone, type RunningProviders, startProviders } from "./providers.ts";
+
+let providers: RunningProviders;
+let browser: Browser;
+let visitor: Visit;
+let phone: DeafPhone | undefined;
+
+beforeAll(async () => {
+  [providers, browser] = await Promise.all([
+    startProviders(["fcm", "twilio", "webhook"], {
+      NOD_WS_ACK_TIMEOUT: "1s",
+      NOD_PUSH_ACK_TIMEOUT: "2s",
+    }),
+    launchBrowser(),
+  ]);
+});
+afterAll(async () => {
+  await browser?.close();
+  await providers?.stop();
+});
+afterEach(async ({ task }) => {
+  if (task.result?.state === "fail") {
+    for (const [index, page] of visitor.context.pages().entries()) {
+      await picture(page, `failed-${task.name.replace(/\W+/g, "-")}-${index}`);
+    }
+    process.stderr.write(providers.said());
+  }
+  phone?.dispose();
+  await visitor.close();
+});
+
+/** The demo's login page, and who would sign in there. */
+async function loginPage() {
+  visitor = await visit(browser, providers.url);
+  const login = await visitor.open("/login");
+  await login.getByRole("button", { name: /^Continue as / }).waitFor();
+  const person = await login.evaluate(() => localStorage.getItem("nod.demo.person"));
+  const { demo_token, phone_number } = JSON.parse(person ?? "{}") as Record<string, string>;
+  return { login, demoToken: demo_token ?? "", number: phone_number ?? "" };
+}
+
+const step = (login: Page, words: string) =>
+  login.getByRole("list", { name: "Ways to reach you" }).getByText(words).waitFor();
+
+/** How far the deliveries of the sign-in on the page have come, also once it is over. */
+async function follow(login: Page): Promise<() => Promise<string[]>> {
+  const open = await login.evaluate(() => sessionStorage.getItem("nod.login.open"));
+  const { verification_id, client_secret } = JSON.parse(open ?? "{}");
+  const rest = new Rest({ baseUrl: providers.url });
+  const verification = new Verification(rest, verification_id, client_secret);
+  return async () =>
+    ((await verification.read()).deliveries ?? []).map((one) => `${one.channel} ${one.state}`);
+}
+
+describe("over the providers' own clients", () => {
+  test("a phone that hears nothing is asked by FCM, and a code from Twilio ends it", async () => {
+    const { login, demoToken, number } = await loginPage();
+    const token = randomBytes(32).toString("base64url");
+    const late = { state: "delivered", delay: 2_000_000_000 };
+    await providers.script("twilio", number, { receipts: [late] });
+    phone = await DeafPhone.enroll(providers.url, demoToken, token);
+    await beginSignIn(login);
+    await step(login, "Asking your phone");
+    await step(login, "Notification sent, open it on your phone");
+    await step(login, "No answer yet, sending an SMS in");
+    await login.getByRole("textbox", { name: "6-digit code" }).waitFor();
+    const deliveries = await follow(login);
+    await picture(login, "providers-code");
+
+    const { accepted: pushes } = await providers.about(token);
+    expect(pushes.map(({ provider }) => provider)).toEqual(["fcm"]);
+    expect(pushes[0]?.fields).toMatchObject({ type: "prompt", priority: "high" });
+    const { accepted: texts, requests } = await providers.about(number);
+    expect(requests).toMatchObject({ twilio: 1 });
+    const [, code = ""] = /^(\d{6}) is your code/.exec(texts[0]?.text ?? "") ?? [];
+    const words = "is your code to sign in to Nod Demo Bank: your app did not get the request.";
+    expect(texts.map(({ text }) => text)).toEqual([
+      `${code} ${words} Never share it.\n\n@127.0.0.1 #${code}`,
+    ]);
+
+    await typeCode(login, code);
+    await signedIn(login);
+    await login.getByText(/^You are signed in\. Confirmed by the code from your SMS/).waitFor();
+    await expect.poll(deliveries, { timeout: 15_000 }).toContain("sms delivered");
+    expect((await providers.about(number)).objections).toEqual([]);
+    expect(visitor.complaints).toEqual([]);
+  });
+
+  test("an SMS that Twilio may have lost can be sent again at once, and only by the person", async () => {
+    const { login, number } = await loginPage();
+    await providers.script("twilio", number, { status: 500 }, {});
+    await login.getByRole("button", { name: "Text me a code instead" }).click();
+    await step(login, "We cannot tell if it left, you may send it again");
+    expect((await providers.about(number)).requests).toMatchObject({ twilio: 1 });
+    expect((await providers.about(number)).accepted).toEqual([]);
+    await picture(login, "providers-lost");
+    await login.getByRole("button", { name: "Text again", disabled: false }).click();
+    await step(login, "Your code has arrived");
+    const { accepted, requests, objections } = await providers.about(number);
+    expect(requests).toMatchObject({ twilio: 2 });
+    expect(accepted).toHaveLength(1);
+    await typeCode(login, /\d{6}/.exec(accepted[0]?.text ?? "")?.[0] ?? "");
+    await signedIn(login);
+    expect(objections).toEqual([]);
+    expect(visitor.complaints).toEqual([]);
+  });
+});
