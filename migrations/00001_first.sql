@@ -130,8 +130,9 @@ create index deliveries_verification on deliveries (verification_id);
 -- What a receipt names.
 create index deliveries_message on deliveries (provider, provider_id)
     where provider_id <> '';
--- How well each provider's SMS work, read from it alone but for the method.
-create index deliveries_sms on deliveries (accepted_at, provider, country, verification_id)
+-- How well each provider's SMS work, read from it alone but for the method (SQLite
+-- would go to the row for a channel that only the condition names).
+create index deliveries_sms on deliveries (accepted_at, provider, country, verification_id, channel)
     where channel = 'sms' and accepted_at is not null;
 
 -- Facts about a verification, or about a device or a provider (then without
