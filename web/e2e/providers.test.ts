@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { AxeBuilder } from "@axe-core/playwright";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { Rest, Verification } from "../src/sdk/index.ts";
@@ -58,6 +59,31 @@ async function follow(login: Page): Promise<() => Promise<string[]>> {
     ((await verification.read()).deliveries ?? []).map((one) => `${one.channel} ${one.state}`);
 }
 
+/** A person of the demo who asks for codes by SMS; the bank does it for them. */
+async function somebody() {
+  const ask = (path: string, body: object, headers = {}) =>
+    new Rest({ baseUrl: providers.url }).call<Record<string, string>>("POST", path, {
+      body,
+      headers,
+    });
+  const { demo_token, phone_number = "" } = await ask("/demo/people", {});
+  const headers = { authorization: `Demo ${demo_token}` };
+  const text = () => ask("/demo/sign-ins", { channel: "sms" }, headers);
+  return { number: phone_number, text };
+}
+
+/** Fills the form of the providers' page as somebody without a mouse. */
+async function answerSo(page: Page, to: string, answer: string): Promise<void> {
+  await page.getByRole("combobox", { name: "Provider" }).focus();
+  await page.keyboard.type("twilio");
+  await page.keyboard.press("Tab");
+  await page.keyboard.type(to);
+  await page.keyboard.press("Tab");
+  await page.keyboard.type(answer);
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Enter");
+}
+
 describe("over the providers' own clients", () => {
   test("a phone that hears nothing is asked by FCM, and a code from Twilio ends it", async () => {
     const { login, demoToken, number } = await loginPage();
@@ -110,4 +136,42 @@ describe("over the providers' own clients", () => {
     expect(objections).toEqual([]);
     expect(visitor.complaints).toEqual([]);
   });
+});
+
+describe.each([
+  ["light", false],
+  ["dark", true],
+])("the providers' own page in %s colours", (colours, dark) => {
+  test.each([1440, 390])(
+    "shows messages and takes answers by keyboard, %i px wide",
+    async (width) => {
+      visitor = await visit(browser, providers.page, { width, dark });
+      const page = await visitor.open("/");
+      await page.getByRole("heading", { name: "What they took" }).waitFor();
+      const { number, text } = await somebody();
+      await answerSo(page, number, "400 21610");
+      await page.getByText(`From now on twilio answers ${number}: 400 21610.`).waitFor();
+      await text();
+      await expect.poll(async () => (await providers.about(number)).requests.twilio).toBe(1);
+      expect((await providers.about(number)).accepted).toEqual([]);
+      await answerSo(page, number, "well");
+      await page.getByText(`From now on twilio answers ${number}: well.`).waitFor();
+      await text();
+
+      const message = page.getByRole("listitem").filter({ hasText: number });
+      await message.getByText("is your code to sign in to Nod Demo Bank").waitFor();
+      await message.getByRole("button", { name: /^Copy \d{6}$/ }).waitFor();
+      await message.getByText("What else it holds").focus();
+      await page.keyboard.press("Enter");
+      await message.getByText("StatusCallback").waitFor();
+      const heard = page.getByRole("list", { name: "What the webhook was told" });
+      await heard.getByText("delivery.accepted").first().waitFor();
+
+      await picture(page, `providers-page-${colours}-${width}`);
+      const { violations } = await new AxeBuilder({ page }).analyze();
+      expect(violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`)).toEqual([]);
+      expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(width);
+      expect(visitor.complaints).toEqual([]);
+    },
+  );
 });
