@@ -80,7 +80,7 @@ func (d *Dispatcher) postOnce(ctx context.Context, w Webhook) (o WebhookOutcome)
 			d.config.Log.Error("a webhook panicked", "webhook_id", w.ID, "type", fmt.Sprintf("%T", r), "stack", string(debug.Stack()))
 		}
 	}()
-	ctx, cancel := context.WithTimeout(ctx, min(d.config.Timeout, WebhookLease/2))
+	ctx, cancel := context.WithTimeout(ctx, WebhookLease/2)
 	defer cancel()
 	return d.config.Poster.Post(ctx, w)
 }
