@@ -73,9 +73,14 @@ func newWays(c *config, s surroundings) (*ways, error) {
 		w.checks = append(w.checks, check{"smtp", mail})
 	}
 	if p.WebhookURL != "" {
-		w.poster, err = webhook.New(webhook.Config{URL: p.WebhookURL, Secrets: p.Webhook})
+		endpoint, err := webhook.New(webhook.Config{URL: p.WebhookURL, Secrets: p.Webhook})
+		if err != nil {
+			return nil, err
+		}
+		w.poster = endpoint
+		w.checks = append(w.checks, check{"webhook", endpoint})
 	}
-	return w, err
+	return w, nil
 }
 
 // addPush adds the providers of push that are set up.
