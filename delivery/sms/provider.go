@@ -69,8 +69,11 @@ func (p *provider) send(ctx context.Context, m delivery.Message) (o verify.Outco
 // broken reports whether an outcome speaks against the provider.
 func (p *provider) broken(o verify.Outcome) bool {
 	switch o.State {
-	case verify.StateRetrying, verify.StateUnknown:
+	case verify.StateUnknown:
 		return true
+	case verify.StateRetrying:
+		n, ok := p.channel.(NumberRefuser)
+		return !ok || !n.NumberRefused(o.Detail)
 	case verify.StateFailed:
 		a, ok := p.channel.(AccountRefuser)
 		return ok && o.Class == verify.ClassPolicy && a.AccountRefused(o.Detail)

@@ -43,9 +43,10 @@
 // outage of an installation that sends one message a minute. And it is sharp enough
 // under load: with every second request failing, five in a row come within some 60
 // requests. What counts as a failure is the provider's own: transient, unknown, and
-// a refusal of the whole account ([AccountRefuser]). A refusal of a number, a
-// country or a text is a sound answer; else whoever asks for codes to a forbidden
-// country could switch the provider off for all.
+// a refusal of the whole account ([AccountRefuser]). A refusal of a number, for now
+// ([NumberRefuser]) or for good, of a country or a text is a sound answer; else
+// whoever asks for codes to a forbidden country could switch the provider off for
+// all.
 //
 // After 30 s one message is let through as a trial: it closes the breaker or opens
 // it for 30 s more. A try ends long before that (the dispatcher gives it 10 s), so
@@ -93,6 +94,12 @@ type Provider struct {
 // the whole account, as with wrong credentials: they would meet every message.
 type AccountRefuser interface {
 	AccountRefused(detail string) bool
+}
+
+// NumberRefuser is a provider that knows which of its passing refusals are of one
+// number, as of a phone that is off: they speak against nobody else's messages.
+type NumberRefuser interface {
+	NumberRefused(detail string) bool
 }
 
 // Config is what a [Router] works with.

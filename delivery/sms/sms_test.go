@@ -27,6 +27,7 @@ var (
 	accepted = verify.Outcome{State: verify.StateAccepted, Class: verify.ClassNone, ProviderID: "id"}
 	busy     = verify.Outcome{State: verify.StateRetrying, Class: verify.ClassTransient, Detail: "busy", RetryAfter: 7 * time.Second}
 	region   = verify.Outcome{State: verify.StateFailed, Class: verify.ClassPolicy, Detail: "region"}
+	absent   = verify.Outcome{State: verify.StateRetrying, Class: verify.ClassTransient, Detail: "absent"}
 	account  = verify.Outcome{State: verify.StateFailed, Class: verify.ClassPolicy, Detail: "account"}
 	number   = verify.Outcome{State: verify.StateFailed, Class: verify.ClassPermanentTarget, Detail: "number"}
 	stopped  = verify.Outcome{State: verify.StateFailed, Class: verify.ClassPermanentUser, Detail: "stopped"}
@@ -56,6 +57,8 @@ func (s *station) Send(context.Context, delivery.Message) verify.Outcome {
 }
 
 func (s *station) AccountRefused(detail string) bool { return detail == "account" }
+
+func (s *station) NumberRefused(detail string) bool { return detail == "absent" }
 
 func (s *station) Ask(_ context.Context, provider, id string) (verify.Receipt, error) {
 	return verify.Receipt{Provider: provider, ProviderID: id, State: verify.StateDelivered}, nil
@@ -198,7 +201,7 @@ func TestWhatOpensABreaker(t *testing.T) {
 		opens  bool
 	}{
 		{busy, true}, {silent, true}, {account, true},
-		{accepted, false}, {region, false}, {number, false}, {stopped, false},
+		{accepted, false}, {region, false}, {number, false}, {stopped, false}, {absent, false},
 	} {
 		n := open(t, c.answer)
 		for range 4 {

@@ -61,6 +61,9 @@ func (c *Calls) Check(ctx context.Context) error {
 // AccountRefused reports whether a refusal meets every call of the account.
 func (c *Calls) AccountRefused(detail string) bool { return accountRefused(detail) }
 
+// NumberRefused reports whether a passing refusal is of one number or its carrier.
+func (c *Calls) NumberRefused(detail string) bool { return numberRefused(detail) }
+
 // voice is who speaks a language at Twilio.
 type voice struct{ language, name string }
 

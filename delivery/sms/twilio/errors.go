@@ -50,6 +50,8 @@ var codes = map[int]row{
 	21608: {class: verify.ClassPolicy}, // 'To' not verified: a trial account sends to verified numbers only
 	21612: {class: verify.ClassPolicy}, // no route between 'To' and 'From'
 	21617: {class: verify.ClassPolicy}, // the body is longer than 1,600 characters
+	21659: {class: verify.ClassPolicy}, // 'From' is not Twilio's, or a short code of another country than 'To'
+	21703: {class: verify.ClassPolicy}, // the messaging service has no number for this message
 	30007: {class: verify.ClassPolicy}, // message filtered by Twilio or the carrier
 	30018: {class: verify.ClassPolicy}, // the destination's carrier wants a registered sender
 	30023: {class: verify.ClassPolicy}, // the daily cap of a US carrier is reached
@@ -69,22 +71,22 @@ var codes = map[int]row{
 	21210: {verify.ClassPolicy, true}, // 'From' phone number not verified
 	21212: {verify.ClassPolicy, true}, // invalid 'From' phone number
 	21609: {verify.ClassPolicy, true}, // invalid 'StatusCallback': nod's public URL
-	21659: {verify.ClassPolicy, true}, // 'From' is not a Twilio phone number
 	21660: {verify.ClassPolicy, true}, // mismatch between 'From' and the account
 	21661: {verify.ClassPolicy, true}, // 'From' is not SMS-capable
 	21701: {verify.ClassPolicy, true}, // the messaging service does not exist
-	21703: {verify.ClassPolicy, true}, // the messaging service has no number to send from
 	21704: {verify.ClassPolicy, true}, // the messaging service contains no numbers
 	21705: {verify.ClassPolicy, true}, // the messaging service's SID is invalid
 	30002: {verify.ClassPolicy, true}, // account suspended
 	63038: {verify.ClassPolicy, true}, // the account's daily limit of messages is reached
 
-	// Not now.
-	10004: {class: verify.ClassTransient}, // call concurrency limit exceeded
-	20429: {class: verify.ClassTransient}, // too many requests
-	21611: {class: verify.ClassTransient}, // the queue of 'From' is full
-	21730: {class: verify.ClassTransient}, // system under maintenance
-	30001: {class: verify.ClassTransient}, // queue overflow
+	// Not now, for nobody.
+	10004: {verify.ClassTransient, true}, // call concurrency limit exceeded
+	20429: {verify.ClassTransient, true}, // too many requests
+	21611: {verify.ClassTransient, true}, // the queue of 'From' is full
+	21730: {verify.ClassTransient, true}, // system under maintenance
+	30001: {verify.ClassTransient, true}, // queue overflow
+
+	// Not now, for this number or its carrier.
 	30003: {class: verify.ClassTransient}, // unreachable handset: off, or without a network
 	30017: {class: verify.ClassTransient}, // the carrier's network is congested
 	30022: {class: verify.ClassTransient}, // US A2P 10DLC: rate limit exceeded
@@ -114,6 +116,13 @@ func accountRefused(of string) bool {
 	}
 	code, err := strconv.Atoi(of)
 	return err == nil && codes[code].account
+}
+
+// numberRefused reads the detail of a passing refusal.
+func numberRefused(of string) bool {
+	code, err := strconv.Atoi(of)
+	r, ok := codes[code]
+	return err == nil && ok && r.class == verify.ClassTransient && !r.account
 }
 
 const httpDetail = "http_"

@@ -166,6 +166,38 @@ func TestTwoAccounts(t *testing.T) {
 	}
 }
 
+// TestStrangersOpenNoBreaker: whoever asks for codes to where this sender cannot
+// send, or for a phone that is off, does not switch Twilio off for all.
+func TestStrangersOpenNoBreaker(t *testing.T) {
+	s := open(t)
+	for _, row := range []struct {
+		a    providers.Answer
+		want string
+	}{
+		{providers.Answer{Code: "21408"}, "closed"},
+		{providers.Answer{Code: "21659"}, "closed"},
+		{providers.Answer{Code: "21703"}, "closed"},
+		{providers.Answer{Status: 201, Code: "30003"}, "closed"},
+		{providers.Answer{Code: "21660"}, "open"},
+		{providers.Answer{Code: "20429"}, "open"},
+	} {
+		router, err := sms.New(sms.Config{
+			Providers: []sms.Provider{{Name: twilio.Name, Channel: s.SMS()}},
+			Log:       slog.New(slog.DiscardHandler),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.judge.Script(person, row.a)
+		for range 5 {
+			router.Send(t.Context(), text())
+		}
+		if got := router.Stats()[0].Breaker; got != row.want {
+			t.Errorf("after five of %s the breaker is %s, want %s", row.a.Code, got, row.want)
+		}
+	}
+}
+
 func BenchmarkSend(b *testing.B) {
 	s := open(b, func(c *twilio.Config) { c.PublicURL = "" })
 	channel := s.SMS()

@@ -75,3 +75,6 @@ func (s *SMS) Check(ctx context.Context) error {
 
 // AccountRefused reports whether a refusal meets every message of the account.
 func (s *SMS) AccountRefused(detail string) bool { return accountRefused(detail) }
+
+// NumberRefused reports whether a passing refusal is of one number or its carrier.
+func (s *SMS) NumberRefused(detail string) bool { return numberRefused(detail) }

@@ -28,7 +28,7 @@ type rule struct {
 // Sources: https://developer.vonage.com/en/api-errors/messages (the numbers),
 // https://developer.vonage.com/en/api-errors (the statuses and words).
 var rules = []rule{
-	{http.StatusTooManyRequests, "", verify.ClassTransient, false, "throttled"},
+	{http.StatusTooManyRequests, "", verify.ClassTransient, true, "throttled"},
 	{http.StatusUnauthorized, "", verify.ClassPolicy, true, "the credentials"},
 	{http.StatusPaymentRequired, "", verify.ClassPolicy, true, "the account's balance"},
 	{http.StatusForbidden, "", verify.ClassPolicy, true, "no permission, no access or suspended"},
@@ -42,14 +42,14 @@ var rules = []rule{
 	{http.StatusBadRequest, "", verify.ClassPolicy, false, "not a request of this API"},
 	{http.StatusUnprocessableEntity, "", verify.ClassPolicy, false, "a parameter, none that proves the number dead"},
 
-	{422, "1000", verify.ClassTransient, false, "throttled: more than the account may submit"},
+	{422, "1000", verify.ClassTransient, true, "throttled: more than the account may submit"},
 	{422, "1030", verify.ClassUnknown, false, "internal error: it may have gone wrong late"},
 	{422, "1050", verify.ClassPermanentTarget, false, "number barred: may not receive messages"},
 	{422, "1060", verify.ClassPolicy, true, "partner account barred"},
 	{422, "1070", verify.ClassPolicy, true, "partner quota exceeded: no credit"},
 	{422, "1080", verify.ClassPolicy, true, "account not enabled for REST"},
 	{422, "1090", verify.ClassPolicy, false, "message too long"},
-	{422, "1100", verify.ClassTransient, false, "communication failed: not submitted"},
+	{422, "1100", verify.ClassTransient, true, "communication failed: not submitted"},
 	{422, "1110", verify.ClassPolicy, true, "invalid signature"},
 	{422, "1120", verify.ClassPolicy, false, "illegal sender address, by local regulation"},
 	{422, "1130", verify.ClassPolicy, false, "invalid ttl"},
@@ -89,11 +89,18 @@ func classOf(status int, code string) verify.Class {
 	return verify.ClassPolicy
 }
 
-// AccountRefused reports whether an outcome of class policy with this detail was
-// about the whole account, so that it would meet every message.
+// AccountRefused reports whether a refusal with this detail was about the whole
+// account, so that it would meet every message.
 func (c *Client) AccountRefused(detail string) bool {
 	return slices.ContainsFunc(rules, func(r rule) bool {
 		return r.all && (r.code == detail && r.code != "" || r.code == "" && strconv.Itoa(r.status) == detail)
+	})
+}
+
+// NumberRefused reports whether a passing refusal is of one number or its carrier.
+func (c *Client) NumberRefused(detail string) bool {
+	return slices.ContainsFunc(rules, func(r rule) bool {
+		return r.code == detail && r.code != "" && r.class == verify.ClassTransient && !r.all
 	})
 }
 

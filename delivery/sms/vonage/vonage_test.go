@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -22,6 +23,7 @@ import (
 	"go.uber.org/goleak"
 
 	"nod/delivery"
+	router "nod/delivery/sms"
 	"nod/delivery/sms/vonage"
 	"nod/deploy/providers"
 	"nod/verify"
@@ -100,6 +102,26 @@ func TestNoSecretNoReceipts(t *testing.T) {
 	}
 	if _, err := client.Receipts(signedBy(t, "", "abcd1234", "{}", time.Now())); !errors.Is(err, delivery.ErrForged) {
 		t.Errorf("a receipt that nobody can check: %v", err)
+	}
+}
+
+// One person's phone that is off, or asked for too often, closes nothing to others.
+func TestOneNumberOpensNoBreaker(t *testing.T) {
+	judge, client := vonages(t, nil)
+	for code, want := range map[string]string{"1180": "closed", "1241": "closed", "1000": "open"} {
+		over, err := router.New(router.Config{Providers: []router.Provider{{Name: vonage.Name, Channel: client}}, Log: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		judge.Script(phone, providers.Answer{Status: 422, Code: code})
+		for range 5 {
+			if o := over.Send(t.Context(), sms()); o.State != verify.StateRetrying || o.Detail != code {
+				t.Errorf("%s became %+v", code, o)
+			}
+		}
+		if got := over.Stats()[0].Breaker; got != want {
+			t.Errorf("after five of %s the breaker is %s, want %s", code, got, want)
+		}
 	}
 }
 
