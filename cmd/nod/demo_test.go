@@ -23,6 +23,9 @@ func TestDemo(t *testing.T) {
 		}
 		ann, asAnn := meet()
 		_, asBob := meet()
+		if _, named := ann["sent_by"]; named {
+			t.Errorf("all is simulated, and the pages are told %v", ann["sent_by"])
+		}
 
 		_, enrolled := p.call("POST", "/demo/enrollments", asAnn, object{})
 		link, err := url.Parse(enrolled.str("link"))

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 
 	"nod/delivery"
 	"nod/delivery/apns"
@@ -210,6 +212,27 @@ func (w *ways) allow(p *verify.Policy, voice bool) {
 	p.HasPush, p.HasSMS = w.channels[verify.Push] != nil, w.channels[verify.SMS] != nil
 	p.HasVoice, p.HasEmail = w.channels[verify.Voice] != nil, w.channels[verify.Email] != nil
 	p.VoiceFallback = voice && p.HasVoice
+}
+
+// senders names who really brings messages to people, by channel. A channel that is
+// simulated is not in it; one that cannot be used has nobody.
+func (w *ways) senders() map[string][]string {
+	all := map[string][]string{}
+	for _, c := range []verify.Channel{verify.Push, verify.SMS, verify.Voice} {
+		names := []string{}
+		switch way := w.channels[c].(type) {
+		case *delivery.Outbox:
+			continue
+		case delivery.Pushes:
+			names = slices.Sorted(maps.Keys(way))
+		case *sms.Router:
+			for _, of := range way.Stats() {
+				names = append(names, of.Name)
+			}
+		}
+		all[string(c)] = names
+	}
+	return all
 }
 
 // absent says which channels cannot be used.

@@ -124,7 +124,7 @@ func (a *app) wire(ctx context.Context) error {
 		keys = append(keys, hashAPIKey(a.store.Keys(), apiKey))
 		bank = demo.New(demo.Config{
 			Client: client.New(c.PublicURL, apiKey), Key: key,
-			PublicURL: c.PublicURL, Log: a.log, ClientIP: server.ClientIP(c.Proxies),
+			PublicURL: c.PublicURL, Log: a.log, ClientIP: server.ClientIP(c.Proxies), Senders: a.ways.senders(),
 		})
 	}
 	var broker hub.Broker

@@ -37,6 +37,9 @@ type Config struct {
 	Key       []byte // signs the people's tokens; the same after a restart
 	PublicURL string // where the pages are
 	Log       *slog.Logger
+	// Senders names who really brings messages, by channel, for the pages to say: a
+	// channel that is not in it is simulated.
+	Senders map[string][]string
 	// ClientIP tells the address behind a request; nil takes the TCP peer's.
 	ClientIP func(*http.Request) string
 }
@@ -71,6 +74,8 @@ type person struct {
 	User        string `json:"user"`
 	Name        string `json:"name"`
 	PhoneNumber string `json:"phone_number"`
+	// SentBy is the same for everybody: who brings their messages, see [Config].
+	SentBy map[string][]string `json:"sent_by,omitempty"`
 }
 
 var (
@@ -102,13 +107,15 @@ func (d *demo) known(h func(http.ResponseWriter, *http.Request, person)) http.Ha
 				Detail: "This link or page belongs to another demo. Open the first page again to begin anew."})
 			return
 		}
-		h(w, r, who(user))
+		p := who(user)
+		p.SentBy = d.Senders
+		h(w, r, p)
 	}
 }
 
 func (d *demo) meet(w http.ResponseWriter, _ *http.Request) {
 	p := who("demo_" + strings.ToLower(rand.Text()))
-	p.Token = d.token(p.User)
+	p.Token, p.SentBy = d.token(p.User), d.Senders
 	answer(w, http.StatusCreated, p)
 }
 

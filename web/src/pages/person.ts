@@ -1,4 +1,5 @@
 import { NodError, Rest } from "../sdk";
+import type { Senders } from "./senders";
 
 /** The demo person of this browser; `demo_token` is the capability to act as them. */
 export interface Person {
@@ -6,6 +7,8 @@ export interface Person {
   user: string;
   name: string;
   phone_number: string;
+  /** Who really brings their messages; absent while all are simulated. */
+  sent_by?: Senders;
 }
 
 const key = "nod.demo.person";

@@ -10,6 +10,7 @@ import { askedWords } from "./model";
 import { useFallback } from "./useFallback";
 import type { SignIn } from "./useSignIn";
 import { WaysOut } from "./WaysOut";
+import { Whereabouts } from "./Whereabouts";
 
 /** The phone is being asked: the number to type there, inside what is left of the time. */
 export function AskedView({ signIn, status }: { signIn: SignIn; status: StatusBody | null }) {
@@ -37,6 +38,7 @@ export function AskedView({ signIn, status }: { signIn: SignIn; status: StatusBo
       {status ? (
         <>
           <Rail steps={railSteps(status, signIn.tracks, fallback)} />
+          <Whereabouts signIn={signIn} />
           <WaysOut signIn={signIn} status={status} />
         </>
       ) : (

@@ -11,6 +11,7 @@ import type { StatusBody } from "../../sdk";
 import { triesLeft } from "./model";
 import type { SignIn } from "./useSignIn";
 import { WaysOut } from "./WaysOut";
+import { Whereabouts } from "./Whereabouts";
 
 /** A code is out: one field for it, and the phone's number still beside it. */
 export function CodeView({ signIn, status }: { signIn: SignIn; status: StatusBody }) {
@@ -76,13 +77,20 @@ export function CodeView({ signIn, status }: { signIn: SignIn; status: StatusBod
         </Button>
       </form>
       <Rail steps={railSteps(status, signIn.tracks, null)} />
+      <Whereabouts signIn={signIn} />
       <WaysOut signIn={signIn} status={status} />
     </>
   );
 }
 
 function sentWords(status: StatusBody, tracks: Track[]): string {
-  const to = status.phone_number ? ` to ${status.phone_number}` : "";
+  const number = status.phone_number;
+  const to = number ? ` to ${number}` : "";
   const last = tracks.findLast((t) => t.channel === "voice" || t.channel === "sms");
-  return last?.channel === "voice" ? `We called you with a code${to}.` : `We sent it by SMS${to}.`;
+  const call = last?.channel === "voice";
+  if (last?.state === "unknown") {
+    const tried = call ? `call you${number ? ` at ${number}` : ""}` : `send it by SMS${to}`;
+    return `We tried to ${tried}, and cannot tell if it worked.`;
+  }
+  return call ? `We called you with a code${to}.` : `We sent it by SMS${to}.`;
 }

@@ -116,3 +116,26 @@ test("the end is a welcome", async () => {
   expect(screen.getByRole("heading", { name: "Welcome, Ada" })).toBeTruthy();
   await expectAccessible();
 });
+
+test.each([
+  ["sms", "unknown", "We tried to send it by SMS to +1 ••• 0123, and cannot tell if it worked."],
+  ["voice", "unknown", "We tried to call you at +1 ••• 0123, and cannot tell if it worked."],
+  ["sms", "accepted", "We sent it by SMS to +1 ••• 0123."],
+])("a code by %s that is %s is spoken of as it is", (channel, state, words) => {
+  const tracks = [{ id: "dlv_1", channel, device: "", state, class: "" }];
+  const status = body({ stage: "code_entry", match_number: null });
+  render(<CodeView signIn={signIn({ tracks })} status={status} />);
+  expect(screen.getByText(words)).toBeTruthy();
+});
+
+test("the page says which provider has the SMS, and nothing while it is simulated", async () => {
+  const tracks = [{ id: "dlv_1", channel: "sms", device: "", state: "accepted", class: "" }];
+  const status = body({ stage: "code_entry" });
+  const page = signIn({ tracks });
+  const { rerender } = render(<CodeView signIn={page} status={status} />);
+  expect(screen.queryByText(/went to/)).toBeNull();
+  const person = { ...page.person, sent_by: { sms: ["twilio"] } } as SignIn["person"];
+  rerender(<CodeView signIn={signIn({ tracks, person })} status={status} />);
+  expect(screen.getByText(/^The SMS went to Twilio\. With make run-providers/)).toBeTruthy();
+  await expectAccessible();
+});

@@ -2,6 +2,7 @@ import { Button } from "../../component/Button";
 import { Notice } from "../../component/Notice";
 import { timeOfDay } from "../../component/time";
 import { framed } from "../bridge";
+import { anyOf, awayWords, isNobody, pushAway } from "../senders";
 import { NotificationCard } from "./NotificationCard";
 import { ReachCard } from "./ReachCard";
 import { useMinute } from "./useMinute";
@@ -46,7 +47,7 @@ export function LockScreen({ phone }: { phone: Phone }) {
           ))}
         </ul>
       ) : (
-        <p className="lock-empty">Requests and messages will appear here.</p>
+        <p className="lock-empty">{emptyWords(phone)}</p>
       )}
       {!framed() && (
         <ReachCard
@@ -65,9 +66,21 @@ export function LockScreen({ phone }: { phone: Phone }) {
   );
 }
 
-function stillReached({ switches: { push, signal }, reach }: Phone): string {
+function emptyWords({ senders }: Phone): string {
+  const away = awayWords(senders);
+  return away
+    ? `Requests appear here while the app is connected. ${away}`
+    : "Requests and messages will appear here.";
+}
+
+function stillReached({ switches: { push, signal }, reach, senders }: Phone): string {
   // A server with Web Push simulates no other pushes.
   const woken = push && (reach === "off" || reach === "on");
-  if (woken) return "A notification can still reach it.";
-  return signal ? "Only an SMS can reach this phone." : "Nothing can reach this phone now.";
+  const [notified, texted] = [pushAway(senders), anyOf(senders.sms)];
+  if (woken && notified) return `A notification goes to ${notified}, not here.`;
+  if (woken && !isNobody(senders.push)) return "A notification can still reach it.";
+  if (texted) return `An SMS goes to ${texted}, not here.`;
+  return signal && !isNobody(senders.sms)
+    ? "Only an SMS can reach this phone."
+    : "Nothing can reach this phone now.";
 }

@@ -7,7 +7,7 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { expectAccessible } from "../../component/testkit";
 import { Authority } from "../../sdk/testing/authority";
 import { type Peer, problem, type TestServer } from "../../sdk/testing/server";
-import { asked, openBank, untilAsked } from "../testing/bank";
+import { ada, asked, openBank, untilAsked } from "../testing/bank";
 import { closeNetwork, openNetwork } from "../testing/network";
 import { PhonePage } from "./PhonePage";
 
@@ -207,6 +207,23 @@ test("a text shows its code while there is signal", async () => {
   await expectAccessible();
   await flip("Signal");
   expect(screen.queryByRole("button", { name: "Copy 123456" })).toBeNull();
+});
+
+test("a phone whose messages providers have says where they go, and waits for none", async () => {
+  const sent_by = { push: ["fcm"], sms: ["twilio"], voice: ["twilio"] };
+  server.on("POST /demo/people", () => ({ status: 201, body: { ...ada, sent_by } }));
+  await phone();
+  expect(
+    screen.getByText(/Notifications go to FCM. SMS go to Twilio. With make run-p/),
+  ).toBeTruthy();
+  expect(screen.queryByRole("switch", { name: "Signal" })).toBeNull();
+  await expectAccessible();
+  await flip("Online");
+  expect(screen.getByText(/A notification goes to FCM, not here/)).toBeTruthy();
+  server.on("PATCH /api/v1/devices/dev_1", () => ({ body: {} }));
+  await flip("Push allowed");
+  expect(await screen.findByText(/An SMS goes to Twilio, not here/)).toBeTruthy();
+  expect(asked(server, "GET /demo/messages")).toEqual([]);
 });
 
 test("push is switched off at the server, and stays on when it cannot be", async () => {

@@ -33,6 +33,7 @@ export function PhonePage({ slot }: { slot: string }) {
             switches={phone.switches}
             onChange={phone.setSwitches}
             disabled={!phone.ready}
+            senders={phone.senders}
           />
         </section>
       )}

@@ -4,6 +4,8 @@ import { followMessages } from "./messages";
 import { addDelivered, type Delivered } from "./model";
 import type { Ready } from "./setup";
 
+const nothingSimulated = ({ person: { sent_by } }: Ready) => Boolean(sent_by?.push && sent_by.sms);
+
 /** What the networks brought to this phone, and how to add what came another way. */
 export function useDelivered(ready: Ready | null): [Delivered[], (message: Delivered) => void] {
   const [delivered, setDelivered] = useState<Delivered[]>([]);
@@ -12,7 +14,7 @@ export function useDelivered(ready: Ready | null): [Delivered[], (message: Deliv
     [],
   );
   useEffect(() => {
-    if (!ready) return;
+    if (!ready || nothingSimulated(ready)) return;
     const abort = new AbortController();
     void followMessages(ready.person.demo_token, ready.pushToken, abort.signal, (message) => {
       add(message);

@@ -2,6 +2,7 @@ import { useCallback, useEffect, useReducer, useRef } from "react";
 import type { Device, DeviceState, Prompt } from "../../sdk";
 import { hear, type Switches, tell } from "../bridge";
 import type { Trouble } from "../problem";
+import type { Senders } from "../senders";
 import { useAttempt } from "../useAttempt";
 import {
   answered,
@@ -32,6 +33,8 @@ export interface Phone {
   /** Whether real notifications of this browser reach the phone. */
   reach: Reach;
   notifications: Notification[];
+  /** Who brings messages in the place of the simulated networks. */
+  senders: Senders;
   /** The request on the open sheet. */
   open: Prompt | null;
   outcome: Outcome | null;
@@ -108,6 +111,7 @@ export function usePhone(slot: string): Phone {
     switches,
     reach: real.reach === "on" && !switches.push ? "ask" : real.reach,
     notifications: list,
+    senders: ready?.person.sent_by ?? {},
     open: sheet.open,
     outcome: sheet.outcome,
     problem,

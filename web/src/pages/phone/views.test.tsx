@@ -33,6 +33,7 @@ const phone = (more: Partial<Phone> = {}): Phone => ({
   switches: allOn,
   reach: "off",
   notifications: [],
+  senders: {},
   open: null,
   outcome: null,
   problem: null,
@@ -71,6 +72,17 @@ test.each([
 ])("offline with %j the locked screen says what can still come", (left, words) => {
   const switches = { online: false, ...left };
   render(<LockScreen phone={phone({ connection: "closed", switches })} />);
+  expect(screen.getByText(`The app is offline. ${words}`)).toBeTruthy();
+});
+
+test.each([
+  [{ push: [], sms: [] }, "Nothing can reach this phone now."],
+  [{ push: [] }, "Only an SMS can reach this phone."],
+  [{ push: ["fcm"] }, "A notification goes to FCM, not here."],
+  [{ push: [], sms: ["vonage"] }, "An SMS goes to Vonage, not here."],
+])("offline with messages sent by %j the locked screen says where they go", (senders, words) => {
+  const switches = { ...allOn, online: false };
+  render(<LockScreen phone={phone({ connection: "closed", switches, senders })} />);
   expect(screen.getByText(`The app is offline. ${words}`)).toBeTruthy();
 });
 

@@ -4,6 +4,7 @@ import { Icon } from "../../theme/Icon";
 import type { Switches } from "../bridge";
 import { PhoneSwitches } from "../PhoneSwitches";
 import type { Person } from "../person";
+import { anyOf, awayWords, pushAway, type Senders } from "../senders";
 import { type Stage, type Try, tries } from "./model";
 import { OwnPhone } from "./OwnPhone";
 
@@ -22,7 +23,7 @@ export function Panel({
   const [own, setOwn] = useState(false);
   return (
     <aside className="panel" aria-label="Settings of the stage">
-      {stage.phones.length < 2 && <Tries tried={stage.tried} />}
+      {stage.phones.length < 2 && <Tries tried={stage.tried} senders={person?.sent_by ?? {}} />}
       {stage.phones.map((phone) => (
         <fieldset className="panel-phone" key={phone.slot}>
           <legend>
@@ -32,6 +33,7 @@ export function Panel({
             switches={phone.switches}
             onChange={(switches) => onSwitch(phone.slot, switches)}
             disabled={!phone.ready}
+            senders={person?.sent_by ?? {}}
           />
         </fieldset>
       ))}
@@ -50,14 +52,19 @@ export function Panel({
   );
 }
 
-const words = {
-  app: "Continue on the login page, then answer on the phone.",
-  push: "Switch Online off and sign in again: a notification takes over.",
-  code: "Switch Push allowed off too: an SMS brings a code, in half a minute or when you ask for it.",
-};
+function triesWords(senders: Senders): Record<Try, string> {
+  const [push, sms] = [pushAway(senders), anyOf(senders.sms)];
+  return {
+    app: "Continue on the login page, then answer on the phone.",
+    push: `Switch Online off and sign in again: a notification ${push ? `goes to ${push}. Open the app to answer.` : "takes over."}`,
+    code: `Switch Push allowed off too: ${sms ? `an SMS with a code goes to ${sms}` : "an SMS brings a code"}, in half a minute or when you ask for it.`,
+  };
+}
 
 // What to do first, and then; each one is ticked off when it led to a sign-in.
-function Tries({ tried }: { tried: readonly Try[] }) {
+function Tries({ tried, senders }: { tried: readonly Try[]; senders: Senders }) {
+  const words = triesWords(senders);
+  const away = awayWords(senders);
   const next = tries.find((one) => !tried.includes(one));
   return (
     <section aria-labelledby="tries">
@@ -79,6 +86,7 @@ function Tries({ tried }: { tried: readonly Try[] }) {
           </li>
         ))}
       </ol>
+      {away && <p className="panel-away">{away}</p>}
     </section>
   );
 }

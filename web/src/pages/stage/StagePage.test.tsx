@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { expectAccessible } from "../../component/testkit";
 import { problem, type TestServer } from "../../sdk/testing/server";
 import { allOn, type Message } from "../bridge";
-import { openBank, untilAsked } from "../testing/bank";
+import { ada, openBank, untilAsked } from "../testing/bank";
 import { closeNetwork, openNetwork } from "../testing/network";
 import { StagePage } from "./StagePage";
 
@@ -84,6 +84,22 @@ test.each([
   expect(states.map((state) => state === "done")).toEqual([0, 1, 2].map((n) => n === place));
   tell(began("ver_2"));
   expect(screen.getByText("Done:")).toBeTruthy();
+});
+
+test("what providers have is not promised on the phone", async () => {
+  const sent_by = { push: ["fcm"], sms: ["twilio"] };
+  server.on("POST /demo/people", () => ({ status: 201, body: { ...ada, sent_by } }));
+  render(<StagePage />);
+  tell(ready());
+  expect(
+    await screen.findByText(/a notification goes to FCM. Open the app to answer/),
+  ).toBeTruthy();
+  expect(screen.getByText(/an SMS with a code goes to Twilio, in half a minute/)).toBeTruthy();
+  expect(
+    screen.getByText(/Notifications go to FCM. SMS go to Twilio. With make run-p/),
+  ).toBeTruthy();
+  expect(screen.queryByRole("switch", { name: "Signal" })).toBeNull();
+  await expectAccessible();
 });
 
 test("a switch is turned in the phone, and shown as the phone tells it", async () => {
