@@ -4,7 +4,7 @@ import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { Rest, Verification } from "../src/sdk/index.ts";
 import { launchBrowser, picture, type Visit, visit } from "./browser.ts";
-import { beginSignIn, signedIn, typeCode } from "./people.ts";
+import { approve, beginSignIn, matchNumber, signedIn, stageReady, typeCode } from "./people.ts";
 import { DeafPhone, type RunningProviders, startProviders } from "./providers.ts";
 
 let providers: RunningProviders;
@@ -96,6 +96,7 @@ describe("over the providers' own clients", () => {
     await step(login, "Notification sent, open it on your phone");
     await step(login, "No answer yet, sending an SMS in");
     await login.getByRole("textbox", { name: "6-digit code" }).waitFor();
+    await login.getByText("The SMS went to Twilio.").waitFor();
     const deliveries = await follow(login);
     await picture(login, "providers-code");
 
@@ -123,6 +124,7 @@ describe("over the providers' own clients", () => {
     await providers.script("twilio", number, { status: 500 }, {});
     await login.getByRole("button", { name: "Text me a code instead" }).click();
     await step(login, "We cannot tell if it left, you may send it again");
+    await login.getByText("We tried to send it by SMS").waitFor();
     expect((await providers.about(number)).requests).toMatchObject({ twilio: 1 });
     expect((await providers.about(number)).accepted).toEqual([]);
     await picture(login, "providers-lost");
@@ -134,6 +136,28 @@ describe("over the providers' own clients", () => {
     await typeCode(login, /\d{6}/.exec(accepted[0]?.text ?? "")?.[0] ?? "");
     await signedIn(login);
     expect(objections).toEqual([]);
+    expect(visitor.complaints).toEqual([]);
+  });
+
+  test("the stage says where messages go, and its phone waits for none", async () => {
+    visitor = await visit(browser, providers.url);
+    const asked: string[] = [];
+    visitor.context.on("request", (request) => asked.push(new URL(request.url()).pathname));
+    const stage = await visitor.open("/");
+    const { login, phone: shown } = await stageReady(stage);
+    const settings = stage.getByRole("complementary", { name: "Settings of the stage" });
+    await settings.getByText("Notifications go to FCM. SMS go to Twilio.").waitFor();
+    await stage.getByRole("switch", { name: "Online" }).click();
+    await shown.getByText("A notification goes to FCM, not here.").waitFor();
+    await beginSignIn(login);
+    await login.getByText(/^The (notification went to FCM|SMS went to Twilio)\./).waitFor();
+    const number = await matchNumber(login);
+    await picture(stage, "providers-stage");
+    await shown.getByRole("button", { name: "Open the app" }).click();
+    await approve(shown, number);
+    await signedIn(login);
+    expect(asked).toContain("/demo/sign-ins");
+    expect(asked).not.toContain("/demo/messages");
     expect(visitor.complaints).toEqual([]);
   });
 });
