@@ -74,6 +74,30 @@ func TestHandingOver(t *testing.T) {
 	}
 }
 
+// Whoever is asked once more after the others, and takes it then, is believed again.
+func TestAReceiptOfWhoTookItAfterAll(t *testing.T) {
+	w := newWorld(t)
+	w.answer = providers(
+		verify.Outcome{State: verify.StateRetrying, Class: verify.ClassTransient, Provider: "twilio", HandOver: true},
+		verify.Outcome{State: verify.StateRetrying, Class: verify.ClassTransient, Provider: "vonage", Jitter: 0.5},
+		verify.Outcome{State: verify.StateAccepted, Provider: "twilio", ProviderID: "SM1", Receipts: true})
+	if err := w.begin(login(number), verify.Situation{}); err != nil {
+		t.Fatal(err)
+	}
+	w.until(10 * time.Second)
+	d := w.delivery(verify.SMS, "")
+	if d.State != verify.StateAccepted || d.Provider != "twilio" || d.Tried != "twilio" {
+		t.Fatalf("%s by %q after %q", d.State, d.Provider, d.Tried)
+	}
+	for _, r := range []verify.Receipt{{DeliveryID: d.ID, Provider: "vonage"}, {DeliveryID: d.ID, Provider: "twilio"}} {
+		r.State = verify.StateDelivered
+		w.v.Receive(r, &w.policy, w.now)
+		if delivered := d.State == verify.StateDelivered; delivered != (r.Provider == "twilio") {
+			t.Errorf("%s says it: %s", r.Provider, d.State)
+		}
+	}
+}
+
 func TestTheTrailNamesWhoWasTried(t *testing.T) {
 	w := newWorld(t)
 	w.answer = providers(verify.Outcome{State: verify.StateRetrying, Class: verify.ClassTransient, Provider: "twilio", HandOver: true, Detail: "20429"},

@@ -55,9 +55,11 @@ func (v *Verification) told(r Receipt) *Delivery {
 		sameMessage := d.Provider == r.Provider && d.ProviderID == r.ProviderID && r.ProviderID != ""
 		switch {
 		case d.ID != r.DeliveryID && (r.DeliveryID != "" || !sameMessage):
-		case d.Channel.App() || d.State.known() < 0 || r.State.known() <= 0 || slices.Contains(d.tried(), r.Provider):
+		case d.Channel.App() || d.State.known() < 0 || r.State.known() <= 0:
 			return nil
 		case d.State == StateUndelivered && d.AcceptedAt.IsZero(): // nobody took it
+			return nil
+		case d.Provider == "" && slices.Contains(d.tried(), r.Provider): // about its try before
 			return nil
 		case d.Provider != "" && d.Provider != r.Provider, d.ProviderID != "" && r.ProviderID != "" && d.ProviderID != r.ProviderID:
 			return nil
