@@ -31,12 +31,17 @@ export function isNobody(senders: string[] | undefined): boolean {
   return senders?.length === 0;
 }
 
+/** Whether notifications can reach this very browser: a phone turns them on in its own page. */
+export function isWebPush({ push }: Senders): boolean {
+  return Boolean(push?.includes("webpush"));
+}
+
 /**
  * Who has a notification in the phone's place. Null while they are simulated, and with Web Push:
  * that reaches this very browser.
  */
-export function pushAway({ push }: Senders): string | null {
-  return push?.includes("webpush") ? null : anyOf(push);
+export function pushAway(senders: Senders): string | null {
+  return isWebPush(senders) ? null : anyOf(senders.push);
 }
 
 // Where somebody without the providers' accounts finds what they got.

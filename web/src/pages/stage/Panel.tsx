@@ -4,7 +4,7 @@ import { Icon } from "../../theme/Icon";
 import type { Switches } from "../bridge";
 import { PhoneSwitches } from "../PhoneSwitches";
 import type { Person } from "../person";
-import { anyOf, awayWords, pushAway, type Senders } from "../senders";
+import { anyOf, awayWords, isWebPush, pushAway, type Senders } from "../senders";
 import { type Stage, type Try, tries } from "./model";
 import { OwnPhone } from "./OwnPhone";
 
@@ -53,12 +53,21 @@ export function Panel({
 }
 
 function triesWords(senders: Senders): Record<Try, string> {
-  const [push, sms] = [pushAway(senders), anyOf(senders.sms)];
+  const sms = anyOf(senders.sms);
+  const text = sms ? `an SMS with a code goes to ${sms}` : "an SMS brings a code";
   return {
     app: "Continue on the login page, then answer on the phone.",
-    push: `Switch Online off and sign in again: a notification ${push ? `goes to ${push}. Open the app to answer.` : "takes over."}`,
-    code: `Switch Push allowed off too: ${sms ? `an SMS with a code goes to ${sms}` : "an SMS brings a code"}, in half a minute or when you ask for it.`,
+    push: pushWords(senders),
+    code: `Switch Push allowed off too: ${text}, in half a minute or when you ask for it.`,
   };
+}
+
+function pushWords(senders: Senders): string {
+  const away = pushAway(senders);
+  const offline = "Switch Online off and sign in again:";
+  if (away) return `${offline} a notification goes to ${away}. Open the app to answer.`;
+  const words = `${offline} a notification takes over.`;
+  return isWebPush(senders) ? `${words} Turn them on first, on the page /phone.` : words;
 }
 
 // What to do first, and then; each one is ticked off when it led to a sign-in.

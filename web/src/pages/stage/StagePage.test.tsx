@@ -102,6 +102,16 @@ test("what providers have is not promised on the phone", async () => {
   await expectAccessible();
 });
 
+test("where Web Push is on, the phone's page is named", async () => {
+  const sent_by = { push: ["fcm", "webpush"] };
+  server.on("POST /demo/people", () => ({ status: 201, body: { ...ada, sent_by } }));
+  render(<StagePage />);
+  expect(
+    await screen.findByText(/takes over. Turn them on first, on the page \/phone/),
+  ).toBeTruthy();
+  expect(screen.getByText(/an SMS brings a code/)).toBeTruthy();
+});
+
 test("a switch is turned in the phone, and shown as the phone tells it", async () => {
   render(<StagePage />);
   tell(ready());
