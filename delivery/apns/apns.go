@@ -20,7 +20,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -83,12 +82,9 @@ func New(c Config) (*APNs, error) {
 	}
 	return &APNs{
 		client: &apns2.Client{
-			Host:  c.Endpoint,
-			Token: &token.Token{AuthKey: key, KeyID: c.KeyID, TeamID: c.TeamID},
-			HTTPClient: &http.Client{
-				Transport:     &wire.Transport{Base: newBase(u.Scheme == "http")},
-				CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-			},
+			Host:       c.Endpoint,
+			Token:      &token.Token{AuthKey: key, KeyID: c.KeyID, TeamID: c.TeamID},
+			HTTPClient: wire.Over(&wire.Transport{Base: newBase(u.Scheme == "http")}),
 		},
 		topic: c.Topic,
 	}, nil
@@ -97,14 +93,11 @@ func New(c Config) (*APNs, error) {
 // newBase makes the transport to the network: HTTP/2 or nothing. Apple wants
 // connections to be kept, so one is kept for as long as it answers pings.
 func newBase(plain bool) *http.Transport {
-	t := &http.Transport{
-		Proxy:               http.ProxyFromEnvironment,
-		DialContext:         (&net.Dialer{Timeout: 5 * time.Second, KeepAlive: 15 * time.Second}).DialContext,
-		TLSHandshakeTimeout: 5 * time.Second,
-		MaxConnsPerHost:     4, // a thousand pushes share each; many that come and go look to Apple like an attack
-		HTTP2:               &http.HTTP2Config{SendPingTimeout: 15 * time.Second, PingTimeout: 5 * time.Second},
-		Protocols:           new(http.Protocols),
-	}
+	t := wire.NewBase()
+	t.IdleConnTimeout = 0
+	t.MaxConnsPerHost = 4 // a thousand pushes share each; many that come and go look to Apple like an attack
+	t.HTTP2.SendPingTimeout = 15 * time.Second
+	t.Protocols = new(http.Protocols)
 	t.Protocols.SetHTTP2(!plain)
 	t.Protocols.SetUnencryptedHTTP2(plain)
 	return t
@@ -155,9 +148,7 @@ func (a *APNs) call(ctx context.Context, n *apns2.Notification) verify.Outcome {
 	if reason == apns2.ReasonExpiredProviderToken || reason == apns2.ReasonInvalidProviderToken {
 		a.renew()
 	}
-	o := refusal(call.Status(), reason)
-	o.RetryAfter = wire.RetryAfter(call.Header(), time.Now())
-	return o
+	return refusal(call, reason)
 }
 
 // renew lets the next push have a new provider token. It mends one that was made

@@ -92,7 +92,7 @@ func New(c Config) (*FCM, error) {
 		return nil, err
 	}
 	// The SDK is handed a client of our own, so it looks for no other credentials.
-	bearing := &http.Client{Transport: bearer{client.Transport}, CheckRedirect: client.CheckRedirect}
+	bearing := wire.Over(bearer{client.Transport})
 	ctx := context.Background() // of nothing: the SDK keeps it for clients that dial
 	app, err := firebase.NewApp(ctx, &firebase.Config{ProjectID: account.Project}, option.WithHTTPClient(bearing), option.WithEndpoint(c.Endpoint+"/v1"))
 	if err != nil {
@@ -139,9 +139,8 @@ func (f *FCM) call(ctx context.Context, send func(context.Context, *messaging.Me
 	if err == nil && id != "" && call.Status() == http.StatusOK {
 		return verify.Outcome{State: verify.StateAccepted, Class: verify.ClassNone, Provider: name, ProviderID: id}
 	}
-	o := refusal(call.Status(), errorCode(call.Body()))
-	o.RetryAfter = wire.RetryAfter(call.Header(), time.Now())
-	if call.Status() == http.StatusUnauthorized {
+	o := refusal(call, errorCode(call.Body()))
+	if call.Status() == http.StatusUnauthorized && o.Detail != thirdPartyAuthError {
 		f.tokens.drop(token) // Google may have taken it back early: the next push has a new one
 	}
 	return o

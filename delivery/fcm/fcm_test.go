@@ -387,6 +387,20 @@ func TestTokenIsFetchedAgain(t *testing.T) {
 	}
 }
 
+// TestTokenIsKept: what one platform is refused for costs the others no new token.
+func TestTokenIsKept(t *testing.T) {
+	g, f := google(t)
+	g.Script(token, providers.Answer{Code: "THIRD_PARTY_AUTH_ERROR"})
+	for range 3 {
+		if o := f.Send(within(t), message(token, "ios")); o.Detail != "THIRD_PARTY_AUTH_ERROR" {
+			t.Errorf("%+v", o)
+		}
+	}
+	if n := g.Tokens.Requests(g.Account()); n != 1 {
+		t.Errorf("%d access tokens were fetched, want 1", n)
+	}
+}
+
 func TestNoToken(t *testing.T) {
 	for name, r := range map[string]struct {
 		answer providers.Answer

@@ -76,7 +76,7 @@ func (t *tokens) get(ctx context.Context) (string, error) {
 		return token, nil
 	}
 	// The library makes its request without a context.
-	within := &http.Client{Transport: bound{ctx, t.client.Transport}, CheckRedirect: t.client.CheckRedirect}
+	within := wire.Over(wire.Under(ctx, t.client.Transport))
 	token, err := t.config.TokenSource(context.WithValue(ctx, oauth2.HTTPClient, within)).Token()
 	if err != nil {
 		return "", err
@@ -133,16 +133,6 @@ func noToken(err error) verify.Outcome {
 		o.State, o.Class = verify.StateFailed, verify.ClassPolicy
 	}
 	return o
-}
-
-// bound puts a context on requests that have none.
-type bound struct {
-	ctx  context.Context
-	base http.RoundTripper
-}
-
-func (b bound) RoundTrip(req *http.Request) (*http.Response, error) {
-	return b.base.RoundTrip(req.WithContext(b.ctx))
 }
 
 type bearerKey struct{}

@@ -28,7 +28,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -75,27 +74,19 @@ func New(c Config) (*WebPush, error) {
 	if err := checkSubject(c.Subject); err != nil {
 		return nil, err
 	}
-	dialer := &net.Dialer{Timeout: 5 * time.Second, KeepAlive: 15 * time.Second, ControlContext: publicOnly}
+	dialer, base := wire.Dialer(), wire.NewBase()
+	dialer.ControlContext = publicOnly
 	if c.Local {
 		dialer.ControlContext = publicOrLoopback
 	}
+	base.Proxy, base.DialContext = nil, dialer.DialContext
 	return &WebPush{
 		public:  base64.RawURLEncoding.EncodeToString(public),
 		private: base64.RawURLEncoding.EncodeToString(private),
 		// The library puts mailto: before what is not https:, so it must not be there yet.
 		subject: strings.TrimPrefix(c.Subject, "mailto:"),
 		local:   c.Local,
-		client: &http.Client{
-			Transport: &wire.Transport{Base: &http.Transport{
-				DialContext:         dialer.DialContext,
-				TLSHandshakeTimeout: 5 * time.Second,
-				MaxIdleConnsPerHost: 64,
-				IdleConnTimeout:     30 * time.Second,
-				ForceAttemptHTTP2:   true,
-				HTTP2:               &http.HTTP2Config{SendPingTimeout: 5 * time.Second, PingTimeout: 5 * time.Second},
-			}},
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		},
+		client:  wire.Over(&wire.Transport{Base: base}),
 	}, nil
 }
 
@@ -156,9 +147,7 @@ func (p *WebPush) Send(ctx context.Context, m delivery.Message) verify.Outcome {
 	if o, none := call.Outcome(name); none {
 		return o
 	}
-	o := outcome(call.Status())
-	o.RetryAfter = wire.RetryAfter(call.Header(), time.Now())
-	return o
+	return outcome(call)
 }
 
 // Withdraw puts the end of a request in the place of the request, where it still

@@ -216,7 +216,10 @@ func TestAnswers(t *testing.T) {
 			to := endpoint(t, subscription)
 			j.Script(to, providers.Answer{Status: status, RetryAfter: "60"})
 			o := p.Send(within(t), message(subscription))
-			want.Provider, want.RetryAfter = "webpush", time.Minute
+			want.Provider = "webpush"
+			if want.State == verify.StateRetrying || want.State == verify.StateUnknown {
+				want.RetryAfter = time.Minute
+			}
 			if want.State != verify.StateAccepted {
 				want.Detail = fmt.Sprint("http_", status)
 			}
@@ -278,6 +281,20 @@ func TestFaults(t *testing.T) {
 				t.Errorf("%d requests", n)
 			}
 		})
+	}
+}
+
+// TestLongAnswer: who answers is a stranger's choice, and so is how much.
+func TestLongAnswer(t *testing.T) {
+	long := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("X-Long", strings.Repeat("x", 1<<20))
+		w.WriteHeader(http.StatusCreated)
+	}))
+	defer long.Close()
+	j, url, p := service(t)
+	o := p.Send(within(t), message(strings.Replace(j.Subscribe(url), url, long.URL, 1)))
+	if want := (verify.Outcome{State: verify.StateUnknown, Class: verify.ClassUnknown, Provider: "webpush", Detail: "reset"}); o != want {
+		t.Errorf("%+v, want %+v", o, want)
 	}
 }
 

@@ -51,29 +51,51 @@ var ErrSecond = errors.New("wire: one row, one request: not tried again")
 var ErrTooLong = errors.New("wire: the body is too long")
 
 // NewClient returns an HTTP client for one provider, whose requests all go to the
-// scheme and host of base (nil: where they are addressed to). It follows no
-// redirect: a 3xx is an answer. It has no time limit of its own; the context has.
-func NewClient(base *url.URL) *http.Client {
+// scheme and host of to (nil: where they are addressed to).
+func NewClient(to *url.URL) *http.Client {
+	return Over(&Transport{Base: NewBase(), To: to})
+}
+
+// Over returns an HTTP client over a transport. It follows no redirect: a 3xx is an
+// answer. It has no time limit of its own; the context has.
+func Over(t http.RoundTripper) *http.Client {
 	return &http.Client{
-		Transport:     &Transport{Base: newBase(), To: base},
+		Transport:     t,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }
 
-// newBase makes the transport to the network. Idle connections are given up before
+// NewBase makes a transport to the network. Idle connections are given up before
 // most servers do, so that few requests meet a dead one; an HTTP/2 connection that
 // died without a word is found by a ping, or it would swallow every request.
-func newBase() *http.Transport {
+func NewBase() *http.Transport {
 	return &http.Transport{
-		Proxy:                 http.ProxyFromEnvironment,
-		DialContext:           (&net.Dialer{Timeout: 5 * time.Second, KeepAlive: 15 * time.Second}).DialContext,
-		TLSHandshakeTimeout:   5 * time.Second,
-		MaxIdleConnsPerHost:   64,
-		IdleConnTimeout:       30 * time.Second,
-		ExpectContinueTimeout: time.Second,
-		ForceAttemptHTTP2:     true,
-		HTTP2:                 &http.HTTP2Config{SendPingTimeout: 5 * time.Second, PingTimeout: 5 * time.Second},
+		Proxy:                  http.ProxyFromEnvironment,
+		DialContext:            Dialer().DialContext,
+		TLSHandshakeTimeout:    5 * time.Second,
+		MaxIdleConnsPerHost:    64,
+		IdleConnTimeout:        30 * time.Second,
+		MaxResponseHeaderBytes: maxAnswer,
+		ForceAttemptHTTP2:      true,
+		HTTP2:                  &http.HTTP2Config{SendPingTimeout: 5 * time.Second, PingTimeout: 5 * time.Second},
 	}
+}
+
+// Dialer is what a transport of [NewBase] dials with.
+func Dialer() *net.Dialer {
+	return &net.Dialer{Timeout: 5 * time.Second, KeepAlive: 15 * time.Second}
+}
+
+// Under makes requests under ctx over t, for an SDK that passes no context on.
+func Under(ctx context.Context, t http.RoundTripper) http.RoundTripper { return under{ctx, t} }
+
+type under struct {
+	ctx context.Context //nolint:containedctx // of one call: the SDK passes none on
+	t   http.RoundTripper
+}
+
+func (u under) RoundTrip(r *http.Request) (*http.Response, error) {
+	return u.t.RoundTrip(r.WithContext(u.ctx))
 }
 
 // Transport is the [http.RoundTripper] below a provider's SDK. Requests whose
@@ -248,6 +270,23 @@ func (c *Call) Outcome(provider string) (verify.Outcome, bool) {
 		}
 	}
 	return o, true
+}
+
+// Refusal is the outcome of an answer of this class that took no message for
+// certain, or with [verify.ClassUnknown] did not tell: failed for good, or to be
+// tried again after as long as the answer says.
+func (c *Call) Refusal(provider, detail string, class verify.Class) verify.Outcome {
+	o := verify.Outcome{State: verify.StateFailed, Class: class, Provider: provider, Detail: detail}
+	switch class {
+	case verify.ClassTransient:
+		o.State = verify.StateRetrying
+	case verify.ClassUnknown:
+		o.State = verify.StateUnknown
+	default:
+		return o
+	}
+	o.RetryAfter = RetryAfter(c.Header(), time.Now())
+	return o
 }
 
 func timedOut(err error) bool {

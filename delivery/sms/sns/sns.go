@@ -11,6 +11,7 @@
 package sns
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,7 +19,6 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -96,23 +96,8 @@ func (c *Client) Send(ctx context.Context, m delivery.Message) verify.Outcome {
 	if err == nil && aws.ToString(out.MessageId) != "" {
 		return verify.Outcome{State: verify.StateAccepted, Class: verify.ClassNone, Provider: Name, ProviderID: *out.MessageId}
 	}
-	return class(call.Status(), call.Header(), err, time.Now())
-}
-
-// class makes an outcome of a refusal.
-func class(status int, header http.Header, err error, now time.Time) verify.Outcome {
 	code, text := errorOf(err)
-	o := verify.Outcome{Provider: Name, State: verify.StateFailed, Class: classOf(status, code, text), Detail: code}
-	if code == "" {
-		o.Detail = strconv.Itoa(status)
-	}
-	switch o.Class {
-	case verify.ClassTransient:
-		o.State, o.RetryAfter = verify.StateRetrying, wire.RetryAfter(header, now)
-	case verify.ClassUnknown:
-		o.State = verify.StateUnknown
-	}
-	return o
+	return call.Refusal(Name, cmp.Or(code, strconv.Itoa(call.Status())), classOf(call.Status(), code, text))
 }
 
 // errorOf reads Amazon's code, and the text that says which parameter is meant; the

@@ -84,7 +84,7 @@ func TestRules(t *testing.T) {
 			case verify.ClassTransient:
 				want.State, want.RetryAfter = verify.StateRetrying, 7*time.Second
 			case verify.ClassUnknown:
-				want.State = verify.StateUnknown
+				want.State, want.RetryAfter = verify.StateUnknown, 7*time.Second
 			}
 			if o != want {
 				t.Errorf("became %+v, want %+v (%s)", o, want, r.Why)

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/twilio/twilio-go/client"
 
@@ -149,38 +148,18 @@ func failed(call *wire.Call, err error) verify.Outcome {
 		return o
 	}
 	status, code := call.Status(), codeOf(err)
-	o := verify.Outcome{Provider: Name, Detail: detail(status, code), State: verify.StateUnknown, Class: verify.ClassUnknown}
+	class := verify.ClassPolicy // a redirect, or no code: not Twilio's API
 	switch {
-	case status >= 200 && status < 300:
-		o.Detail = "garbled"
+	case status < 300:
+		return call.Refusal(Name, "garbled", verify.ClassUnknown)
 	case status >= 500, status == http.StatusRequestTimeout:
-		// It may have been taken before something broke.
+		class = verify.ClassUnknown // it may have been taken before something broke
 	case status == http.StatusTooManyRequests:
-		o.State, o.Class = verify.StateRetrying, verify.ClassTransient
-	case status < 400:
-		o.State, o.Class = verify.StateFailed, verify.ClassPolicy // a redirect: not Twilio's API
-	default:
-		o = refused(o, code)
+		class = verify.ClassTransient
+	case status >= 400 && code != 0:
+		class = classOf(code)
 	}
-	if o.State == verify.StateRetrying {
-		o.RetryAfter = wire.RetryAfter(call.Header(), time.Now())
-	}
-	return o
-}
-
-// refused is the outcome of a message that was certainly not taken.
-func refused(o verify.Outcome, code int) verify.Outcome {
-	o.State, o.Class = verify.StateFailed, verify.ClassPolicy
-	if r, ok := codes[code]; ok {
-		o.Class = r.class
-	}
-	switch o.Class {
-	case verify.ClassTransient:
-		o.State = verify.StateRetrying
-	case verify.ClassUnknown:
-		o.State = verify.StateUnknown
-	}
-	return o
+	return call.Refusal(Name, detail(status, code), class)
 }
 
 // taken is the outcome of a request that made a message or a call.
@@ -188,14 +167,14 @@ func taken(call *wire.Call, sid, status string, code int) verify.Outcome {
 	if s := call.Status(); s >= 300 || !messageForm.MatchString(sid) {
 		return failed(call, nil)
 	}
-	o := verify.Outcome{Provider: Name, ProviderID: sid, State: verify.StateAccepted, Class: verify.ClassNone, Receipts: true}
+	o := verify.Outcome{Provider: Name, State: verify.StateAccepted, Class: verify.ClassNone, Receipts: true}
 	switch r := receipt("", sid, status, code); {
-	case status == "failed" && code != 0:
-		o.Receipts, o.Detail = false, r.Detail // it never left Twilio
-		o = refused(o, code)
+	case status == "failed" && code != 0: // it never left Twilio
+		o = call.Refusal(Name, r.Detail, r.Class)
 	case r.State == verify.StateUndelivered:
-		o.State, o.Class, o.Detail, o.Receipts = r.State, r.Class, r.Detail, false
+		o = verify.Outcome{Provider: Name, State: r.State, Class: r.Class, Detail: r.Detail}
 	}
+	o.ProviderID = sid
 	return o
 }
 

@@ -12,7 +12,7 @@ import (
 // time has no network.
 func (t *Twilio) Through(way http.RoundTripper) {
 	base, _ := url.Parse(t.config.BaseURL)
-	t.http = &http.Client{Transport: &wire.Transport{Base: way, To: base}}
+	t.http = wire.Over(&wire.Transport{Base: way, To: base})
 }
 
 // Codes is the table of errors: each code and its class.

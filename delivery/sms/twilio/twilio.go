@@ -115,20 +115,10 @@ func (t *Twilio) call(ctx context.Context) (*openapi.ApiService, *wire.Call) {
 	ctx, call := wire.One(ctx)
 	c := &client.Client{
 		Credentials: client.NewCredentials(t.config.AccountSID, t.config.AuthToken),
-		HTTPClient:  &http.Client{Transport: within{ctx, t.http.Transport}, CheckRedirect: t.http.CheckRedirect},
+		HTTPClient:  wire.Over(wire.Under(ctx, t.http.Transport)),
 	}
 	c.SetAccountSid(t.config.AccountSID)
 	return openapi.NewApiServiceWithClient(c), call
-}
-
-// within makes requests under a context.
-type within struct {
-	ctx  context.Context //nolint:containedctx // of one request: the client passes none on
-	next http.RoundTripper
-}
-
-func (w within) RoundTrip(r *http.Request) (*http.Response, error) {
-	return w.next.RoundTrip(r.WithContext(w.ctx))
 }
 
 // callback is where Twilio tells what became of a delivery; nil: nowhere. The

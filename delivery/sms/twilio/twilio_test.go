@@ -170,7 +170,7 @@ func TestEachStatus(t *testing.T) {
 		{providers.Answer{Status: 500, Code: "20500"}, verify.StateUnknown, verify.ClassUnknown, "20500", 0, false},
 		{providers.Answer{Status: 500, Code: "21211"}, verify.StateUnknown, verify.ClassUnknown, "21211", 0, false},
 		{providers.Answer{Status: 502}, verify.StateUnknown, verify.ClassUnknown, "http_502", 0, false},
-		{providers.Answer{Status: 503, Code: "20503", RetryAfter: "1"}, verify.StateUnknown, verify.ClassUnknown, "20503", 0, false},
+		{providers.Answer{Status: 503, Code: "20503", RetryAfter: "1"}, verify.StateUnknown, verify.ClassUnknown, "20503", time.Second, false},
 		{providers.Answer{Fault: providers.TakenBroken}, verify.StateUnknown, verify.ClassUnknown, "garbled", 0, false},
 		{providers.Answer{Fault: providers.Reset}, verify.StateUnknown, verify.ClassUnknown, "reset", 0, false},
 		{providers.Answer{Fault: providers.TakenReset}, verify.StateUnknown, verify.ClassUnknown, "reset", 0, false},

@@ -17,6 +17,7 @@ package vonage
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -138,7 +139,7 @@ func (c *Client) Send(ctx context.Context, m delivery.Message) verify.Outcome {
 	if o, below := call.Outcome(Name); below {
 		return o
 	}
-	return class(call.Status(), call.Header(), call.Body(), time.Now())
+	return answered(call)
 }
 
 func failed(detail string) verify.Outcome {
@@ -233,32 +234,22 @@ func further(a, b verify.DeliveryState) bool {
 	return rank[a] > rank[b]
 }
 
-// class makes an outcome of Vonage's answer to a message.
-func class(status int, header http.Header, body []byte, now time.Time) verify.Outcome {
-	o := verify.Outcome{Provider: Name, State: verify.StateUnknown, Class: verify.ClassUnknown, Detail: strconv.Itoa(status)}
+// answered is the outcome of Vonage's answer to a message.
+func answered(call *wire.Call) verify.Outcome {
+	status := call.Status()
 	if status/100 == 2 {
 		var answer struct {
 			ID string `json:"message_uuid"`
 		}
-		if json.Unmarshal(body, &answer) == nil && answer.ID != "" {
+		if json.Unmarshal(call.Body(), &answer) == nil && answer.ID != "" {
 			return verify.Outcome{State: verify.StateAccepted, Class: verify.ClassNone, Provider: Name, ProviderID: answer.ID, Receipts: true}
 		}
-		return o // something answered for Vonage: who knows what it took
 	}
-	if status >= 500 || status == http.StatusRequestTimeout {
-		return o // it may have been taken before that went wrong
+	if status/100 == 2 || status >= 500 || status == http.StatusRequestTimeout {
+		return call.Refusal(Name, strconv.Itoa(status), verify.ClassUnknown) // who knows what was taken, before that went wrong or by whom
 	}
 	var p problem
-	_ = json.Unmarshal(body, &p) // not JSON: the status alone
-	if code := p.code(); code != "" {
-		o.Detail = code
-	}
-	switch o.Class = classOf(status, o.Detail); o.Class {
-	case verify.ClassTransient:
-		o.State, o.RetryAfter = verify.StateRetrying, wire.RetryAfter(header, now)
-	case verify.ClassUnknown:
-	default:
-		o.State = verify.StateFailed
-	}
-	return o
+	_ = json.Unmarshal(call.Body(), &p) // not JSON: the status alone
+	detail := cmp.Or(p.code(), strconv.Itoa(status))
+	return call.Refusal(Name, detail, classOf(status, detail))
 }

@@ -139,7 +139,7 @@ func TestRules(t *testing.T) {
 			case r.Class == verify.ClassTransient:
 				want.State, want.RetryAfter = verify.StateRetrying, 7*time.Second
 			case r.Class == verify.ClassUnknown:
-				want.State = verify.StateUnknown
+				want.State, want.RetryAfter = verify.StateUnknown, 7*time.Second
 			}
 			if r.Code == "" {
 				want.Detail = fmt.Sprint(r.Status)
@@ -181,7 +181,7 @@ func TestWhatNoRowKnows(t *testing.T) {
 		"a redirect":       {providers.Answer{Status: 307}, verify.Outcome{State: verify.StateFailed, Class: verify.ClassPolicy, Detail: "307"}},
 		"a proxy's 408":    {providers.Answer{Status: 408}, verify.Outcome{State: verify.StateUnknown, Class: verify.ClassUnknown, Detail: "408"}},
 		"500":              {providers.Answer{Status: 500}, verify.Outcome{State: verify.StateUnknown, Class: verify.ClassUnknown, Detail: "500"}},
-		"503, retry after": {providers.Answer{Status: 503, RetryAfter: "1"}, verify.Outcome{State: verify.StateUnknown, Class: verify.ClassUnknown, Detail: "503"}},
+		"503, retry after": {providers.Answer{Status: 503, RetryAfter: "1"}, verify.Outcome{State: verify.StateUnknown, Class: verify.ClassUnknown, Detail: "503", RetryAfter: time.Second}},
 		"429 with a code":  {providers.Answer{Status: 429, Code: "1120", RetryAfter: "2"}, verify.Outcome{State: verify.StateRetrying, Class: verify.ClassTransient, Detail: "1120", RetryAfter: 2 * time.Second}},
 		"a number as code": {providers.Answer{Status: 422, Code: "14155550123"}, verify.Outcome{State: verify.StateFailed, Class: verify.ClassPolicy, Detail: "422"}},
 		"reset":            {providers.Answer{Fault: providers.Reset}, verify.Outcome{State: verify.StateUnknown, Class: verify.ClassUnknown, Detail: "reset"}},
