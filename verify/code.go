@@ -7,18 +7,19 @@ import (
 	"time"
 )
 
-// sendCode queues a code over a number or to a mailbox. While the current code of
-// that kind has half its life and tries left it is repeated, so that it does not
-// matter which of two messages arrives; else a new generation is made, and an
-// earlier one stays good until its end, for its message may be the one that
-// arrives late. A mailbox never gets a code that a phone gets, nor the other way
-// round: what was typed says which of the two the person holds.
+// sendCode queues a code over a number or to a mailbox. While the current code has
+// half its life and tries left it is repeated, so that it does not matter which of
+// two messages arrives; else a new generation is made, and an earlier one stays good
+// until its end, for its message may be the one that arrives late. A mailbox never
+// gets a code that a phone gets, nor the other way round: what was typed says which
+// of the two the person holds. So the newest code is always the one that was sent
+// last, and what is told of it is about what the person looks at.
 func (v *Verification) sendCode(p *Policy, ch Channel, now time.Time, resend int) {
-	c := v.codeFor(ch)
-	if c == nil || !c.Live(now) || c.ExpiresAt.Sub(now) < p.CodeLife/2 {
+	c := v.newestCode()
+	if c == nil || (c.Channel == Email) != (ch == Email) || !c.Live(now) || c.ExpiresAt.Sub(now) < p.CodeLife/2 {
 		generation := 1
-		if last := v.newestCode(); last != nil {
-			generation = last.Generation + 1
+		if c != nil {
+			generation = c.Generation + 1
 		}
 		v.Codes = append(v.Codes, Code{
 			Generation: generation, KeyID: v.KeyID, Channel: ch, Length: p.codeLength(v.Match),
@@ -362,17 +363,6 @@ func (v *Verification) newestCode() *Code {
 		return nil
 	}
 	return &v.Codes[len(v.Codes)-1]
-}
-
-// codeFor returns the newest code that may leave over ch: a phone's or a mailbox's;
-// nil when there is none.
-func (v *Verification) codeFor(ch Channel) *Code {
-	for i := len(v.Codes) - 1; i >= 0; i-- {
-		if (v.Codes[i].Channel == Email) == (ch == Email) {
-			return &v.Codes[i]
-		}
-	}
-	return nil
 }
 
 // liveCode returns the newest code that can be checked at now; nil when none.

@@ -131,17 +131,19 @@ func TestAnAddressThatIsNeverUsedIsNotKept(t *testing.T) {
 
 func TestWhatWasTypedSaysHowItWasProved(t *testing.T) {
 	for name, tc := range map[string]struct {
-		last    verify.Channel // the send after the mail
-		mail    bool           // its code is typed
+		last    verify.Channel // the send after the SMS and the mail
+		typed   int            // of the codes
 		method  verify.Method
 		channel verify.Channel
 	}{
-		"the mail's":                        {"", true, verify.ByEmailCode, verify.Email},
-		"the SMS's":                         {"", false, verify.BySMSCode, verify.SMS},
-		"the mail's, after another SMS":     {verify.SMS, true, verify.ByEmailCode, verify.Email},
-		"the SMS's, after a call":           {verify.Voice, false, verify.ByVoiceCode, verify.Voice},
-		"the mail's, after a call":          {verify.Voice, true, verify.ByEmailCode, verify.Email},
-		"the SMS's, after the mail's again": {verify.Email, false, verify.BySMSCode, verify.SMS},
+		"the mail's":                        {"", 1, verify.ByEmailCode, verify.Email},
+		"the SMS's":                         {"", 0, verify.BySMSCode, verify.SMS},
+		"the mail's, after another SMS":     {verify.SMS, 1, verify.ByEmailCode, verify.Email},
+		"the first SMS's, after another":    {verify.SMS, 0, verify.BySMSCode, verify.SMS},
+		"the SMS's, after a call":           {verify.Voice, 0, verify.BySMSCode, verify.SMS},
+		"the mail's, after a call":          {verify.Voice, 1, verify.ByEmailCode, verify.Email},
+		"the call's":                        {verify.Voice, 2, verify.ByVoiceCode, verify.Voice},
+		"the SMS's, after the mail's again": {verify.Email, 0, verify.BySMSCode, verify.SMS},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := mailed(t, number)
@@ -154,10 +156,7 @@ func TestWhatWasTypedSaysHowItWasProved(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if w.v.Codes[0].Channel == verify.Email || len(w.v.Codes) != 2 || w.codes(true)[0] == w.codes(false)[0] {
-				t.Fatalf("codes %+v", w.v.Codes)
-			}
-			w.check(w.codes(tc.mail)[0])
+			w.check(w.auth.Keys().Code(w.v, w.v.Codes[tc.typed]))
 			w.is(verify.Approved, "")
 			if g := w.v.Guesses[0]; w.v.Method != tc.method || g.Channel != tc.channel || !g.OK {
 				t.Errorf("by %s, guess %+v", w.v.Method, g)
@@ -169,7 +168,7 @@ func TestWhatWasTypedSaysHowItWasProved(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if proved := c.PhoneNumber != ""; c.Channel != tc.channel || proved == (tc.method == verify.ByEmailCode) {
+			if proved := c.PhoneNumber != ""; c.Channel != tc.channel || proved == (tc.channel == verify.Email) {
 				t.Errorf("the result says %s %q", c.Channel, c.PhoneNumber)
 			}
 		})
@@ -203,24 +202,44 @@ func TestAGuessCostsCodesOfBothKinds(t *testing.T) {
 	}
 }
 
-// Each kind repeats its own code, whatever was sent between.
-func TestEachKindRepeatsItsOwnCode(t *testing.T) {
+// What is told of a code is told of the one that was sent last, of whichever kind.
+func TestWhatIsToldIsOfTheLastCode(t *testing.T) {
+	w := mailed(t, number)
+	w.check("none")
+	w.check("none") // one try of the SMS's code is left
+	for _, step := range []struct {
+		at time.Duration
+		ch verify.Channel
+	}{{time.Minute, verify.Email}, {3 * time.Minute, verify.SMS}} {
+		w.until(step.at)
+		if err := w.resend(step.ch); err != nil {
+			t.Fatal(err)
+		}
+		sent := w.v.Codes[w.delivery(step.ch, "").CodeGeneration-1]
+		if left := sent.MaxTries - sent.Tries; w.v.AttemptsLeft(w.now) != left || !w.v.CodeExpiresAt().Equal(sent.ExpiresAt) {
+			t.Errorf("%s: %d tries until %s are told, it has %d until %s", step.ch, w.v.AttemptsLeft(w.now), w.v.CodeExpiresAt(), left, sent.ExpiresAt)
+		}
+	}
+}
+
+// A mail repeats the code of the mail before it, and nothing repeats another kind's.
+func TestEachKindHasItsOwnCodes(t *testing.T) {
 	w := mailed(t, number)
 	for _, step := range []struct {
 		at    time.Duration
 		ch    verify.Channel
 		codes int
-	}{{time.Minute, verify.Email, 2}, {3 * time.Minute, verify.SMS, 2}, {8*time.Minute + time.Second, verify.Email, 3}} {
+	}{{time.Minute, verify.Email, 2}, {3 * time.Minute, verify.Email, 2}, {8 * time.Minute, verify.SMS, 3}} {
 		w.until(step.at)
 		if err := w.resend(step.ch); err != nil {
 			t.Fatal(err)
 		}
-		if len(w.v.Codes) != step.codes {
+		if len(w.v.Codes) != step.codes || w.delivery(step.ch, "").CodeGeneration != step.codes {
 			t.Fatalf("%d codes after %s at %s", len(w.v.Codes), step.ch, step.at)
 		}
 	}
-	if w.v.Codes[2].Generation != 3 || w.delivery(verify.Email, "").CodeGeneration != 3 {
-		t.Errorf("%+v", w.v.Codes)
+	if !w.check(w.codes(false)[0]) {
+		t.Error("the first SMS's code is void")
 	}
 }
 
