@@ -57,6 +57,10 @@ func raw(method, path string, w who, summary string, handler func(*Server, echo.
 	return route{method, path, w, func(s *Server, api huma.API, tag string, r route) {
 		if summary != "" {
 			o := describeRoute(r, tag, summary)
+			for _, part := range strings.Split(r.path, "{")[1:] {
+				name, _, _ := strings.Cut(part, "}")
+				o.Parameters = append(o.Parameters, &huma.Param{Name: name, In: "path", Required: true, Schema: &huma.Schema{Type: huma.TypeString}})
+			}
 			api.OpenAPI().AddOperation(&o)
 		}
 		answer := func(c echo.Context) error {

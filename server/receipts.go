@@ -17,7 +17,6 @@ import (
 )
 
 const (
-	receiptKind  = "status"        // the one kind of call that providers make
 	receiptRoom  = 64              // receipts that are looked at together
 	receiptBody  = 5 * time.Second // for a body to arrive
 	forgedPause  = time.Minute     // between two lines of the log about forged ones
@@ -38,7 +37,7 @@ const (
 func (s *Server) receive(c echo.Context) error {
 	name := c.Param("provider")
 	receiver := s.config.Receivers[name]
-	if receiver == nil || c.Param("kind") != receiptKind {
+	if receiver == nil {
 		return echo.NewHTTPError(http.StatusNotFound)
 	}
 	body, err := bodyOf(c)

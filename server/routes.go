@@ -62,7 +62,7 @@ var table = []section{
 		op(post, "/api/v1/webhooks/enable", byKey|byConsole, 200, "Enable an endpoint that answered 410 Gone", (*Server).enableWebhooks),
 	}},
 	{"Providers", []route{
-		raw(post, "/webhooks/{provider}/{kind}", public, "A provider tells what became of a message; it signs the request", (*Server).receive),
+		raw(post, "/webhooks/{provider}/status", public, "A provider tells what became of a message; it signs the request", (*Server).receive),
 	}},
 	{"Service", []route{
 		raw(get, "/ws", public, "WebSocket, subprotocol nod.v1; the first frame holds the credential", (*Server).socket),

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -239,6 +240,13 @@ func TestDescriptionIsWhole(t *testing.T) {
 					t.Errorf("%s %s has the id of %s", method, path, other)
 				}
 				ids[o["operationId"]] = method + " " + path
+				parameters, _ := o["parameters"].([]any)
+				for _, part := range strings.Split(path, "{")[1:] {
+					name, _, _ := strings.Cut(part, "}")
+					if !slices.ContainsFunc(parameters, func(p any) bool { return p.(object)["in"] == "path" && p.(object)["name"] == name }) {
+						t.Errorf("%s %s does not say what %s is", method, path, name)
+					}
+				}
 				if o["responses"].(object)["default"] == nil || o["summary"] == "" {
 					t.Errorf("%s %s is not described", method, path)
 				}
