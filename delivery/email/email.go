@@ -36,8 +36,8 @@ import (
 	"nod/verify"
 )
 
-// Name is the provider's, in deliveries.
-const Name = "smtp"
+// name is the provider's in outcomes.
+const name = "smtp"
 
 // Config is one relay.
 type Config struct {
@@ -102,7 +102,7 @@ func ascii(s string) bool {
 // Send makes one try and classes the relay's answer, see [rules]. Only a try that
 // said all and was not answered is unknown.
 func (c *Client) Send(ctx context.Context, m delivery.Message) verify.Outcome {
-	o := verify.Outcome{Provider: Name, State: verify.StateFailed, Class: verify.ClassPermanentTarget, Detail: "address"}
+	o := verify.Outcome{Provider: name, State: verify.StateFailed, Class: verify.ClassPermanentTarget, Detail: "address"}
 	if !sendable(m.Email) {
 		return o
 	}
@@ -114,7 +114,7 @@ func (c *Client) Send(ctx context.Context, m delivery.Message) verify.Outcome {
 	}
 	if err == nil {
 		session.leave()
-		return verify.Outcome{State: verify.StateAccepted, Class: verify.ClassNone, Provider: Name, ProviderID: id}
+		return verify.Outcome{State: verify.StateAccepted, Class: verify.ClassNone, Provider: name, ProviderID: id}
 	}
 	if reply, ok := replyOf(err); ok {
 		o.Class, o.Detail = classOf(reply), reply.String()

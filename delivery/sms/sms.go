@@ -72,8 +72,8 @@ import (
 )
 
 const (
-	// BreakerOpen is the detail of an outcome that no provider was asked for.
-	BreakerOpen = "breaker_open"
+	// breakerOpen is the detail of an outcome that no provider was asked for.
+	breakerOpen = "breaker_open"
 
 	spread = 5 * time.Second // see the package comment: by lot
 	probe  = 2 * time.Second // how long a trial is waited for
@@ -273,7 +273,7 @@ func (r *Router) wait() verify.Outcome {
 		first = min(first, p.wait())
 	}
 	return verify.Outcome{
-		State: verify.StateRetrying, Class: verify.ClassTransient, Detail: BreakerOpen,
+		State: verify.StateRetrying, Class: verify.ClassTransient, Detail: breakerOpen,
 		RetryAfter: first + rand.N(spread), //nolint:gosec // spreads retries, guards nothing
 	}
 }

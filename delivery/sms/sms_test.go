@@ -132,7 +132,7 @@ func (n *network) send(t testing.TB, tried ...string) verify.Outcome {
 		after += s.count()
 	}
 	want := 1
-	if o.Detail == sms.BreakerOpen {
+	if o.Detail == "breaker_open" {
 		want = 0
 	}
 	if after-before != want {
@@ -237,7 +237,7 @@ func TestBreaker(t *testing.T) {
 		pass(10 * time.Second)
 		for range 20 {
 			o := n.send(t)
-			if o.State != verify.StateRetrying || o.Class != verify.ClassTransient || o.Detail != sms.BreakerOpen || o.HandOver {
+			if o.State != verify.StateRetrying || o.Class != verify.ClassTransient || o.Detail != "breaker_open" || o.HandOver {
 				t.Fatalf("got %+v", o)
 			}
 			if o.RetryAfter < 20*time.Second || o.RetryAfter >= 25*time.Second {

@@ -210,21 +210,13 @@ type Call struct {
 
 	mu     sync.Mutex
 	begun  bool
-	left   bool
+	left   bool // false is certain
 	wrote  bool // its headers
 	http2  bool
 	err    error
 	status int
 	header http.Header
 	body   []byte
-}
-
-// Left reports whether the request may have reached the provider. False is
-// certain.
-func (c *Call) Left() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.left
 }
 
 // Status is the answer's HTTP status; 0: none came.

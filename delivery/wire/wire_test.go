@@ -74,9 +74,6 @@ func wantOutcome(t *testing.T, call *wire.Call, state verify.DeliveryState, clas
 	if want := (verify.Outcome{State: state, Class: class, Provider: "acme", Detail: detail}); !below || o != want {
 		t.Errorf("outcome %+v (below the protocol: %t), want %+v", o, below, want)
 	}
-	if call.Left() != (state == verify.StateUnknown) {
-		t.Errorf("left: %t for %s", call.Left(), state)
-	}
 }
 
 func TestFirstAnswerIsKept(t *testing.T) {
@@ -117,8 +114,8 @@ func TestFirstAnswerIsKept(t *testing.T) {
 	if came.Load() != 1 {
 		t.Errorf("%d requests came, want 1", came.Load())
 	}
-	if call.Status() != 503 || call.Header().Get("Retry-After") != "7" || string(call.Body()) != "busy" || !call.Left() {
-		t.Errorf("kept %d %v %q left %t", call.Status(), call.Header(), call.Body(), call.Left())
+	if call.Status() != 503 || call.Header().Get("Retry-After") != "7" || string(call.Body()) != "busy" {
+		t.Errorf("kept %d %v %q", call.Status(), call.Header(), call.Body())
 	}
 	if o, below := call.Outcome("acme"); below {
 		t.Errorf("an answer was classed below the protocol: %+v", o)
@@ -331,10 +328,11 @@ func TestDeadConnection(t *testing.T) {
 	}
 	<-done
 	for path, call := range calls {
+		o, _ := call.Outcome("acme")
 		switch {
 		case read[path] > 1:
 			t.Errorf("%s was read %d times", path, read[path])
-		case read[path] > 0 && !call.Left():
+		case read[path] > 0 && o.State == verify.StateRetrying:
 			t.Errorf("%s was read, and is said not to have left", path)
 		case read[path] == 0 && call.Status() != 0:
 			t.Errorf("%s was not read, and answered", path)

@@ -141,11 +141,21 @@ func (d *Desk) acceptedLocked(to string) []Accepted {
 	return slices.DeleteFunc(slices.Clone(d.accepted), func(a Accepted) bool { return to != "" && a.To != to })
 }
 
-// Requests counts the well-formed requests for a number or token, taken or not.
+// Requests counts the well-formed requests for a number or token, taken or not; an
+// empty to is everybody.
 func (d *Desk) Requests(to string) int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.requests[to]
+	return d.requestsLocked(to)
+}
+
+func (d *Desk) requestsLocked(to string) (n int) {
+	for of, count := range d.requests {
+		if to == "" || to == of {
+			n += count
+		}
+	}
+	return n
 }
 
 // Objections lists what requests did wrong, oldest first.
@@ -179,7 +189,7 @@ func (d *Desk) Wait(ctx context.Context, to string, n int) ([]Accepted, error) {
 func (d *Desk) WaitRequests(ctx context.Context, to string, n int) error {
 	for {
 		d.mu.Lock()
-		found := d.requests[to]
+		found := d.requestsLocked(to)
 		changed := d.changesLocked()
 		d.mu.Unlock()
 		if found >= n {

@@ -31,8 +31,8 @@ import (
 	"nod/verify"
 )
 
-// Name is the provider's, in deliveries and routes.
-const Name = "sns"
+// name is the provider's in outcomes.
+const name = "sns"
 
 // Config is one IAM user, allowed to sns:Publish, and to sns:GetSMSAttributes for
 // the check.
@@ -90,14 +90,14 @@ func (c *Client) Send(ctx context.Context, m delivery.Message) verify.Outcome {
 			"AWS.SNS.SMS.SMSType": {DataType: aws.String("String"), StringValue: aws.String("Transactional")},
 		},
 	})
-	if o, below := call.Outcome(Name); below {
+	if o, below := call.Outcome(name); below {
 		return o
 	}
 	if err == nil && aws.ToString(out.MessageId) != "" {
-		return verify.Outcome{State: verify.StateAccepted, Class: verify.ClassNone, Provider: Name, ProviderID: *out.MessageId}
+		return verify.Outcome{State: verify.StateAccepted, Class: verify.ClassNone, Provider: name, ProviderID: *out.MessageId}
 	}
 	code, text := errorOf(err)
-	return call.Refusal(Name, cmp.Or(code, strconv.Itoa(call.Status())), classOf(call.Status(), code, text))
+	return call.Refusal(name, cmp.Or(code, strconv.Itoa(call.Status())), classOf(call.Status(), code, text))
 }
 
 // errorOf reads Amazon's code, and the text that says which parameter is meant; the

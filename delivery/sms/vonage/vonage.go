@@ -36,15 +36,15 @@ import (
 // Name is the provider's, in deliveries and routes.
 const Name = "vonage"
 
-// DefaultBaseURL is Vonage's own.
-const DefaultBaseURL = "https://api.nexmo.com"
+// defaultBase is Vonage's own.
+const defaultBase = "https://api.nexmo.com"
 
 // Config is one Vonage account.
 type Config struct {
 	APIKey    string
 	APISecret string
 	From      string // the sender: a number with or without +, or a name
-	BaseURL   string // scheme and host; empty: [DefaultBaseURL]
+	BaseURL   string // scheme and host; empty: https://api.nexmo.com
 
 	// SignatureSecret signs what Vonage calls nod with, at least 32 bytes. Empty:
 	// no receipts are asked for and all are forged.
@@ -75,11 +75,11 @@ func New(c Config) (*Client, error) {
 		return nil, errors.New("NOD_VONAGE_SIGNATURE_SECRET is shorter than 32 bytes: set a longer one in Vonage's dashboard")
 	}
 	if c.BaseURL == "" {
-		c.BaseURL = DefaultBaseURL
+		c.BaseURL = defaultBase
 	}
 	base, err := url.Parse(c.BaseURL)
 	if err != nil || base.Host == "" || base.Scheme != "https" && base.Scheme != "http" {
-		return nil, fmt.Errorf("NOD_VONAGE_BASE_URL is not a URL of scheme and host, for example %s", DefaultBaseURL)
+		return nil, fmt.Errorf("NOD_VONAGE_BASE_URL is not a URL of scheme and host, for example %s", defaultBase)
 	}
 	client := &Client{config: c, base: &url.URL{Scheme: base.Scheme, Host: base.Host}}
 	if c.StatusURL != "" && c.SignatureSecret != "" {
