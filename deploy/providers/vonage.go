@@ -224,8 +224,16 @@ func (v *Vonage) tell(ctx context.Context, client *http.Client, id string, m von
 		}
 		req.Header.Set("Authorization", "Bearer "+token)
 		req.Header.Set("Content-Type", "application/json")
-		if res, err := client.Do(req); err == nil {
-			_ = res.Body.Close()
+		res, err := client.Do(req)
+		if err != nil {
+			continue // nobody was there, as when a process was killed
+		}
+		_ = res.Body.Close()
+		switch {
+		case r.Forged && res.StatusCode < 400:
+			v.object("vonage: a forged receipt was answered with %d", res.StatusCode)
+		case !r.Forged && res.StatusCode >= 300:
+			v.object("vonage: the receipt %q was answered with %d", r.State, res.StatusCode)
 		}
 	}
 }
