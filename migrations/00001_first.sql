@@ -123,7 +123,6 @@ create table deliveries (
     accepted_at       bigint,
     unanswered        boolean not null, -- when it was sent nobody knew whether it left
     ask_at            bigint,           -- when to ask the provider what became of it
-    asked             bigint  not null,
     changed_at        bigint
 );
 create index deliveries_verification on deliveries (verification_id);

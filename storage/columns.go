@@ -132,7 +132,6 @@ var deliveries = newTable("deliveries", []string{"id"}, blank, []column[delivery
 	{"accepted_at", false, func(r *deliveryRow) any { return (*millis)(&r.AcceptedAt) }},
 	{"unanswered", false, func(r *deliveryRow) any { return &r.Unanswered }},
 	{"ask_at", false, func(r *deliveryRow) any { return (*millis)(&r.AskAt) }},
-	{"asked", false, func(r *deliveryRow) any { return &r.Asked }},
 	{"changed_at", false, func(r *deliveryRow) any { return (*millis)(&r.ChangedAt) }},
 })
 

@@ -66,7 +66,6 @@ type Delivery struct {
 	AcceptedAt time.Time
 	Unanswered bool      // of an sms, voice or email delivery: when it was sent nobody knew whether it left, whatever was told later
 	AskAt      time.Time // when to ask the provider what became of it; zero: not again
-	Asked      int       // how often it was asked
 	ChangedAt  time.Time // of the present state
 }
 

@@ -116,7 +116,6 @@ func (v *Verification) AskDue(p *Policy, now time.Time) []Asked {
 		if d.AskAt.IsZero() || now.Before(d.AskAt) {
 			continue
 		}
-		d.Asked++
 		d.AskAt = d.askAt(p, now)
 		due = append(due, Asked{d.ID, d.Channel, d.Provider, d.ProviderID})
 	}

@@ -254,8 +254,8 @@ func TestProvidersAreAsked(t *testing.T) {
 			if !slices.Equal(w.asked, tc.want) {
 				t.Errorf("asked after %v, want %v", w.asked, tc.want)
 			}
-			if d := w.delivery(verify.SMS, ""); d.Asked != len(tc.want) || !d.AskAt.IsZero() {
-				t.Errorf("%d times on record, again at %s", d.Asked, d.AskAt)
+			if d := w.delivery(verify.SMS, ""); !d.AskAt.IsZero() {
+				t.Errorf("to be asked again at %s", d.AskAt)
 			}
 		})
 	}
