@@ -21,7 +21,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"regexp"
 	"strings"
 	"time"
@@ -73,18 +72,15 @@ func New(c Config) (*APNs, error) {
 	if c.KeyID == "" || c.TeamID == "" || c.Topic == "" {
 		return nil, errors.New("a key id, a team id and a topic are needed")
 	}
-	if c.Endpoint == "" {
-		c.Endpoint = apns2.HostProduction
-	}
-	u, err := url.Parse(c.Endpoint)
-	if err != nil || u.Host == "" || u.Path != "" || u.Scheme != "https" && u.Scheme != "http" {
-		return nil, errors.New("the endpoint is scheme and host, for example " + apns2.HostProduction)
+	to, err := wire.Origin(c.Endpoint, apns2.HostProduction)
+	if err != nil {
+		return nil, fmt.Errorf("the endpoint: %w", err)
 	}
 	return &APNs{
 		client: &apns2.Client{
-			Host:       c.Endpoint,
+			Host:       to.String(),
 			Token:      &token.Token{AuthKey: key, KeyID: c.KeyID, TeamID: c.TeamID},
-			HTTPClient: wire.Over(&wire.Transport{Base: newBase(u.Scheme == "http")}),
+			HTTPClient: wire.Over(&wire.Transport{Base: newBase(to.Scheme == "http")}),
 		},
 		topic: c.Topic,
 	}, nil

@@ -434,14 +434,14 @@ func TestNew(t *testing.T) {
 		t.Fatal(err)
 	}
 	for says, change := range map[string]func(*apns.Config){
-		"":                   func(c *apns.Config) { c.Endpoint = "" },
-		"no .p8 file":        func(c *apns.Config) { c.Key = []byte("a path") },
-		"not on P-256":       func(c *apns.Config) { c.Key = pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}) },
-		"a key id":           func(c *apns.Config) { c.KeyID = "" },
-		"a team id":          func(c *apns.Config) { c.TeamID = "" },
-		"and a topic":        func(c *apns.Config) { c.Topic = "" },
-		"scheme and host":    func(c *apns.Config) { c.Endpoint = "api.push.apple.com" },
-		"is scheme and host": func(c *apns.Config) { c.Endpoint = "https://api.push.apple.com/3" },
+		"":                    func(c *apns.Config) { c.Endpoint = "" },
+		"no .p8 file":         func(c *apns.Config) { c.Key = []byte("a path") },
+		"not on P-256":        func(c *apns.Config) { c.Key = pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}) },
+		"a key id":            func(c *apns.Config) { c.KeyID = "" },
+		"a team id":           func(c *apns.Config) { c.TeamID = "" },
+		"and a topic":         func(c *apns.Config) { c.Topic = "" },
+		"scheme and host":     func(c *apns.Config) { c.Endpoint = "api.push.apple.com" },
+		"not scheme and host": func(c *apns.Config) { c.Endpoint = "https://api.push.apple.com/3" },
 	} {
 		c := config(j, "https://apns.example")
 		change(&c)

@@ -25,7 +25,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"regexp"
 	"strconv"
 	"time"
@@ -80,11 +79,9 @@ func New(c Config) (*FCM, error) {
 	if !projectID.MatchString(account.Project) {
 		return nil, errors.New("the credentials name no project (project_id)")
 	}
-	if c.Endpoint == "" {
-		c.Endpoint = endpoint
-	}
-	if u, err := url.Parse(c.Endpoint); err != nil || u.Host == "" || u.Path != "" || u.Scheme != "https" && u.Scheme != "http" {
-		return nil, errors.New("the endpoint is scheme and host, for example " + endpoint)
+	to, err := wire.Origin(c.Endpoint, endpoint)
+	if err != nil {
+		return nil, fmt.Errorf("the endpoint: %w", err)
 	}
 	client := wire.NewClient(nil)
 	tokens, err := newTokens(c.Credentials, client)
@@ -94,7 +91,7 @@ func New(c Config) (*FCM, error) {
 	// The SDK is handed a client of our own, so it looks for no other credentials.
 	bearing := wire.Over(bearer{client.Transport})
 	ctx := context.Background() // of nothing: the SDK keeps it for clients that dial
-	app, err := firebase.NewApp(ctx, &firebase.Config{ProjectID: account.Project}, option.WithHTTPClient(bearing), option.WithEndpoint(c.Endpoint+"/v1"))
+	app, err := firebase.NewApp(ctx, &firebase.Config{ProjectID: account.Project}, option.WithHTTPClient(bearing), option.WithEndpoint(to.String()+"/v1"))
 	if err != nil {
 		return nil, fmt.Errorf("making the Firebase client: %w", err)
 	}

@@ -21,6 +21,7 @@ package wire
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -49,6 +50,16 @@ var ErrSecond = errors.New("wire: one row, one request: not tried again")
 
 // ErrTooLong says that a body is longer than any provider's.
 var ErrTooLong = errors.New("wire: the body is too long")
+
+// Origin reads where a provider is: scheme and host, or what it always is when the
+// text is empty.
+func Origin(text, always string) (*url.URL, error) {
+	u, err := url.Parse(cmp.Or(text, always))
+	if err != nil || u.Hostname() == "" || u.Scheme != "https" && u.Scheme != "http" || u.Scheme+"://"+u.Host != u.String() {
+		return nil, errors.New("not scheme and host, for example " + always)
+	}
+	return u, nil
+}
 
 // NewClient returns an HTTP client for one provider, whose requests all go to the
 // scheme and host of to (nil: where they are addressed to).

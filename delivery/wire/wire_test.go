@@ -488,3 +488,20 @@ func TestRetryAfter(t *testing.T) {
 		t.Errorf("no Retry-After is %s", got)
 	}
 }
+
+func TestOrigin(t *testing.T) {
+	const always = "https://api.acme.example"
+	for text, want := range map[string]string{
+		"": always, "http://127.0.0.1:9000": "http://127.0.0.1:9000", "https://[::1]": "https://[::1]",
+		"api.acme.example": "", "ftp://acme.example": "", "https://": "", "https://:443": "", "https://acme.example/v1": "",
+		"https://acme.example?x": "", "https://acme.example#x": "", "https://ada:word@acme.example": "", "%zz": "",
+	} {
+		got, err := wire.Origin(text, always)
+		switch {
+		case want == "" && (err == nil || strings.Contains(err.Error(), "word") || !strings.Contains(err.Error(), always)):
+			t.Errorf("%s is %v, %v", text, got, err)
+		case want != "" && (err != nil || got.String() != want):
+			t.Errorf("%s is %v, %v", text, got, err)
+		}
+	}
+}

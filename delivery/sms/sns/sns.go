@@ -16,7 +16,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 
@@ -40,7 +39,7 @@ type Config struct {
 	Region          string // for example eu-central-1; SMS are not had in all
 	AccessKeyID     string
 	SecretAccessKey string
-	Endpoint        string // a URL in Amazon's place; empty: the region's own
+	Endpoint        string // scheme and host in Amazon's place; empty: the region's own
 }
 
 // Client sends through one account and region. It is safe for concurrent use.
@@ -67,10 +66,11 @@ func New(c Config) (*Client, error) {
 		Retryer:     aws.NopRetryer{}, // one row, one request
 	}
 	if c.Endpoint != "" {
-		if u, err := url.Parse(c.Endpoint); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
-			return nil, errors.New("NOD_SNS_ENDPOINT is not a URL, for example https://sns.eu-central-1.amazonaws.com")
+		to, err := wire.Origin(c.Endpoint, "https://sns.eu-central-1.amazonaws.com")
+		if err != nil {
+			return nil, fmt.Errorf("NOD_SNS_ENDPOINT: %w", err)
 		}
-		options.BaseEndpoint = aws.String(c.Endpoint)
+		options.BaseEndpoint = aws.String(to.String())
 	}
 	client.api = sns.New(options)
 	return client, nil

@@ -19,6 +19,7 @@ package twilio
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -74,13 +75,11 @@ var (
 // New checks the configuration and dials nothing. The error says which part is
 // wrong, and never what it was.
 func New(c Config) (*Twilio, error) {
-	if c.BaseURL == "" {
-		c.BaseURL = defaultBase
+	base, err := wire.Origin(c.BaseURL, defaultBase)
+	if err != nil {
+		return nil, fmt.Errorf("twilio: the base URL: %w", err)
 	}
-	base, err := url.Parse(c.BaseURL)
-	if err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https" {
-		return nil, errors.New("twilio: the base URL is scheme and host, for example " + defaultBase)
-	}
+	c.BaseURL = base.String()
 	switch {
 	case !accountForm.MatchString(c.AccountSID):
 		return nil, errors.New("twilio: the account SID is AC and letters and digits")

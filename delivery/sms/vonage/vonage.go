@@ -74,20 +74,16 @@ func New(c Config) (*Client, error) {
 	case c.SignatureSecret != "" && len(c.SignatureSecret) < 32: // RFC 7518 section 3.2, for HS256
 		return nil, errors.New("NOD_VONAGE_SIGNATURE_SECRET is shorter than 32 bytes: set a longer one in Vonage's dashboard")
 	}
-	if c.BaseURL == "" {
-		c.BaseURL = defaultBase
+	base, err := wire.Origin(c.BaseURL, defaultBase)
+	if err != nil {
+		return nil, fmt.Errorf("NOD_VONAGE_BASE_URL: %w", err)
 	}
-	base, err := url.Parse(c.BaseURL)
-	if err != nil || base.Host == "" || base.Scheme != "https" && base.Scheme != "http" {
-		return nil, fmt.Errorf("NOD_VONAGE_BASE_URL is not a URL of scheme and host, for example %s", defaultBase)
-	}
-	client := &Client{config: c, base: &url.URL{Scheme: base.Scheme, Host: base.Host}}
+	client := &Client{config: c, http: wire.NewClient(nil), base: base}
 	if c.StatusURL != "" && c.SignatureSecret != "" {
 		if client.status, err = url.Parse(c.StatusURL); err != nil {
 			return nil, fmt.Errorf("the URL for Vonage's receipts: %w", err)
 		}
 	}
-	client.http = wire.NewClient(client.base)
 	return client, nil
 }
 
