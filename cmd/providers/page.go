@@ -15,8 +15,8 @@ var pageHTML []byte
 // newPage serves what a person looks at, and the same for programs:
 //
 //	GET    /                  the page
-//	GET    /state             what was taken and objected to, as JSON; with ?to=+14155550123 for
-//	                          that number or token only, and how many requests there were
+//	GET    /state             what was taken and objected to, and how many requests there were,
+//	                          as JSON; ?to=%2B14155550123 is for that number or token only
 //	PUT    /scripts/{name}    {"to": "+14155550123", "answers": [{…}]}: how the provider answers next
 //	POST   /subscriptions     a subscription to Web Push, as a browser makes it
 //
@@ -36,11 +36,10 @@ func newPage(set *providers.Set, host string) http.Handler {
 			taken = append(taken, set.Desk(name).Accepted(to)...)
 			requests[name] = set.Desk(name).Requests(to)
 		}
-		state := map[string]any{"accepted": taken, "objections": append([]string{}, set.Objections()...)}
-		if to != "" {
-			state["requests"] = requests // well-formed ones, taken or not
-		}
-		answer(w, http.StatusOK, state)
+		answer(w, http.StatusOK, map[string]any{
+			"accepted": taken, "objections": append([]string{}, set.Objections()...),
+			"requests": requests, // well-formed ones, taken or not
+		})
 	})
 	mux.HandleFunc("PUT /scripts/{name}", func(w http.ResponseWriter, r *http.Request) {
 		desk := set.Desk(r.PathValue("name"))
