@@ -138,7 +138,7 @@ func TestRules(t *testing.T) {
 					want.State = verify.StateRetrying
 				}
 				if o != want {
-					t.Errorf("became %+v, want %+v (%s)", o, want, r.Why)
+					t.Errorf("became %+v, want %+v", o, want)
 				}
 			})
 		}

@@ -8,13 +8,12 @@ type Row struct {
 	Enhanced string
 	To       bool
 	Class    verify.Class
-	Why      string
 }
 
 // Rows is the table of replies.
 func Rows() (rows []Row) {
 	for _, r := range rules {
-		rows = append(rows, Row{r.code, r.enhanced, r.to, r.class, r.why})
+		rows = append(rows, Row{r.code, r.enhanced, r.to, r.class})
 	}
 	return rows
 }

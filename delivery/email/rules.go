@@ -29,7 +29,6 @@ type rule struct {
 	enhanced string
 	to       bool // holds of the recipient only
 	class    verify.Class
-	why      string
 }
 
 // The replies, the first row that fits counts. A 550 without an enhanced code says
@@ -39,38 +38,38 @@ type rule struct {
 // Sources: RFC 5321 section 4.2.2, RFC 3463 section 3, RFC 4954 section 6, RFC 7505,
 // RFC 7504, https://www.iana.org/assignments/smtp-enhanced-status-codes.
 var rules = []rule{
-	{"421", "", false, verify.ClassTransient, "service not available, closing"},
-	{"432", "", false, verify.ClassTransient, "a password transition is needed (RFC 4954)"},
-	{"450", "", false, verify.ClassTransient, "mailbox busy, or greylisted"},
-	{"451", "", false, verify.ClassTransient, "local error in processing"},
-	{"452", "", false, verify.ClassTransient, "too little storage"},
-	{"454", "", false, verify.ClassTransient, "temporary authentication failure (RFC 4954)"},
-	{"455", "", false, verify.ClassTransient, "parameters cannot be had now"},
-	{"4", "", false, verify.ClassTransient, "transient, whatever it is (RFC 5321 section 4.2.1)"},
+	{"421", "", false, verify.ClassTransient}, // service not available, closing
+	{"432", "", false, verify.ClassTransient}, // a password transition is needed (RFC 4954)
+	{"450", "", false, verify.ClassTransient}, // mailbox busy, or greylisted
+	{"451", "", false, verify.ClassTransient}, // local error in processing
+	{"452", "", false, verify.ClassTransient}, // too little storage
+	{"454", "", false, verify.ClassTransient}, // temporary authentication failure (RFC 4954)
+	{"455", "", false, verify.ClassTransient}, // parameters cannot be had now
+	{"4", "", false, verify.ClassTransient},   // transient, whatever it is (RFC 5321 section 4.2.1)
 
-	{"550", "5.1.1", true, verify.ClassPermanentTarget, "no such mailbox"},
-	{"550", "5.1.2", true, verify.ClassPermanentTarget, "no such domain"},
-	{"501", "5.1.3", true, verify.ClassPermanentTarget, "no address by its syntax"},
-	{"553", "5.1.3", true, verify.ClassPermanentTarget, "no address by its syntax"},
-	{"551", "5.1.6", true, verify.ClassPermanentTarget, "the mailbox has moved, and nobody says where"},
-	{"556", "5.1.10", true, verify.ClassPermanentTarget, "the domain takes no mail (RFC 7505)"},
-	{"550", "5.1.10", true, verify.ClassPermanentTarget, "the domain takes no mail, as some say it"},
-	{"550", "5.2.1", true, verify.ClassPermanentTarget, "the mailbox is disabled"},
-	{"553", "", true, verify.ClassPermanentTarget, "mailbox name not allowed"},
-	{"550", "5.7.", true, verify.ClassPolicy, "not authorized, for security or policy"},
-	{"550", "", true, verify.ClassPolicy, "no mailbox, no access, or a policy: not said which"},
+	{"550", "5.1.1", true, verify.ClassPermanentTarget},  // no such mailbox
+	{"550", "5.1.2", true, verify.ClassPermanentTarget},  // no such domain
+	{"501", "5.1.3", true, verify.ClassPermanentTarget},  // no address by its syntax
+	{"553", "5.1.3", true, verify.ClassPermanentTarget},  // no address by its syntax
+	{"551", "5.1.6", true, verify.ClassPermanentTarget},  // the mailbox has moved, and nobody says where
+	{"556", "5.1.10", true, verify.ClassPermanentTarget}, // the domain takes no mail (RFC 7505)
+	{"550", "5.1.10", true, verify.ClassPermanentTarget}, // the domain takes no mail, as some say it
+	{"550", "5.2.1", true, verify.ClassPermanentTarget},  // the mailbox is disabled
+	{"553", "", true, verify.ClassPermanentTarget},       // mailbox name not allowed
+	{"550", "5.7.", true, verify.ClassPolicy},            // not authorized, for security or policy
+	{"550", "", true, verify.ClassPolicy},                // no mailbox, no access, or a policy: not said which
 
-	{"521", "", false, verify.ClassPolicy, "the host takes no mail (RFC 7504)"},
-	{"530", "", false, verify.ClassPolicy, "authentication required (RFC 4954)"},
-	{"534", "", false, verify.ClassPolicy, "the mechanism is too weak (RFC 4954)"},
-	{"535", "", false, verify.ClassPolicy, "the credentials (RFC 4954)"},
-	{"538", "", false, verify.ClassPolicy, "encryption required for the mechanism"},
-	{"550", "", false, verify.ClassPolicy, "of the sender: a policy"},
-	{"551", "", false, verify.ClassPolicy, "user not local"},
-	{"552", "", false, verify.ClassPolicy, "more than the mailbox or the relay may hold"},
-	{"554", "", false, verify.ClassPolicy, "transaction failed, or no SMTP service here"},
-	{"555", "", false, verify.ClassPolicy, "parameters not known"},
-	{"5", "", false, verify.ClassPolicy, "permanent, whatever it is (RFC 5321 section 4.2.1)"},
+	{"521", "", false, verify.ClassPolicy}, // the host takes no mail (RFC 7504)
+	{"530", "", false, verify.ClassPolicy}, // authentication required (RFC 4954)
+	{"534", "", false, verify.ClassPolicy}, // the mechanism is too weak (RFC 4954)
+	{"535", "", false, verify.ClassPolicy}, // the credentials (RFC 4954)
+	{"538", "", false, verify.ClassPolicy}, // encryption required for the mechanism
+	{"550", "", false, verify.ClassPolicy}, // of the sender: a policy
+	{"551", "", false, verify.ClassPolicy}, // user not local
+	{"552", "", false, verify.ClassPolicy}, // more than the mailbox or the relay may hold
+	{"554", "", false, verify.ClassPolicy}, // transaction failed, or no SMTP service here
+	{"555", "", false, verify.ClassPolicy}, // parameters not known
+	{"5", "", false, verify.ClassPolicy},   // permanent, whatever it is (RFC 5321 section 4.2.1)
 }
 
 // classOf finds the row.

@@ -87,7 +87,7 @@ func TestRules(t *testing.T) {
 				want.State, want.RetryAfter = verify.StateUnknown, 7*time.Second
 			}
 			if o != want {
-				t.Errorf("became %+v, want %+v (%s)", o, want, r.Why)
+				t.Errorf("became %+v, want %+v", o, want)
 			}
 			if client.AccountRefused(o.Detail) != r.All {
 				t.Errorf("of the whole account: %t", !r.All)

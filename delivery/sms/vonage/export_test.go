@@ -8,13 +8,12 @@ type Row struct {
 	Code   string
 	Class  verify.Class
 	All    bool
-	Why    string
 }
 
 // Rows is the table of errors.
 func Rows() (rows []Row) {
 	for _, r := range rules {
-		rows = append(rows, Row{r.status, r.code, r.class, r.all, r.why})
+		rows = append(rows, Row{r.status, r.code, r.class, r.all})
 	}
 	return rows
 }

@@ -18,8 +18,7 @@ type rule struct {
 	status int
 	code   string
 	class  verify.Class
-	all    bool   // of the whole account: it would meet every message
-	why    string // what Vonage says of it
+	all    bool // of the whole account: it would meet every message
 }
 
 // The errors of the Messages API. A refusal with another code is the status's row;
@@ -28,51 +27,51 @@ type rule struct {
 // Sources: https://developer.vonage.com/en/api-errors/messages (the numbers),
 // https://developer.vonage.com/en/api-errors (the statuses and words).
 var rules = []rule{
-	{http.StatusTooManyRequests, "", verify.ClassTransient, true, "throttled"},
-	{http.StatusUnauthorized, "", verify.ClassPolicy, true, "the credentials"},
-	{http.StatusPaymentRequired, "", verify.ClassPolicy, true, "the account's balance"},
-	{http.StatusForbidden, "", verify.ClassPolicy, true, "no permission, no access or suspended"},
-	{http.StatusUnauthorized, "unauthorized", verify.ClassPolicy, true, "the credentials"},
-	{http.StatusUnauthorized, "invalid-api-key", verify.ClassPolicy, true, "no such key"},
-	{http.StatusPaymentRequired, "low-balance", verify.ClassPolicy, true, "the account's balance"},
-	{http.StatusForbidden, "forbidden", verify.ClassPolicy, true, "no permission"},
-	{http.StatusForbidden, "unprovisioned", verify.ClassPolicy, true, "no access to this product"},
-	{http.StatusForbidden, "account-suspended", verify.ClassPolicy, true, "suspended"},
-	{http.StatusNotFound, "", verify.ClassPolicy, true, "the base URL is another's"},
-	{http.StatusBadRequest, "", verify.ClassPolicy, false, "not a request of this API"},
-	{http.StatusUnprocessableEntity, "", verify.ClassPolicy, false, "a parameter, none that proves the number dead"},
+	{http.StatusTooManyRequests, "", verify.ClassTransient, true},          // throttled
+	{http.StatusUnauthorized, "", verify.ClassPolicy, true},                // the credentials
+	{http.StatusPaymentRequired, "", verify.ClassPolicy, true},             // the account's balance
+	{http.StatusForbidden, "", verify.ClassPolicy, true},                   // no permission, no access or suspended
+	{http.StatusUnauthorized, "unauthorized", verify.ClassPolicy, true},    // the credentials
+	{http.StatusUnauthorized, "invalid-api-key", verify.ClassPolicy, true}, // no such key
+	{http.StatusPaymentRequired, "low-balance", verify.ClassPolicy, true},  // the account's balance
+	{http.StatusForbidden, "forbidden", verify.ClassPolicy, true},          // no permission
+	{http.StatusForbidden, "unprovisioned", verify.ClassPolicy, true},      // no access to this product
+	{http.StatusForbidden, "account-suspended", verify.ClassPolicy, true},  // suspended
+	{http.StatusNotFound, "", verify.ClassPolicy, true},                    // the base URL is another's
+	{http.StatusBadRequest, "", verify.ClassPolicy, false},                 // not a request of this API
+	{http.StatusUnprocessableEntity, "", verify.ClassPolicy, false},        // a parameter, none that proves the number dead
 
-	{422, "1000", verify.ClassTransient, true, "throttled: more than the account may submit"},
-	{422, "1030", verify.ClassUnknown, false, "internal error: it may have gone wrong late"},
-	{422, "1050", verify.ClassPermanentTarget, false, "number barred: may not receive messages"},
-	{422, "1060", verify.ClassPolicy, true, "partner account barred"},
-	{422, "1070", verify.ClassPolicy, true, "partner quota exceeded: no credit"},
-	{422, "1080", verify.ClassPolicy, true, "account not enabled for REST"},
-	{422, "1090", verify.ClassPolicy, false, "message too long"},
-	{422, "1100", verify.ClassTransient, true, "communication failed: not submitted"},
-	{422, "1110", verify.ClassPolicy, true, "invalid signature"},
-	{422, "1120", verify.ClassPolicy, false, "illegal sender address, by local regulation"},
-	{422, "1130", verify.ClassPolicy, false, "invalid ttl"},
-	{422, "1140", verify.ClassPolicy, true, "facility not allowed"},
-	{422, "1160", verify.ClassPolicy, false, "not on the account's list of destinations"},
-	{422, "1170", verify.ClassPermanentTarget, false, "invalid or missing number"},
-	{422, "1180", verify.ClassTransient, false, "absent subscriber, temporary: switched off or out of coverage"},
-	{422, "1190", verify.ClassPermanentTarget, false, "absent subscriber, permanent: no longer active"},
-	{422, "1200", verify.ClassTransient, false, "portability error, until the person asks the carrier"},
-	{422, "1210", verify.ClassPolicy, false, "anti-spam rejection by the carrier"},
-	{422, "1220", verify.ClassTransient, false, "handset busy"},
-	{422, "1230", verify.ClassTransient, false, "network error"},
-	{422, "1240", verify.ClassPermanentUser, false, "illegal number: the person has sent STOP"},
-	{422, "1241", verify.ClassTransient, false, "too many requests to this number"},
-	{422, "1250", verify.ClassPolicy, false, "unroutable from this sender"},
-	{422, "1270", verify.ClassPolicy, false, "subscriber age restriction"},
-	{422, "1280", verify.ClassPermanentUser, false, "number blocked by its carrier: no SMS in the plan, or suspended"},
-	{422, "1290", verify.ClassTransient, false, "the person's prepaid credit does not do"},
-	{422, "1300", verify.ClassPermanentTarget, false, "not a number of the provider's network"},
-	{422, "1310", verify.ClassPermanentTarget, false, "the device cannot receive it"},
-	{422, "1360", verify.ClassTransient, false, "the ttl ended first"},
-	{422, "1420", verify.ClassPolicy, false, "invalid sender"},
-	{422, "1430", verify.ClassPermanentTarget, false, "invalid recipient"},
+	{422, "1000", verify.ClassTransient, true},        // throttled: more than the account may submit
+	{422, "1030", verify.ClassUnknown, false},         // internal error: it may have gone wrong late
+	{422, "1050", verify.ClassPermanentTarget, false}, // number barred: may not receive messages
+	{422, "1060", verify.ClassPolicy, true},           // partner account barred
+	{422, "1070", verify.ClassPolicy, true},           // partner quota exceeded: no credit
+	{422, "1080", verify.ClassPolicy, true},           // account not enabled for REST
+	{422, "1090", verify.ClassPolicy, false},          // message too long
+	{422, "1100", verify.ClassTransient, true},        // communication failed: not submitted
+	{422, "1110", verify.ClassPolicy, true},           // invalid signature
+	{422, "1120", verify.ClassPolicy, false},          // illegal sender address, by local regulation
+	{422, "1130", verify.ClassPolicy, false},          // invalid ttl
+	{422, "1140", verify.ClassPolicy, true},           // facility not allowed
+	{422, "1160", verify.ClassPolicy, false},          // not on the account's list of destinations
+	{422, "1170", verify.ClassPermanentTarget, false}, // invalid or missing number
+	{422, "1180", verify.ClassTransient, false},       // absent subscriber, temporary: switched off or out of coverage
+	{422, "1190", verify.ClassPermanentTarget, false}, // absent subscriber, permanent: no longer active
+	{422, "1200", verify.ClassTransient, false},       // portability error, until the person asks the carrier
+	{422, "1210", verify.ClassPolicy, false},          // anti-spam rejection by the carrier
+	{422, "1220", verify.ClassTransient, false},       // handset busy
+	{422, "1230", verify.ClassTransient, false},       // network error
+	{422, "1240", verify.ClassPermanentUser, false},   // illegal number: the person has sent STOP
+	{422, "1241", verify.ClassTransient, false},       // too many requests to this number
+	{422, "1250", verify.ClassPolicy, false},          // unroutable from this sender
+	{422, "1270", verify.ClassPolicy, false},          // subscriber age restriction
+	{422, "1280", verify.ClassPermanentUser, false},   // number blocked by its carrier: no SMS in the plan, or suspended
+	{422, "1290", verify.ClassTransient, false},       // the person's prepaid credit does not do
+	{422, "1300", verify.ClassPermanentTarget, false}, // not a number of the provider's network
+	{422, "1310", verify.ClassPermanentTarget, false}, // the device cannot receive it
+	{422, "1360", verify.ClassTransient, false},       // the ttl ended first
+	{422, "1420", verify.ClassPolicy, false},          // invalid sender
+	{422, "1430", verify.ClassPermanentTarget, false}, // invalid recipient
 }
 
 // classOf finds the row of a refusal: by its code, then by its status. What no row

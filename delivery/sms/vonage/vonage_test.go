@@ -145,7 +145,7 @@ func TestRules(t *testing.T) {
 				want.Detail = fmt.Sprint(r.Status)
 			}
 			if o != want {
-				t.Errorf("became %+v, want %+v (%s)", o, want, r.Why)
+				t.Errorf("became %+v, want %+v", o, want)
 			}
 			if client.AccountRefused(o.Detail) != r.All {
 				t.Errorf("of the whole account: %t", !r.All)
