@@ -18,7 +18,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/go-jose/go-jose/v4"
 	"go.uber.org/goleak"
 
 	"nod/delivery"
@@ -84,24 +83,6 @@ func message(subscription string) delivery.Message {
 	}
 }
 
-// sealed makes a JWE for a new key.
-func sealed(t testing.TB, text string) string {
-	t.Helper()
-	e, err := jose.NewEncrypter(jose.A256GCM, jose.Recipient{Algorithm: jose.ECDH_ES, Key: newKey(t).Public()}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	j, err := e.Encrypt([]byte(text))
-	if err != nil {
-		t.Fatal(err)
-	}
-	compact, err := j.CompactSerialize()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return compact
-}
-
 // endpoint is the address in a subscription.
 func endpoint(t testing.TB, subscription string) string {
 	t.Helper()
@@ -135,7 +116,7 @@ func says(t testing.TB, j *providers.WebPush, to string) (map[string]string, pro
 }
 
 func TestSend(t *testing.T) {
-	for name, jwe := range map[string]string{"sealed": sealed(t, "the signed prompt of code 123456"), "no key": "", "too long": sealed(t, strings.Repeat("x", 3000))} {
+	for name, jwe := range map[string]string{"sealed": providers.Sealed("the signed prompt of code 123456"), "no key": "", "too long": providers.Sealed(strings.Repeat("x", 3000))} {
 		t.Run(name, func(t *testing.T) {
 			j, url, p := service(t)
 			subscription := j.Subscribe(url)
@@ -491,7 +472,7 @@ func TestSubjects(t *testing.T) {
 
 func BenchmarkSend(b *testing.B) {
 	j, url, p := service(b)
-	subscription, jwe := j.Subscribe(url), sealed(b, strings.Repeat("x", 800))
+	subscription, jwe := j.Subscribe(url), providers.Sealed(strings.Repeat("x", 800))
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
