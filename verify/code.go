@@ -218,10 +218,10 @@ func (v *Verification) sendable(ch Channel, p *Policy) bool {
 	return v.takes(ch, p) == nil && (v.ResendCount < p.Resends || v.free(ch) || v.untried(ch))
 }
 
-// untried reports whether ch is another way than the ones the ladder goes, and
-// nothing was sent over it yet.
+// untried reports whether ch is another way than an SMS, and nothing was sent over
+// it yet.
 func (v *Verification) untried(ch Channel) bool {
-	if ch == v.codeChannel() || (ch != Voice && ch != Email) {
+	if ch != Voice && ch != Email {
 		return false
 	}
 	for i := range v.Deliveries {

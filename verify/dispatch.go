@@ -109,7 +109,7 @@ func (v *Verification) lapse(now time.Time) {
 // receipt was there first, only the message's id is news.
 func (v *Verification) Settle(id, token string, o Outcome, p *Policy, now time.Time) {
 	d := v.Delivery(id)
-	if d == nil || token == "" || d.LeaseToken != token {
+	if d == nil || d.LeaseToken != token {
 		return
 	}
 	d.LeaseToken, d.LeaseEndAt = "", time.Time{}
@@ -118,7 +118,7 @@ func (v *Verification) Settle(id, token string, o Outcome, p *Policy, now time.T
 	} else if o.ProviderID != "" {
 		d.Provider, d.ProviderID = o.Provider, o.ProviderID
 	}
-	if d.State == StateAccepted && o.Receipts && d.ProviderID != "" && !d.Channel.App() && !v.Terminal() {
+	if d.State == StateAccepted && o.Receipts && d.ProviderID != "" && !d.Channel.App() {
 		d.AskAt = d.askAt(p, now)
 	}
 	if !v.Terminal() {

@@ -18,7 +18,7 @@ type Mailbox struct{ address string }
 func ParseMailbox(s string) (Mailbox, error) {
 	bad := &Refusal{Code: CodeInvalidRequest, Field: "email", Detail: "This is not an e-mail address. Pass a plain one, as ana@example.com, or leave it out."}
 	at := strings.LastIndexByte(s, '@')
-	if len(s) > 254 || at > 64 || !utf8.ValidString(s) || strings.ContainsAny(s, `"<>()[]\,;: `) || strings.ContainsFunc(s, unicode.IsControl) {
+	if len(s) > 254 || at > 64 || strings.ContainsAny(s, `"<>()[]\,;: `) || strings.ContainsFunc(s, unicode.IsControl) {
 		return Mailbox{}, bad
 	}
 	if a, err := mail.ParseAddress(s); err != nil || a.Address != s {

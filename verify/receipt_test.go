@@ -55,6 +55,9 @@ func TestReceiptsOnlyMoveForward(t *testing.T) {
 		"refused as it was sent": {func(verify.Delivery) verify.Outcome {
 			return verify.Outcome{State: verify.StateFailed, Class: verify.ClassPolicy}
 		}, receiptStates, verify.StateFailed, 0},
+		"not taken as it was sent": {func(verify.Delivery) verify.Outcome {
+			return verify.Outcome{State: verify.StateUndelivered, Detail: "30005"}
+		}, receiptStates, undelivered, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
@@ -97,13 +100,16 @@ func TestAReceiptLeavesWhatThePageMayDo(t *testing.T) {
 			}
 			w.until(70 * time.Second)
 			at := *w.v.Actions(&w.policy, w.now).SMSIn
-			count, sent := w.v.ResendCount, w.count(verify.SMS)
+			count, sent, free := w.v.ResendCount, w.count(verify.SMS), name == "unknown"
 			w.receive(w.delivery(verify.SMS, ""), s)
 			w.pump()
 			if got := *w.v.Actions(&w.policy, w.now).SMSIn; got != at || w.v.ResendCount != count || w.count(verify.SMS) != sent {
 				t.Errorf("%s, then %s: the next SMS in %d s, was %d; %d resends, was %d; %d sent", name, s, got, at, w.v.ResendCount, count, w.count(verify.SMS))
 			}
 			w.is(verify.Pending, verify.CodeEntry)
+			if err := w.resend(""); (err == nil) != free || w.v.ResendCount != count {
+				t.Errorf("%s, then %s: %v, %d resends, was %d", name, s, err, w.v.ResendCount, count)
+			}
 		}
 	}
 }
