@@ -38,8 +38,8 @@ import (
 	"nod/verify"
 )
 
-// The largest bodies, in bytes: providers' requests and answers are a few
-// kilobytes. What is longer is an error.
+// The largest bodies, in bytes, and the largest header of an answer: providers'
+// requests and answers are a few kilobytes. What is longer is an error.
 const (
 	maxRequest = 1 << 20
 	maxAnswer  = 64 << 10
