@@ -107,8 +107,9 @@ func TestAReceiptLeavesWhatThePageMayDo(t *testing.T) {
 				t.Errorf("%s, then %s: the next SMS in %d s, was %d; %d resends, was %d; %d sent", name, s, got, at, w.v.ResendCount, count, w.count(verify.SMS))
 			}
 			w.is(verify.Pending, verify.CodeEntry)
-			if err := w.resend(""); (err == nil) != free || w.v.ResendCount != count {
-				t.Errorf("%s, then %s: %v, %d resends, was %d", name, s, err, w.v.ResendCount, count)
+			v := newest(w)
+			if err := v.Resend("", &w.policy, w.now); (err == nil) != free || v.ResendCount != count {
+				t.Errorf("%s, then %s: %v, %d resends, was %d", name, s, err, v.ResendCount, count)
 			}
 		}
 	}
