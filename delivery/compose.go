@@ -1,10 +1,6 @@
 package delivery
 
-import (
-	"strings"
-
-	"nod/verify"
-)
+import "nod/verify"
 
 // compose makes the message of a delivery, but for its Life; false when the device
 // is revoked or has switched push off.
@@ -36,10 +32,7 @@ func (d *Dispatcher) composeCode(m *Message, v *verify.Verification, row *verify
 		m.Email = v.Email.Address()
 		return
 	}
-	m.Number, m.Country = v.Number, row.Country
-	if row.Tried != "" {
-		m.Tried = strings.Split(row.Tried, ",")
-	}
+	m.Number, m.Country, m.Tried = v.Number, row.Country, row.TriedBy()
 }
 
 // composePush fills in what wakes an app: words that say nothing about the request

@@ -4,7 +4,7 @@
 // is due, this package does it and tells them what came of it. A [Dispatcher]
 // takes what is due from the store and hands each message to the [Channel] it
 // goes over; channels are the phone's socket ([Socket]), the providers of push,
-// SMS and calls, and, in their place on a developer's machine, the [Outbox].
+// SMS, calls and mail, and, in their place on a developer's machine, the [Outbox].
 //
 // # Rows are the jobs
 //

@@ -1,6 +1,9 @@
 package verify
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // DeliveryState is where one delivery stands. Receipts only move it forward:
 // accepted, delivered, displayed, responded.
@@ -77,6 +80,14 @@ func (d *Delivery) InFlight() bool {
 		return true
 	}
 	return false
+}
+
+// TriedBy are the providers in Tried.
+func (d *Delivery) TriedBy() []string {
+	if d.Tried == "" {
+		return nil
+	}
+	return strings.Split(d.Tried, ",")
 }
 
 // Outcome is what a channel made of one try.

@@ -141,7 +141,7 @@ func (v *Verification) outcome(d *Delivery, o Outcome, p *Policy, now time.Time)
 		v.accepted(d, now)
 		v.move(d, o.State, now)
 	case StateRetrying:
-		at := now.Add(backoff(d.Attempts-len(d.tried()), o))
+		at := now.Add(backoff(d.Attempts-len(d.TriedBy()), o))
 		if o.HandOver && d.handOver(o.Provider) {
 			at = now
 		}
@@ -157,10 +157,10 @@ func (v *Verification) outcome(d *Delivery, o Outcome, p *Policy, now time.Time)
 // handOver notes that a provider certainly did not take the message, so that
 // another is asked. Each does so once, so that this ends.
 func (d *Delivery) handOver(provider string) bool {
-	if provider == "" || slices.Contains(d.tried(), provider) {
+	if provider == "" || slices.Contains(d.TriedBy(), provider) {
 		return false
 	}
-	d.Tried = strings.Join(append(d.tried(), provider), ",")
+	d.Tried = strings.Join(append(d.TriedBy(), provider), ",")
 	return true
 }
 
@@ -209,7 +209,7 @@ func (v *Verification) retry(d *Delivery, p *Policy, now, at time.Time) {
 	switch {
 	case v.Terminal():
 		v.move(d, StateCanceled, now)
-	case d.Attempts-len(d.tried()) < tries && at.Before(end):
+	case d.Attempts-len(d.TriedBy()) < tries && at.Before(end):
 		d.DueAt = at
 		v.move(d, StateRetrying, now)
 	case d.Class == ClassUnknown:

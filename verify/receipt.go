@@ -2,7 +2,6 @@ package verify
 
 import (
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -59,7 +58,7 @@ func (v *Verification) told(r Receipt) *Delivery {
 			return nil
 		case d.State == StateUndelivered && d.AcceptedAt.IsZero(): // nobody took it
 			return nil
-		case d.Provider == "" && slices.Contains(d.tried(), r.Provider): // about its try before
+		case d.Provider == "" && slices.Contains(d.TriedBy(), r.Provider): // about its try before
 			return nil
 		case d.Provider != "" && d.Provider != r.Provider, d.ProviderID != "" && r.ProviderID != "" && d.ProviderID != r.ProviderID:
 			return nil
@@ -84,14 +83,6 @@ func (s DeliveryState) known() int {
 		return 3
 	}
 	return -1
-}
-
-// tried are the providers that certainly did not take the message.
-func (d *Delivery) tried() []string {
-	if d.Tried == "" {
-		return nil
-	}
-	return strings.Split(d.Tried, ",")
 }
 
 // Asked is a message whose provider is to be asked what became of it.
