@@ -65,6 +65,11 @@ func TestConfigCheck(t *testing.T) {
 	if err != nil || strings.Count(said, " ok\n") != len(played.Names) {
 		t.Errorf("with everything right: %v\n%s", err, said)
 	}
+	// Twilio calls, also where others send the SMS.
+	said, err = c.types(append(c.Settings("twilio", "vonage"), "NOD_SMS_PROVIDERS=vonage", "NOD_VOICE_FALLBACK=true"), "config", "check")
+	if err != nil || !strings.Contains(said, "calls    ok\n") {
+		t.Errorf("with calls by Twilio and SMS by Vonage: %v\n%s", err, said)
+	}
 	for _, o := range c.Objections() {
 		t.Errorf("an objection of %s", o)
 	}

@@ -120,71 +120,72 @@ func (w *ways) addPush(c *config, vapid *ecdsa.PrivateKey) error {
 	return errors.Join(errs...)
 }
 
-// addNumbers adds the providers of SMS and calls that are set up, behind a router
-// for each.
+// addNumbers adds the providers of SMS that are asked, behind one router, and that
+// of calls behind another: Twilio calls also where others send the SMS.
 func (w *ways) addNumbers(c *config, s surroundings) error {
 	p := &c.providers
-	var texting []sms.Provider
-	for _, name := range p.smsOrder() {
-		made, err := w.texter(c, name, s)
+	texters := map[string]delivery.Channel{}
+	if p.hasSMS(twilio.Name) {
+		account, err := twilio.New(twilio.Config{AccountSID: p.Twilio.AccountSID, AuthToken: p.Twilio.AuthToken, From: p.Twilio.From, BaseURL: p.Twilio.BaseURL, PublicURL: s.callbacks})
+		if err != nil {
+			return fmt.Errorf("TWILIO_…: %w", err)
+		}
+		texters[twilio.Name], w.receivers[twilio.Name] = account.SMS(), account
+		w.checks = append(w.checks, check{twilio.Name, account.SMS()})
+		if err := w.addCalls(account, p.Voice, s); err != nil {
+			return err
+		}
+	}
+	if p.hasSMS(vonage.Name) {
+		v := vonage.Config{APIKey: p.Vonage.Key, APISecret: p.Vonage.Secret, From: p.Vonage.From, BaseURL: p.Vonage.BaseURL, SignatureSecret: p.Vonage.SignatureSecret}
+		if s.callbacks != "" {
+			v.StatusURL = s.callbacks + "/webhooks/" + vonage.Name + "/status"
+		}
+		made, err := vonage.New(v)
 		if err != nil {
 			return err
 		}
-		texting = append(texting, sms.Provider{Name: name, Channel: made})
+		texters[vonage.Name], w.receivers[vonage.Name] = made, made
+		w.checks = append(w.checks, check{vonage.Name, made})
 	}
-	if len(texting) == 0 {
+	if p.hasSMS("sns") {
+		made, err := sns.New(sns.Config{Region: p.SNS.Region, AccessKeyID: p.SNS.KeyID, SecretAccessKey: p.SNS.Secret, Endpoint: p.SNS.Endpoint})
+		if err != nil {
+			return err
+		}
+		texters["sns"] = made
+		w.checks = append(w.checks, check{"sns", made})
+	}
+	if len(texters) == 0 {
 		return nil
 	}
-	var prices sms.Prices
-	var err error
+	router := sms.Config{Channel: verify.SMS, Conversions: s.conversions, Tell: s.tell, Log: s.log}
+	for _, name := range p.smsOrder() {
+		router.Providers = append(router.Providers, sms.Provider{Name: name, Channel: texters[name]})
+	}
 	if p.Prices != nil {
-		if prices, err = sms.ReadPrices(p.Prices); err != nil {
+		var err error
+		if router.Prices, err = sms.ReadPrices(p.Prices); err != nil {
 			return fmt.Errorf("NOD_PRICES_FILE: %w", err)
 		}
 	}
-	return w.route(sms.Config{Providers: texting, Channel: verify.SMS, Prices: prices, Conversions: s.conversions, Tell: s.tell, Log: s.log})
+	return w.route(router)
 }
 
-// texter makes one provider of SMS. Twilio calls, too.
-func (w *ways) texter(c *config, name string, s surroundings) (delivery.Channel, error) {
-	p := &c.providers
-	switch name {
-	case twilio.Name:
-		account, err := twilio.New(twilio.Config{AccountSID: p.Twilio.AccountSID, AuthToken: p.Twilio.AuthToken, From: p.Twilio.From, BaseURL: p.Twilio.BaseURL, PublicURL: s.callbacks})
-		if err != nil {
-			return nil, fmt.Errorf("TWILIO_…: %w", err)
+// addCalls adds calls, where the account's sender is a number. Whether a call
+// starts by itself is the operator's wish.
+func (w *ways) addCalls(account *twilio.Twilio, wanted bool, s surroundings) error {
+	calls, can := account.Calls()
+	switch {
+	case can:
+		if wanted {
+			w.checks = append(w.checks, check{"calls", calls})
 		}
-		w.receivers[name] = account
-		w.checks = append(w.checks, check{name, account.SMS()})
-		calls, can := account.Calls()
-		switch {
-		case can:
-			err = w.route(sms.Config{Providers: []sms.Provider{{Name: name, Channel: calls}}, Channel: verify.Voice, Tell: s.tell, Log: s.log})
-		case p.Voice:
-			err = errors.New("NOD_VOICE_FALLBACK needs a number in TWILIO_PHONE_NUMBER: a messaging service or a name cannot call")
-		}
-		return account.SMS(), err
-	case vonage.Name:
-		status := ""
-		if s.callbacks != "" {
-			status = s.callbacks + "/webhooks/" + vonage.Name + "/status"
-		}
-		made, err := vonage.New(vonage.Config{
-			APIKey: p.Vonage.Key, APISecret: p.Vonage.Secret, From: p.Vonage.From, BaseURL: p.Vonage.BaseURL,
-			SignatureSecret: p.Vonage.SignatureSecret, StatusURL: status,
-		})
-		if err == nil {
-			w.receivers[name] = made
-			w.checks = append(w.checks, check{name, made})
-		}
-		return made, err
-	default:
-		made, err := sns.New(sns.Config{Region: p.SNS.Region, AccessKeyID: p.SNS.KeyID, SecretAccessKey: p.SNS.Secret, Endpoint: p.SNS.Endpoint})
-		if err == nil {
-			w.checks = append(w.checks, check{name, made})
-		}
-		return made, err
+		return w.route(sms.Config{Providers: []sms.Provider{{Name: twilio.Name, Channel: calls}}, Channel: verify.Voice, Tell: s.tell, Log: s.log})
+	case wanted:
+		return errors.New("NOD_VOICE_FALLBACK needs a number in TWILIO_PHONE_NUMBER: a messaging service or a name cannot call")
 	}
+	return nil
 }
 
 // route puts a router in front of the providers of one channel.
