@@ -313,6 +313,13 @@ func (b *broken) UpdateVerification(ctx context.Context, id string, once *verify
 	return b.Store.UpdateVerification(ctx, id, once, rule)
 }
 
+func (b *broken) UpdateDevice(ctx context.Context, id string, rule func(*verify.Device, time.Time) ([]verify.Event, error)) (*verify.Device, error) {
+	if b.down.Load() {
+		return nil, errDown
+	}
+	return b.Store.UpdateDevice(ctx, id, rule)
+}
+
 func TestAStoreThatIsDown(t *testing.T) {
 	t.Run("is asked ever more seldom, said once, and found again", func(t *testing.T) {
 		bubble(t, func(w *world) {

@@ -104,10 +104,19 @@ func TestADeadToken(t *testing.T) {
 			w.enroll(true, false)
 			w.script.says(verify.WebSocket, nobodyThere)
 			b := &broken{Store: w.store}
-			w.script.does(verify.Push, func(context.Context, delivery.Message) verify.Outcome { b.down.Store(true); return unregistered })
+			w.script.says(verify.Push, unregistered)
+			w.notice = func(v *verify.Verification) { // its end is written, and then nothing can be
+				if last(v, verify.Push).State == verify.StateFailed && w.phone().Push != nil {
+					b.down.Store(true)
+				}
+			}
 			w.run(func(c *delivery.Config) { c.Store = b })
 			w.begin()
 			w.at(5 * s)
+			if w.phone().Push == nil {
+				t.Fatal("the store was not down")
+			}
+			w.notice = nil
 			b.down.Store(false)
 			w.at(7 * s)
 			if w.phone().Push != nil {
@@ -186,6 +195,7 @@ func TestAsking(t *testing.T) {
 		answer  func(context.Context, string) (verify.Receipt, error)
 		acts    map[time.Duration]func(w *world)
 		asked   []time.Duration
+		told    uint64 // questions that brought an answer
 		state   verify.DeliveryState
 	}{
 		"a provider that knows nothing: at 60 s and 5 min": {
@@ -200,7 +210,7 @@ func TestAsking(t *testing.T) {
 			answer: func(context.Context, string) (verify.Receipt, error) { panic("SM1") },
 		},
 		"one that says the message did not arrive: once, and nothing is started": {
-			outcome: receipts, asked: []time.Duration{60 * s}, state: verify.StateUndelivered,
+			outcome: receipts, asked: []time.Duration{60 * s}, told: 1, state: verify.StateUndelivered,
 			answer: func(_ context.Context, id string) (verify.Receipt, error) {
 				return verify.Receipt{ProviderID: id, State: verify.StateUndelivered, Class: verify.ClassPermanentTarget, Detail: "30005"}, nil
 			},
@@ -220,7 +230,7 @@ func TestAsking(t *testing.T) {
 			bubble(t, func(w *world) {
 				p := &provider{script: w.script, answer: tc.answer}
 				w.script.says(verify.SMS, tc.outcome)
-				w.run(p.in)
+				d, _ := w.run(p.in)
 				w.begin(over(verify.SMS))
 				for _, at := range sorted(tc.acts) {
 					w.at(at)
@@ -231,6 +241,9 @@ func TestAsking(t *testing.T) {
 					t.Errorf("it was asked at %v, want %v", got, tc.asked)
 				}
 				w.state(verify.SMS, tc.state)
+				if a := d.Stats().Asks; a.Done != tc.told || a.Done+a.Failed != uint64(len(tc.asked)) {
+					t.Errorf("%+v", a)
+				}
 				w.is(verify.Pending, verify.CodeEntry)
 				w.left(verify.SMS, 0)
 			})
@@ -392,7 +405,7 @@ func TestOver(t *testing.T) {
 			},
 			back: func(w *world, _ string) []string { return w.pushes() },
 		},
-		"one that is renewed: none, the new push takes its place": {
+		"one that was renewed: the new pushes, which took the old ones' place": {
 			act: func(w *world, _ string) {
 				w.at(2 * s)
 				w.display(verify.WebSocket)
@@ -400,8 +413,17 @@ func TestOver(t *testing.T) {
 				if err := w.resend(verify.Push); err != nil {
 					w.t.Fatal(err)
 				}
+				w.at(73 * s)
+				w.must(func(v *verify.Verification, now time.Time) error { return v.Cancel(now) })
 			},
-			back: func(*world, string) []string { return nil },
+			back: func(w *world, _ string) (ids []string) {
+				for _, d := range w.load().Deliveries {
+					if d.Channel == verify.Push && d.PromptGeneration == 2 {
+						ids = append(ids, d.ID)
+					}
+				}
+				return ids
+			}, life: 110 * s,
 		},
 		"pushes that no provider took: none": {
 			push: func(w *world) { w.script.says(verify.Push, noAnswer) },

@@ -73,14 +73,14 @@ func ends(e verify.Event, closedAt time.Time) bool {
 	return false
 }
 
-// withdrawals withdraws what [Dispatcher.Over] was told until ctx ends, and then
-// what was left.
+// withdrawals withdraws what [Dispatcher.Over] was told until ctx ends.
 func (d *Dispatcher) withdrawals(ctx, trying context.Context) {
-	for ctx.Err() == nil || len(d.over) > 0 {
+	for {
 		select {
 		case m := <-d.over:
 			d.withdraw(trying, m)
 		case <-ctx.Done():
+			return
 		}
 	}
 }
