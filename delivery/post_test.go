@@ -165,6 +165,11 @@ func TestWebhooks(t *testing.T) {
 			if sends := w.script.list(verify.SMS); !sends[len(sends)-1].at.Equal(w.begun) {
 				t.Error("the SMS left late")
 			}
+			i.says(nil)
+			w.at(15 * s) // those that hang have been given up
+			if n := len(i.heard("delivery.accepted")); n != 101 {
+				t.Errorf("then %d of 101 were told", n)
+			}
 		}, telling)
 	})
 	t.Run("a provider that hangs delays no webhook", func(t *testing.T) {
