@@ -47,8 +47,8 @@ var providerSettings = []setting{
 	file("GOOGLE_APPLICATION_CREDENTIALS", "the path of a service account's key file (JSON), from the Firebase console under Project settings, Service accounts", func(p *providers) *[]byte { return &p.FCM.Credentials }),
 	base("NOD_FCM_ENDPOINT", func(p *providers) *string { return &p.FCM.Endpoint }),
 	file("NOD_APNS_KEY_FILE", "the path of an APNs key (.p8), from Apple's developer account under Keys", func(p *providers) *[]byte { return &p.APNs.Key }),
-	text("NOD_APNS_KEY_ID", "the ten characters of the key's id", false, func(p *providers) *string { return &p.APNs.KeyID }),
-	text("NOD_APNS_TEAM_ID", "the ten characters of the team's id", false, func(p *providers) *string { return &p.APNs.TeamID }),
+	id("NOD_APNS_KEY_ID", "the key's id: ten letters and digits", func(p *providers) *string { return &p.APNs.KeyID }),
+	id("NOD_APNS_TEAM_ID", "the team's id: ten letters and digits", func(p *providers) *string { return &p.APNs.TeamID }),
 	text("NOD_APNS_TOPIC", "the app's bundle id", false, func(p *providers) *string { return &p.APNs.Topic }),
 	base("NOD_APNS_ENDPOINT", func(p *providers) *string { return &p.APNs.Endpoint }),
 	{"NOD_VAPID_SUBJECT", "", "mailto: or https:, where a push service can reach you; turns Web Push on", false, func(c *config, v string) error {
@@ -120,12 +120,26 @@ var providerSettings = []setting{
 	}},
 }
 
-var appHashForm = regexp.MustCompile(`^[A-Za-z0-9+/]{11}$`)
+var (
+	appHashForm = regexp.MustCompile(`^[A-Za-z0-9+/]{11}$`)
+	appleForm   = regexp.MustCompile(`^[A-Za-z0-9]{10}$`)
+)
 
 // text is a setting that is taken as it is.
 func text(name, allowed string, secret bool, field func(*providers) *string) setting {
 	return setting{name, "", allowed, secret, func(c *config, v string) error {
 		*field(&c.providers) = v
+		return nil
+	}}
+}
+
+// id is a setting of ten letters and digits, as Apple makes them.
+func id(name, allowed string, field func(*providers) *string) setting {
+	return setting{name, "", allowed, false, func(c *config, v string) error {
+		*field(&c.providers) = v
+		if !appleForm.MatchString(v) {
+			return errNotAllowed
+		}
 		return nil
 	}}
 }
@@ -161,6 +175,21 @@ func (p *providers) agree() error {
 	} {
 		if missing := slices.Index(group.values, ""); missing >= 0 && strings.Join(group.values, "") != "" {
 			return fmt.Errorf("%s is needed: %s are set together or not at all", group.needs[missing], strings.Join(group.needs, ", "))
+		}
+	}
+	for _, part := range []struct {
+		name, value, needs string
+		there              bool
+	}{
+		{"NOD_FCM_ENDPOINT", p.FCM.Endpoint, "GOOGLE_APPLICATION_CREDENTIALS", p.FCM.Credentials != nil},
+		{"NOD_APNS_ENDPOINT", p.APNs.Endpoint, "NOD_APNS_KEY_FILE", p.APNs.Key != nil},
+		{"NOD_TWILIO_BASE_URL", p.Twilio.BaseURL, "TWILIO_ACCOUNT_SID", p.hasSMS("twilio")},
+		{"NOD_VONAGE_BASE_URL", p.Vonage.BaseURL, "NOD_VONAGE_API_KEY", p.hasSMS("vonage")},
+		{"NOD_VONAGE_SIGNATURE_SECRET", p.Vonage.SignatureSecret, "NOD_VONAGE_API_KEY", p.hasSMS("vonage")},
+		{"NOD_SNS_ENDPOINT", p.SNS.Endpoint, "NOD_SNS_REGION", p.hasSMS("sns")},
+	} {
+		if part.value != "" && !part.there {
+			return fmt.Errorf("%s is set, but not the provider that it belongs to: set %s and what goes with it, or leave it out", part.name, part.needs)
 		}
 	}
 	for _, name := range p.SMS {

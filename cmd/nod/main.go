@@ -61,6 +61,11 @@ func command(ctx context.Context, args []string, getenv func(string) string, std
 		return err
 	}
 	log := newLogger(c, stderr)
+	if name == "serve" || name == "config" { // before a port or the database is touched
+		if _, err := idleWays(c, log); err != nil {
+			return err
+		}
+	}
 	switch name {
 	case "config":
 		if checks {

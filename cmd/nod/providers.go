@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"strings"
 
 	"nod/delivery"
 	"nod/delivery/apns"
@@ -106,7 +107,7 @@ func (w *ways) addPush(c *config, vapid *ecdsa.PrivateKey) error {
 	}
 	if p.APNs.Key != nil {
 		made, err := apns.New(apns.Config{Key: p.APNs.Key, KeyID: p.APNs.KeyID, TeamID: p.APNs.TeamID, Topic: p.APNs.Topic, Endpoint: p.APNs.Endpoint})
-		errs = append(errs, add("apns", made, err, "NOD_APNS_…"))
+		errs = append(errs, add("apns", made, err, "NOD_APNS_KEY_FILE"))
 	}
 	if p.VAPIDSubject != "" {
 		made, err := webpush.New(webpush.Config{Key: vapid, Subject: p.VAPIDSubject, Local: c.local()})
@@ -128,7 +129,7 @@ func (w *ways) addNumbers(c *config, s surroundings) error {
 	if p.hasSMS(twilio.Name) {
 		account, err := twilio.New(twilio.Config{AccountSID: p.Twilio.AccountSID, AuthToken: p.Twilio.AuthToken, From: p.Twilio.From, BaseURL: p.Twilio.BaseURL, PublicURL: s.callbacks})
 		if err != nil {
-			return fmt.Errorf("TWILIO_…: %w", err)
+			return fmt.Errorf("TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN, TWILIO_PHONE_NUMBER: %w", err)
 		}
 		texters[twilio.Name], w.receivers[twilio.Name] = account.SMS(), account
 		w.checks = append(w.checks, check{twilio.Name, account.SMS()})
@@ -167,6 +168,11 @@ func (w *ways) addNumbers(c *config, s surroundings) error {
 		var err error
 		if router.Prices, err = sms.ReadPrices(p.Prices); err != nil {
 			return fmt.Errorf("NOD_PRICES_FILE: %w", err)
+		}
+		for name := range router.Prices {
+			if !slices.Contains(smsProviders, name) {
+				return fmt.Errorf("NOD_PRICES_FILE has prices of %q. There are: %s", name, strings.Join(smsProviders, ", "))
+			}
 		}
 	}
 	return w.route(router)

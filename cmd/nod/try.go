@@ -20,16 +20,21 @@ import (
 // tryLimit is for one provider to answer.
 const tryLimit = 15 * time.Second
 
+// idleWays makes all providers as they are set up, to see whether that can be done.
+// The database has the key of Web Push; nothing is sent, so any will do.
+func idleWays(c config, log *slog.Logger) (*ways, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	c.PublicURL = c.publicURL()
+	return newWays(&c, surroundings{vapid: key, log: log})
+}
+
 // checkConfig is `nod config check`: it tries the credentials of every provider
 // that is set up, without sending anything, and says of each what is wrong.
 func checkConfig(ctx context.Context, c config, out io.Writer, log *slog.Logger) error {
-	// The database has the key of Web Push; nothing is sent, so any will do.
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return err
-	}
-	c.PublicURL = c.publicURL()
-	w, err := newWays(&c, surroundings{vapid: key, log: log})
+	w, err := idleWays(c, log)
 	if err != nil {
 		return err
 	}
