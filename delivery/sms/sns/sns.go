@@ -16,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -48,11 +49,17 @@ type Client struct {
 	http *http.Client
 }
 
+// A region stands in the host that is called and signed for
+// (https://docs.aws.amazon.com/general/latest/gr/sns.html).
+var regionForm = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-[0-9]+$`)
+
 // New makes a client and dials nobody. The error names the setting to mend.
 func New(c Config) (*Client, error) {
 	switch {
 	case c.Region == "":
 		return nil, errors.New("NOD_SNS_REGION is empty: write an AWS region that sends SMS, for example eu-central-1")
+	case !regionForm.MatchString(c.Region):
+		return nil, errors.New("NOD_SNS_REGION is no AWS region: write one that sends SMS, for example eu-central-1")
 	case c.AccessKeyID == "":
 		return nil, errors.New("NOD_SNS_ACCESS_KEY_ID is empty: write the access key of an IAM user that may sns:Publish")
 	case c.SecretAccessKey == "":

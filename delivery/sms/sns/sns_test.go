@@ -211,6 +211,16 @@ func TestNew(t *testing.T) {
 			t.Errorf("%s: %v", setting, err)
 		}
 	}
+	for region, is := range map[string]bool{
+		"us-east-1": true, "us-gov-west-1": true, "ap-southeast-3": true,
+		"evil.com/": false, "eu-central-1.evil.com": false, "eu-central-1/": false, "Frankfurt": false, "eu-west": false, "eu-central-1\n": false,
+	} {
+		c := good
+		c.Region = region
+		if _, err := sns.New(c); (err == nil) != is || err != nil && (!strings.Contains(err.Error(), "NOD_SNS_REGION") || strings.Contains(err.Error(), region)) {
+			t.Errorf("%q: %v", region, err)
+		}
+	}
 }
 
 // What the SDK says of an error names the number: none of it may get out.
