@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"strconv"
 	"sync"
 	"time"
 
@@ -149,9 +150,11 @@ func (v *Vonage) message(w http.ResponseWriter, r *http.Request) {
 
 // keep takes a message and starts what Vonage tells about it.
 func (v *Vonage) keep(to, id string, m vonageMessage, a Answer) {
-	v.take(Accepted{Provider: "vonage", To: to, ID: id, Text: m.Text, Fields: map[string]string{
-		"from": m.From, "client_ref": m.ClientRef, "webhook_url": m.WebhookURL,
-	}})
+	fields := map[string]string{"from": m.From, "client_ref": m.ClientRef, "webhook_url": m.WebhookURL}
+	if m.TTL != nil {
+		fields["ttl"] = strconv.Itoa(*m.TTL)
+	}
+	v.take(Accepted{Provider: "vonage", To: to, ID: id, Text: m.Text, Fields: fields})
 	receipts := a.Receipts
 	if receipts == nil {
 		receipts = []Receipt{{State: "submitted"}, {State: "delivered"}}

@@ -24,6 +24,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -43,7 +44,7 @@ const defaultBase = "https://api.nexmo.com"
 type Config struct {
 	APIKey    string
 	APISecret string
-	From      string // the sender: a number with or without +, or a name
+	From      string // the sender: a number with or without +, or a name of at most 11 letters, digits and spaces
 	BaseURL   string // scheme and host; empty: https://api.nexmo.com
 
 	// SignatureSecret signs what Vonage calls nod with, at least 32 bytes. Empty:
@@ -62,6 +63,10 @@ type Client struct {
 	status *url.URL // nil: no receipts are asked for
 }
 
+// A sender is a number (E.164, at most 15 digits) or a name
+// (https://developer.vonage.com/en/messaging/sms/guides/custom-sender-id).
+var senderForm = regexp.MustCompile(`^(\+?[1-9][0-9]{0,14}|[0-9A-Za-z][0-9A-Za-z ]{0,10})$`)
+
 // New makes a client and dials nobody. The error names the setting to mend.
 func New(c Config) (*Client, error) {
 	switch {
@@ -71,6 +76,8 @@ func New(c Config) (*Client, error) {
 		return nil, errors.New("NOD_VONAGE_API_SECRET is empty: write the secret of the Vonage account")
 	case c.From == "":
 		return nil, errors.New("NOD_VONAGE_FROM is empty: write a number of the account or a sender's name")
+	case !senderForm.MatchString(c.From):
+		return nil, errors.New("NOD_VONAGE_FROM is no sender: write a number of the account, at most 15 digits, or a name of at most 11 letters, digits and spaces")
 	case c.SignatureSecret != "" && len(c.SignatureSecret) < 32: // RFC 7518 section 3.2, for HS256
 		return nil, errors.New("NOD_VONAGE_SIGNATURE_SECRET is shorter than 32 bytes: set a longer one in Vonage's dashboard")
 	}
@@ -104,8 +111,10 @@ type message struct {
 }
 
 // Vonage keeps trying a phone that is off for as long as ttl says, 72 hours by
-// itself, and asks for no less than half an hour. A code lives for minutes.
-const shortestTTL = 30 * time.Minute
+// itself. A code that comes after its end only confuses, so it says what is left of
+// the code's life, but no less than the API takes
+// (https://developer.vonage.com/en/api/messages).
+const shortestTTL = 20 * time.Second
 
 // Send makes the one request of a delivery and classes its answer, see [rules].
 func (c *Client) Send(ctx context.Context, m delivery.Message) verify.Outcome {
@@ -113,7 +122,7 @@ func (c *Client) Send(ctx context.Context, m delivery.Message) verify.Outcome {
 		Type: "text", Channel: "sms",
 		To: strings.TrimPrefix(m.Number.E164(), "+"), From: strings.TrimPrefix(c.config.From, "+"),
 		Text: m.Text, ClientRef: m.DeliveryID,
-		TTL: int(max(m.Life, shortestTTL) / time.Second),
+		TTL: int(max(m.Life, shortestTTL) / time.Second), // rather a second short than after the end
 	}
 	if c.status != nil {
 		to := *c.status

@@ -89,6 +89,25 @@ func TestSend(t *testing.T) {
 	}
 }
 
+// Nothing arrives when its code has ended, but Vonage takes no less than 20 s.
+func TestLife(t *testing.T) {
+	judge, client := vonages(t, nil)
+	for life, want := range map[time.Duration]string{
+		10 * time.Minute: "600", 90900 * time.Millisecond: "90", 20 * time.Second: "20", 5 * time.Second: "20", 0: "20",
+	} {
+		m := sms()
+		m.Life = life
+		if o := client.Send(t.Context(), m); o.State != verify.StateAccepted {
+			t.Fatalf("it became %+v", o)
+		}
+		took := judge.Accepted(phone)
+		if got := took[len(took)-1].Fields["ttl"]; got != want {
+			t.Errorf("a code of %s is tried for %q seconds, want %s", life, got, want)
+		}
+	}
+	wellJudged(t, judge)
+}
+
 // Without the secret nobody could believe a receipt, so none is asked for.
 func TestNoSecretNoReceipts(t *testing.T) {
 	judge, client := vonages(t, func(c *vonage.Config) {
@@ -251,6 +270,16 @@ func TestNew(t *testing.T) {
 		spoil(&c)
 		if _, err := vonage.New(c); err == nil || !strings.Contains(err.Error(), setting) {
 			t.Errorf("%s: %v", setting, err)
+		}
+	}
+	for from, is := range map[string]bool{
+		"+14155550100": true, "14155550100": true, "12345": true, "Nod Login 1": true, "123456789012345": true, "ACME": true,
+		"1234567890123456": false, "+1234567890123456": false, "a name too long": false, "Nod&Login": false, "+Nod": false, " ": false, "Nod\n": false,
+	} {
+		c := good
+		c.From = from
+		if _, err := vonage.New(c); (err == nil) != is || err != nil && (!strings.Contains(err.Error(), "NOD_VONAGE_FROM") || strings.Contains(err.Error(), "Nod")) {
+			t.Errorf("%q: %v", from, err)
 		}
 	}
 }
