@@ -176,8 +176,11 @@ func (l *loader) check(where string, k kind, texts []string) {
 			l.wrong("%s: it is empty: write it, or leave the key out to say what nod says by itself", at)
 			continue
 		}
-		if !k.sms && !k.lines && strings.ContainsAny(text, "\r\n") {
+		if !k.sms && !k.lines && strings.Contains(text, "\n") {
 			l.wrong("%s: it has more than one line: write one", at)
+		}
+		if i := strings.IndexFunc(text, func(r rune) bool { return unicode.IsControl(r) && r != '\n' }); i >= 0 {
+			l.wrong("%s: it holds a control character (%U): take it out, a new line is \\n alone", at, []rune(text[i:])[0])
 		}
 		good := l.placeholders(at, k, text)
 		if !k.lines {
