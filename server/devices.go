@@ -188,6 +188,9 @@ func (s *Server) join(ctx context.Context, in *joinInput) (*deviceAnswer, error)
 	}
 	// Keys are read before the transaction: a writer is not held by curve checks.
 	made, err := newDevice(b.Name, b.Platform, b.SignJWK, b.EncryptJWK, b.Push)
+	if err == nil {
+		err = s.checkPush(made.Push)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -270,6 +273,18 @@ func (p *Push) target() *verify.PushTarget {
 	return &verify.PushTarget{Provider: p.Provider, Token: p.Token}
 }
 
+// checkPush refuses a push target that could never be used: the app is told now,
+// and not a person later that no request came.
+func (s *Server) checkPush(t *verify.PushTarget) error {
+	if t == nil || s.config.CheckPush == nil {
+		return nil
+	}
+	if err := s.config.CheckPush(*t); err != nil {
+		return invalid("push.token", err.Error())
+	}
+	return nil
+}
+
 // devicesAnswer lists devices.
 type devicesAnswer struct {
 	Body struct {
@@ -332,6 +347,10 @@ func (s *Server) change(ctx context.Context, in *patchInput) (*deviceAnswer, err
 	if b.Name != "" && strings.TrimSpace(b.Name) == "" {
 		return nil, errNoName
 	}
+	target := b.Push.Push.target()
+	if err := s.checkPush(target); err != nil {
+		return nil, err
+	}
 	d, err := s.alter(ctx, in.ID, func(d *verify.Device, now time.Time) []verify.Event {
 		if b.Name != "" {
 			d.Name = strings.TrimSpace(b.Name)
@@ -340,7 +359,7 @@ func (s *Server) change(ctx context.Context, in *patchInput) (*deviceAnswer, err
 			return nil
 		}
 		was := d.Push
-		if d.Push = b.Push.Push.target(); d.Push == nil || was != nil && *was == *d.Push {
+		if d.Push = target; d.Push == nil || was != nil && *was == *d.Push {
 			return nil
 		}
 		return []verify.Event{{Name: verify.EventDeviceTokenRotated}}

@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"errors"
 	"io/fs"
 	"net/http"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"nod/server"
+	"nod/verify"
 )
 
 func TestBadInput(t *testing.T) {
@@ -377,5 +379,33 @@ func TestEveryCodeHasItsStatus(t *testing.T) {
 		if slices.Contains([]string{""}, text) || strings.Contains(text, "<script") {
 			t.Error("/docs is empty or runs a script")
 		}
+	})
+}
+
+// A push target that could never be used is refused where the app gives it.
+func TestAPushTargetThatCannotBeUsed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := open(t, func(c *server.Config) {
+			c.CheckPush = func(p verify.PushTarget) error {
+				if p.Provider == "webpush" && p.Token == "x" {
+					return errors.New("Send the subscription of the browser.")
+				}
+				return nil
+			}
+		})
+		token := d.ask(byKey, "POST", "/api/v1/users/ana/enrollments", nil).allow(201).str("enrollment_token")
+		p := d.blank()
+		bad := object{"provider": "webpush", "token": "x"}
+		application := p.application(token)
+		application["push"] = bad
+		d.ask(nobody, "POST", "/api/v1/devices", application).deny(422, "invalid_request").at("push.token").has("detail", "Send the subscription of the browser.")
+		application["push"] = nil
+		p.id = d.ask(nobody, "POST", "/api/v1/devices", application).allow(201).str("id") // the enrollment was not spent
+		own := "/api/v1/devices/" + p.id
+		d.ask(p.me(), "PATCH", own, object{"name": "Mine", "push": bad}).deny(422, "invalid_request").at("push.token")
+		if got := d.ask(p.me(), "PATCH", own, object{"push": object{"provider": "fcm", "token": "x"}}).allow(200); got.object["name"] == "Mine" {
+			t.Error("half of a refused change was done")
+		}
+		d.ask(p.me(), "PATCH", own, object{"push": nil}).allow(200)
 	})
 }
