@@ -151,6 +151,30 @@ func TestRules(t *testing.T) {
 	}
 }
 
+// Many relays give enhanced codes and never said that they do. Only what begins the
+// text is one.
+func TestEnhancedCodes(t *testing.T) {
+	for _, terse := range []bool{true, false} {
+		judge, client := relays(t, plain)
+		judge.Terse = terse
+		for said, want := range map[string]verify.Outcome{
+			"5.1.1":            {Class: verify.ClassPermanentTarget, Detail: "550 5.1.1"},
+			"5.7.26":           {Class: verify.ClassPolicy, Detail: "550 5.7.26"},
+			"5.1.1.7 is":       {Class: verify.ClassPolicy, Detail: "550"},
+			"blocked 5.1.1 is": {Class: verify.ClassPolicy, Detail: "550"},
+			"":                 {Class: verify.ClassPolicy, Detail: "550"},
+		} {
+			for _, at := range []string{"", "DATA "} {
+				judge.Script(mailbox, providers.Answer{Status: 550, Code: at + said})
+				want.State, want.Provider = verify.StateFailed, "smtp"
+				if o := client.Send(t.Context(), code()); o != want {
+					t.Errorf("%q, terse %t: became %+v, want %+v", at+said, terse, o, want)
+				}
+			}
+		}
+	}
+}
+
 // What is said of the sender says nothing about the mailbox.
 func TestOfTheSender(t *testing.T) {
 	judge, client := relays(t, plain)

@@ -15,7 +15,7 @@ import (
 // reply is what a relay says no with.
 type reply struct {
 	code     string // three digits, RFC 5321 section 4.2
-	enhanced string // RFC 3463, where the relay gives them; else empty
+	enhanced string // RFC 3463, where the relay gives one; else empty
 	to       bool   // said of the recipient: to RCPT or after it
 }
 
@@ -83,7 +83,16 @@ func classOf(r reply) verify.Class {
 	return verify.ClassPolicy
 }
 
-var enhancedCode = regexp.MustCompile(`^[45]\.\d{1,3}\.\d{1,3}\b`)
+// An enhanced code begins a reply's text, whether or not the relay said before that
+// it gives them (RFC 2034 section 4). Anywhere else it is a word of the text.
+var enhancedCode = regexp.MustCompile(`^([45]\.\d{1,3}\.\d{1,3})(?:\s|$)`)
+
+func enhancedOf(text string) string {
+	if found := enhancedCode.FindStringSubmatch(text); found != nil {
+		return found[1]
+	}
+	return ""
+}
 
 // replyOf finds the relay's no in an error of the library.
 func replyOf(err error) (reply, bool) {
@@ -92,10 +101,17 @@ func replyOf(err error) (reply, bool) {
 			return reply{}, false
 		}
 		of := said.Reason == gomail.ErrSMTPRcptTo || said.Reason == gomail.ErrSMTPData || said.Reason == gomail.ErrSMTPDataClose
-		return reply{strconv.Itoa(said.ErrorCode()), said.EnhancedStatusCode(), of}, true
+		code := strconv.Itoa(said.ErrorCode())
+		// The library hands the text out behind its own words and the code only, and
+		// the standard library quotes it there.
+		_, text, _ := strings.Cut(said.Error(), ": "+code+" ")
+		if quoted, err := strconv.QuotedPrefix(text); err == nil {
+			text, _ = strconv.Unquote(quoted)
+		}
+		return reply{code, enhancedOf(text), of}, true
 	}
 	if no, ok := errors.AsType[*textproto.Error](err); ok && no.Code >= 400 && no.Code <= 599 {
-		return reply{strconv.Itoa(no.Code), enhancedCode.FindString(no.Msg), false}, true
+		return reply{strconv.Itoa(no.Code), enhancedOf(no.Msg), false}, true
 	}
 	return reply{}, false
 }

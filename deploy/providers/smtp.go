@@ -27,6 +27,7 @@ type SMTP struct {
 	User     string // empty: no AUTH is offered
 	Password string
 	TLS      *tls.Config // nil: no STARTTLS is offered
+	Terse    bool        // ENHANCEDSTATUSCODES are not offered, though replies have them
 
 	mu    sync.Mutex
 	open  map[interface{ Close() error }]bool // listeners and connections
@@ -252,7 +253,10 @@ func (t *smtpTalk) hello(name string) error {
 		return err
 	}
 	t.helo = name
-	offers := []string{"smtp.example", "PIPELINING", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES"}
+	offers := []string{"smtp.example", "PIPELINING", "8BITMIME", "SMTPUTF8"}
+	if !t.Terse {
+		offers = append(offers, "ENHANCEDSTATUSCODES")
+	}
 	if t.TLS != nil && !t.tls {
 		offers = append(offers, "STARTTLS")
 	} else if t.User != "" {
