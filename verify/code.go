@@ -187,7 +187,7 @@ func (v *Verification) takes(ch Channel, p *Policy) error {
 	case Push:
 		ok = v.Purpose == Login && v.Channel != SMS && v.Channel != Voice && len(v.Devices) > 0
 	case SMS:
-		ok = v.Channel != Push && v.Channel != Voice && p.HasSMS && v.reachable()
+		ok = v.Channel != Push && p.HasSMS && v.reachable()
 	case Voice:
 		ok = v.Channel != Push && p.HasVoice && v.reachable()
 	case Email:

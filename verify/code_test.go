@@ -370,6 +370,35 @@ func TestANumberIsProvedByACodeOverIt(t *testing.T) {
 	refused(t, w.begin(verify.Request{Purpose: verify.Phone}, s), verify.CodeInvalidPhone)
 }
 
+// A session of calls sends an SMS when the person names it, and never by itself.
+func TestACallMayBeFollowedByAnSMS(t *testing.T) {
+	for _, purpose := range []verify.Purpose{verify.Login, verify.Phone} {
+		w := newWorld(t)
+		w.policy.VoiceFallback = true
+		s := verify.Situation{Devices: []verify.Device{w.device("dev_1", true, start)}}
+		if err := w.begin(verify.Request{Purpose: purpose, Number: verify.StoredNumber(number), Channel: verify.Voice}, s); err != nil {
+			t.Fatal(err)
+		}
+		w.until(50 * time.Second)
+		if in := w.v.Actions(&w.policy, w.now).SMSIn; in == nil || *in != 10 {
+			t.Fatalf("an SMS in %v s, want 10", in)
+		}
+		w.until(time.Minute)
+		refused(t, w.v.Next(&w.policy, w.now), verify.CodeConflict)
+		if err := w.resend(""); err != nil || w.count(verify.Voice) != 2 || w.count(verify.SMS) != 0 {
+			t.Fatalf("%v, %d calls, %d SMS", err, w.count(verify.Voice), w.count(verify.SMS))
+		}
+		w.until(3 * time.Minute)
+		if err := w.resend(verify.SMS); err != nil || w.count(verify.SMS) != 1 {
+			t.Fatalf("%v, %d SMS", err, w.count(verify.SMS))
+		}
+		w.until(8 * time.Minute)
+		if w.check(w.code()); w.v.Method != verify.BySMSCode || w.count(verify.WebSocket) != 0 {
+			t.Errorf("by %s, and the app was asked %d times", w.v.Method, w.count(verify.WebSocket))
+		}
+	}
+}
+
 func TestReuseVoidsTheSecretAndSendsNothing(t *testing.T) {
 	w := sms(t)
 	before := w.auth.Keys().ClientSecret(w.v)
