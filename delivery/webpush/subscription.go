@@ -19,7 +19,48 @@ import (
 // maxEndpoint is the longest endpoint, in bytes. The longest in use have some 500.
 const maxEndpoint = 2048
 
-var errSubscription = errors.New("no subscription to Web Push")
+// What can be wrong with a subscription, in words for whoever writes the page. None
+// repeats a part of it.
+var (
+	errForm     = errors.New("the token is not the JSON of a PushSubscription, as JSON.stringify(subscription) makes it")
+	errEndpoint = errors.New("the subscription's endpoint is not an https address of a push service")
+	errKey      = errors.New("the subscription's keys.p256dh is not a public key on P-256 in base64url")
+	errSecret   = errors.New("the subscription's keys.auth is not 16 bytes in base64url")
+)
+
+// CheckToken looks at a device's token, the JSON of a PushSubscription, when it is
+// handed in: its form and its keys, that its endpoint is https, and that it does not
+// name this machine or an address inside. Local says that nod is on a developer's
+// machine, as [Config] does. The error is for whoever writes the page and repeats
+// nothing of the token. What a name leads to is looked at again with each push.
+func CheckToken(token string, local bool) error {
+	s, err := parse(token, local)
+	if err != nil {
+		return err
+	}
+	u, err := url.Parse(s.Endpoint)
+	if err != nil {
+		return errEndpoint
+	}
+	host := strings.TrimSuffix(strings.ToLower(u.Hostname()), ".")
+	ip, err := netip.ParseAddr(host)
+	switch {
+	case local && isLoopback(host):
+		return nil
+	case err == nil && !isPublic(ip), host == "localhost" || strings.HasSuffix(host, ".localhost"): // RFC 6761, section 6.3
+		return errNotPublic
+	case err != nil && numeric(host):
+		return errEndpoint
+	}
+	return nil
+}
+
+// numeric reports whether a host that is no IP address is one in a form that old
+// resolvers take (127.1, 0x7f000001): no name ends in a label that begins so.
+func numeric(host string) bool {
+	last := host[strings.LastIndexByte(host, '.')+1:]
+	return last == "" || last[0] >= '0' && last[0] <= '9'
+}
 
 // parse reads the JSON of a PushSubscription
 // (https://www.w3.org/TR/push-api/#dom-pushsubscription-tojson), which a stranger
@@ -36,25 +77,25 @@ func parse(text string, local bool) (*push.Subscription, error) {
 	d := json.NewDecoder(bytes.NewReader([]byte(text)))
 	d.DisallowUnknownFields()
 	if d.Decode(&s) != nil || d.More() {
-		return nil, errSubscription
+		return nil, errForm
 	}
 	u, err := url.Parse(s.Endpoint)
 	switch {
 	case err != nil || len(s.Endpoint) > maxEndpoint || u.Hostname() == "" || u.User != nil || u.Fragment != "":
-		return nil, errSubscription
+		return nil, errEndpoint
 	case u.Scheme != "https" && (u.Scheme != "http" || !local || !isLoopback(u.Hostname())):
-		return nil, errSubscription
+		return nil, errEndpoint
 	}
 	key, err := decode(s.Keys.P256dh)
 	if err != nil {
-		return nil, errSubscription
+		return nil, errKey
 	}
 	if _, err := ecdh.P256().NewPublicKey(key); err != nil {
-		return nil, errSubscription
+		return nil, errKey
 	}
 	secret, err := decode(s.Keys.Auth)
 	if err != nil || len(secret) != 16 { // RFC 8291, section 3.2
-		return nil, errSubscription
+		return nil, errSecret
 	}
 	return &push.Subscription{Endpoint: s.Endpoint, Keys: push.Keys{
 		P256dh: base64.RawURLEncoding.EncodeToString(key),
@@ -74,7 +115,7 @@ func isLoopback(host string) bool {
 
 // errNotPublic says that an endpoint's name leads to an address that no push
 // service has.
-var errNotPublic = errors.New("the endpoint is not at a public address")
+var errNotPublic = errors.New("the subscription's endpoint is not at a public address")
 
 // publicOnly looks at the address that is about to be dialed.
 func publicOnly(_ context.Context, _, address string, _ syscall.RawConn) error {

@@ -365,9 +365,55 @@ func TestMalformed(t *testing.T) {
 		if want := (verify.Outcome{State: verify.StateFailed, Class: verify.ClassPermanentTarget, Provider: "webpush", Detail: "malformed_token"}); o != want {
 			t.Errorf("%s: %+v", name, o)
 		}
+		if err := webpush.CheckToken(token, true); err == nil || strings.Contains(err.Error(), parts.Keys.Auth) {
+			t.Errorf("%s may be registered: %v", name, err)
+		}
 	}
 	if n := j.Requests(""); n != 1 || len(j.Objections()) > 0 {
 		t.Errorf("%d requests, want the one with padding; objections %q", n, j.Objections())
+	}
+}
+
+// TestCheckToken: what is handed in is told at once what is wrong with it.
+func TestCheckToken(t *testing.T) {
+	j := &providers.WebPush{}
+	for base, want := range map[string]struct{ public, local string }{
+		"https://push.example.com":         {},
+		"https://push.example.com.":        {},
+		"https://1.1.1.1":                  {},
+		"https://[2606:4700::1111]:8443":   {},
+		"http://push.example.com":          {"https", "https"},
+		"http://127.0.0.1:9000":            {"https", ""},
+		"http://localhost:9000":            {"https", ""},
+		"https://127.0.0.1":                {"public", ""},
+		"https://[::1]":                    {"public", ""},
+		"https://localhost":                {"public", ""},
+		"https://LOCALHOST.":               {"public", ""},
+		"https://nod.localhost":            {"public", "public"},
+		"https://10.0.0.1":                 {"public", "public"},
+		"https://169.254.169.254":          {"public", "public"},
+		"https://[::ffff:169.254.169.254]": {"public", "public"},
+		"https://[fe80::1]":                {"public", "public"},
+		"https://0.0.0.0":                  {"public", "public"},
+		"https://127.1":                    {"https", "https"},
+		"https://0x7f000001":               {"https", "https"},
+		"https://2130706433":               {"https", "https"},
+	} {
+		for local, says := range map[bool]string{false: want.public, true: want.local} {
+			err := webpush.CheckToken(j.Subscribe(base), local)
+			if (err == nil) != (says == "") || err != nil && (!strings.Contains(err.Error(), says) || strings.Contains(err.Error(), base)) {
+				t.Errorf("%s, local %t: %v, want %q", base, local, err, says)
+			}
+		}
+	}
+	for says, broken := range map[string]func(string) string{
+		"JSON.stringify": func(string) string { return "https://push.example" },
+		"keys.p256dh":    func(s string) string { return strings.Replace(s, `"p256dh":"`, `"p256dh":"AA`, 1) },
+		"keys.auth":      func(s string) string { return strings.Replace(s, `"auth":"`, `"auth":"AA`, 1) },
+	} {
+		if err := webpush.CheckToken(broken(j.Subscribe("https://push.example")), false); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%v, want %q", err, says)
+		}
 	}
 }
 
