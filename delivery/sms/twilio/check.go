@@ -14,7 +14,9 @@ import (
 var errNotTwilio = errors.New("twilio: what answered is not Twilio's API: see NOD_TWILIO_BASE_URL")
 
 // check tries the account, and whether the sender is a number of its own that can
-// do what it needs to.
+// do what it needs to. The account's answer shows that the credentials are good; the
+// number is found fault with only where Twilio says so, not where the question about
+// it comes to nothing.
 func (t *Twilio) check(ctx context.Context, needs string, can func(*openapi.ApiV2010AccountIncomingPhoneNumberCapabilities) bool) error {
 	if err := t.checkAccount(ctx); err != nil {
 		return err
@@ -24,8 +26,11 @@ func (t *Twilio) check(ctx context.Context, needs string, can func(*openapi.ApiV
 	}
 	api, call := t.call(ctx)
 	page, err := api.PageIncomingPhoneNumber(new(openapi.ListIncomingPhoneNumberParams).SetPhoneNumber(t.config.From), "", "")
-	if err != nil {
+	switch status := call.Status(); {
+	case err != nil && (status == http.StatusUnauthorized || status == http.StatusForbidden):
 		return t.checkFailed(call, err)
+	case err != nil || page.IncomingPhoneNumbers == nil:
+		return nil
 	}
 	for _, n := range page.IncomingPhoneNumbers {
 		if n.PhoneNumber == nil || *n.PhoneNumber != t.config.From {

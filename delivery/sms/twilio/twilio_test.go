@@ -377,6 +377,46 @@ func TestCheckKnowsWhatANumberCannot(t *testing.T) {
 	}
 }
 
+// TestCheckOfANumberThatIsNotShown: an account that answers has good credentials,
+// whatever becomes of the question about its number.
+func TestCheckOfANumberThatIsNotShown(t *testing.T) {
+	for name, row := range map[string]struct {
+		status int
+		answer string
+		says   string
+	}{
+		"not found":        {http.StatusNotFound, `{"code": 20404, "status": 404}`, ""},
+		"not found at all": {http.StatusNotFound, "<html>", ""},
+		"no list":          {http.StatusOK, `{}`, ""},
+		"nonsense":         {http.StatusOK, "<html>", ""},
+		"out of order":     {http.StatusInternalServerError, "", ""},
+		"too often":        {http.StatusTooManyRequests, `{"code": 20429, "status": 429}`, ""},
+		"not listed":       {http.StatusOK, `{"incoming_phone_numbers": []}`, "TWILIO_PHONE_NUMBER"},
+		"not let in":       {http.StatusUnauthorized, `{"code": 20003, "status": 401}`, "TWILIO_AUTH_TOKEN"},
+		"not allowed":      {http.StatusForbidden, `{"code": 20403, "status": 403}`, "TWILIO_AUTH_TOKEN"},
+	} {
+		s := open(t)
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if strings.Contains(r.URL.Path, "IncomingPhoneNumbers") {
+				w.WriteHeader(row.status)
+				_, _ = io.WriteString(w, row.answer)
+				return
+			}
+			s.judge.ServeHTTP(w, r)
+		}))
+		defer server.Close()
+		s.config.BaseURL = server.URL
+		account, err := twilio.New(s.config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer account.Close()
+		if err := account.SMS().Check(t.Context()); (err == nil) != (row.says == "") || err != nil && !strings.Contains(err.Error(), row.says) {
+			t.Errorf("%s: %v, want it to say %q", name, err, row.says)
+		}
+	}
+}
+
 func TestNewRefuses(t *testing.T) {
 	good := twilio.Config{AccountSID: "AC" + hexText(16), AuthToken: hexText(16), From: sender}
 	for name, change := range map[string]func(*twilio.Config){
