@@ -14,7 +14,7 @@ const s = time.Second
 
 var (
 	nobodyThere = verify.Outcome{State: verify.StateUndelivered, Class: verify.ClassNone, Detail: "not_connected"}
-	unavailable = verify.Outcome{State: verify.StateRetrying, Class: verify.ClassTransient, Detail: "UNAVAILABLE"}
+	unavailable = verify.Outcome{State: verify.StateRetrying, Class: verify.ClassTransient, Provider: "sim", Detail: "UNAVAILABLE"}
 	noAnswer    = verify.Outcome{State: verify.StateUnknown, Class: verify.ClassUnknown}
 )
 
@@ -62,7 +62,7 @@ func TestLadder(t *testing.T) {
 		"an acknowledgement takes back a push that waits for its second try": {
 			push: true, connected: true, setup: func(w *world) {
 				w.script.says(verify.WebSocket, nobodyThere)
-				w.script.says(verify.Push, verify.Outcome{State: verify.StateRetrying, Class: verify.ClassTransient, RetryAfter: 10 * s})
+				w.script.says(verify.Push, verify.Outcome{State: verify.StateRetrying, Class: verify.ClassTransient, Provider: "sim", RetryAfter: 10 * s})
 			},
 			acts:     map[time.Duration]func(*world){1 * s: func(w *world) { w.ack(verify.WebSocket); w.state(verify.Push, verify.StateCanceled) }},
 			socketAt: []time.Duration{0}, pushAt: []time.Duration{0}, smsAt: []time.Duration{35 * s},
@@ -94,7 +94,7 @@ func TestLadder(t *testing.T) {
 		},
 		"a socket whose broker fails: tried again, push at 5 s at the latest": {
 			push: true, connected: true, setup: func(w *world) {
-				w.script.says(verify.WebSocket, verify.Outcome{State: verify.StateRetrying, Class: verify.ClassTransient, RetryAfter: 4 * s})
+				w.script.says(verify.WebSocket, verify.Outcome{State: verify.StateRetrying, Class: verify.ClassTransient, Provider: "sim", RetryAfter: 4 * s})
 			},
 			socketAt: []time.Duration{0, 4 * s, 8 * s}, pushAt: []time.Duration{5 * s}, smsAt: []time.Duration{30 * s},
 		},
@@ -303,7 +303,7 @@ func TestWhatEndedMeanwhileIsNotSent(t *testing.T) {
 			w.enroll(true, true)
 			w.policy.LeaseLife = 10 * s
 			w.script.says(verify.WebSocket, nobodyThere)
-			w.script.says(verify.Push, verify.Outcome{State: verify.StateRetrying, Class: verify.ClassTransient, RetryAfter: 3 * s})
+			w.script.says(verify.Push, verify.Outcome{State: verify.StateRetrying, Class: verify.ClassTransient, Provider: "sim", RetryAfter: 3 * s})
 			w.run()
 			w.begin()
 			w.at(s)

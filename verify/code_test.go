@@ -260,7 +260,7 @@ func TestWhatNeedsNoCountKeepsTheSessionAlive(t *testing.T) {
 	w.until(w.policy.PromptLife)
 	w.is(verify.Pending, verify.AwaitingResend)
 	w.answer = func(verify.Delivery) verify.Outcome {
-		return verify.Outcome{State: verify.StateRetrying, Class: verify.ClassTransient}
+		return verify.Outcome{State: verify.StateRetrying, Class: verify.ClassTransient, Provider: "twilio"}
 	}
 	if err := w.v.Next(&w.policy, w.now); err != nil {
 		t.Fatal(err)
@@ -279,7 +279,7 @@ func TestAnOutageCostsNothingARefusalCounts(t *testing.T) {
 	w := sms(t)
 	w.until(60 * time.Second)
 	w.answer = func(verify.Delivery) verify.Outcome {
-		return verify.Outcome{State: verify.StateRetrying, Class: verify.ClassTransient, Jitter: 0.5}
+		return verify.Outcome{State: verify.StateRetrying, Class: verify.ClassTransient, Provider: "twilio", Jitter: 0.5}
 	}
 	if err := w.resend(""); err != nil {
 		t.Fatal(err)

@@ -58,7 +58,7 @@ type Delivery struct {
 	Class      Class
 	Detail     string // the provider's own code, for example "UNREGISTERED"
 	ProviderID string // the provider's message id
-	Attempts   int    // counted before they run
+	Attempts   int    // counted before they run; one that asked nobody is taken back
 	Tried      string // providers that certainly did not take it, in order and comma-separated
 	Country    string // of an sms or voice delivery: the number's, ISO 3166-1 alpha-2; "001" and the like for numbers of no country
 
@@ -94,7 +94,7 @@ func (d *Delivery) TriedBy() []string {
 type Outcome struct {
 	State      DeliveryState // accepted, delivered, retrying (transient), unknown, undelivered or failed
 	Class      Class
-	Provider   string
+	Provider   string // of retrying: empty when nobody was asked, which is no try
 	ProviderID string
 	Detail     string
 	RetryAfter time.Duration // as the provider asked; 0: the ladder's own backoff

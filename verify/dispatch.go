@@ -141,6 +141,9 @@ func (v *Verification) outcome(d *Delivery, o Outcome, p *Policy, now time.Time)
 		v.accepted(d, now)
 		v.move(d, o.State, now)
 	case StateRetrying:
+		if o.Provider == "" { // nobody was asked, so it was no try: what ends it is the end of what it tells
+			d.Attempts--
+		}
 		at := now.Add(backoff(d.Attempts-len(d.TriedBy()), o))
 		if o.HandOver && d.handOver(o.Provider) {
 			at = now

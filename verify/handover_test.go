@@ -42,8 +42,8 @@ func TestHandingOver(t *testing.T) {
 			verify.StateUnknown, "twilio", "", 2, 0, true},
 		"twice by the same one: it is no news": {providers(over("twilio"), over("twilio")),
 			verify.StateFailed, "twilio", "twilio", 3, time.Second, true},
-		"by nobody: it is an ordinary try": {providers(over("")),
-			verify.StateFailed, "", "", 2, time.Second, true},
+		"by nobody: it was none of the tries": {providers(over(""), over(""), over(""), down),
+			verify.StateFailed, "", "sns", 5, 4 * time.Second, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
@@ -69,6 +69,45 @@ func TestHandingOver(t *testing.T) {
 				if w.receive(d, r); d.State != tc.state && tc.tried != "" {
 					t.Errorf("a receipt of another provider: %s", d.State)
 				}
+			}
+		})
+	}
+}
+
+// While no provider can be asked nothing is tried: it waits as long as the code
+// lives, and goes out when it can.
+func TestWhatAsksNobodyIsNoTry(t *testing.T) {
+	for name, tc := range map[string]struct {
+		wait  time.Duration // as who asked nobody says
+		until time.Duration // then somebody can be asked
+		tries int
+	}{
+		"and goes out when somebody can be asked": {30 * time.Second, 5 * time.Minute, 11},
+		"and never spins":                         {0, time.Minute, 121}, // half a second is the least
+		"and ends with the code":                  {30 * time.Second, time.Hour, 20},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.answer = func(verify.Delivery) verify.Outcome {
+				if w.now.Before(start.Add(tc.until)) {
+					return verify.Outcome{State: verify.StateRetrying, Class: verify.ClassTransient, Detail: "breaker_open", RetryAfter: tc.wait}
+				}
+				return verify.Outcome{State: verify.StateAccepted, Provider: "twilio"}
+			}
+			if err := w.begin(login(number), verify.Situation{}); err != nil {
+				t.Fatal(err)
+			}
+			w.until(tc.until)
+			if w.count(verify.SMS) != tc.tries {
+				t.Errorf("%d tries, want %d", w.count(verify.SMS), tc.tries)
+			}
+			if tc.until == time.Hour {
+				w.state(verify.SMS, verify.StateFailed)
+				return
+			}
+			w.state(verify.SMS, verify.StateAccepted)
+			if d := w.delivery(verify.SMS, ""); d.Attempts != 1 {
+				t.Errorf("%d tries are counted", d.Attempts)
 			}
 		})
 	}
@@ -117,7 +156,7 @@ func TestTheTrailNamesWhoWasTried(t *testing.T) {
 
 func TestACallInsteadOfSMS(t *testing.T) {
 	failed := func(c verify.Class) verify.Outcome { return verify.Outcome{State: verify.StateFailed, Class: c} }
-	down := verify.Outcome{State: verify.StateRetrying, Class: verify.ClassTransient, Jitter: 0.5}
+	down := verify.Outcome{State: verify.StateRetrying, Class: verify.ClassTransient, Provider: "twilio", Jitter: 0.5}
 	accepted := verify.Outcome{State: verify.StateAccepted}
 	for name, tc := range map[string]struct {
 		change  func(*world, *verify.Request)

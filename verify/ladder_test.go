@@ -271,7 +271,7 @@ func TestTransientFailuresAreTriedAgainThenLeft(t *testing.T) {
 	w := newWorld(t)
 	w.answer = func(d verify.Delivery) verify.Outcome {
 		if d.Channel == verify.Push {
-			return verify.Outcome{State: verify.StateRetrying, Class: verify.ClassTransient, Detail: "UNAVAILABLE", Jitter: 0.5}
+			return verify.Outcome{State: verify.StateRetrying, Class: verify.ClassTransient, Provider: "fcm", Detail: "UNAVAILABLE", Jitter: 0.5}
 		}
 		return nobody(d)
 	}
