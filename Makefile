@@ -18,7 +18,7 @@ PAGE_SRC   = $(shell find web/src web/public web/*.html web/*.json web/*.ts -typ
 .PHONY: help run run-providers cluster build pages test lint bench chaos fuzz screenshots clean tools bin/providers
 
 help: ## say what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: build ## build all and start nod on SQLite; it prints the link to open
 	@exec bin/nod serve

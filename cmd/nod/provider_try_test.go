@@ -144,7 +144,7 @@ func TestSendTest(t *testing.T) {
 		c.counted(tc.provider, tc.to, 1, 1)
 	}
 	c.Twilio.Script(digits(2), played.Answer{Code: "21408"})
-	if said, err := c.types(p.env, "send-test", "-sms", digits(2)); err == nil || !strings.Contains(said, "policy 21408") {
+	if said, err := c.types(p.env, "send-test", "-sms", digits(2)); err == nil || !strings.Contains(said, "your account's (21408)") {
 		t.Errorf("a refusal: %v\n%s", err, said)
 	}
 	for _, args := range [][]string{{"-sms", "0171"}, {"-device", "dev_none"}, {}, {"-sms", number, "-call", number}} {

@@ -125,6 +125,10 @@ func (w *ways) addPush(c *config, vapid *ecdsa.PrivateKey) error {
 // of calls behind another: Twilio calls also where others send the SMS.
 func (w *ways) addNumbers(c *config, s surroundings) error {
 	p := &c.providers
+	prices, err := pricesOf(p.Prices)
+	if err != nil {
+		return err
+	}
 	texters := map[string]delivery.Channel{}
 	if p.hasSMS(twilio.Name) {
 		account, err := twilio.New(twilio.Config{AccountSID: p.Twilio.AccountSID, AuthToken: p.Twilio.AuthToken, From: p.Twilio.From, BaseURL: p.Twilio.BaseURL, PublicURL: s.callbacks})
@@ -160,22 +164,28 @@ func (w *ways) addNumbers(c *config, s surroundings) error {
 	if len(texters) == 0 {
 		return nil
 	}
-	router := sms.Config{Channel: verify.SMS, Conversions: s.conversions, Tell: s.tell, Log: s.log}
+	router := sms.Config{Channel: verify.SMS, Prices: prices, Conversions: s.conversions, Tell: s.tell, Log: s.log}
 	for _, name := range p.smsOrder() {
 		router.Providers = append(router.Providers, sms.Provider{Name: name, Channel: texters[name]})
 	}
-	if p.Prices != nil {
-		var err error
-		if router.Prices, err = sms.ReadPrices(p.Prices); err != nil {
-			return fmt.Errorf("NOD_PRICES_FILE: %w", err)
-		}
-		for name := range router.Prices {
-			if !slices.Contains(smsProviders, name) {
-				return fmt.Errorf("NOD_PRICES_FILE has prices of %q. There are: %s", name, strings.Join(smsProviders, ", "))
-			}
+	return w.route(router)
+}
+
+// pricesOf reads the operator's prices; nil: there are none.
+func pricesOf(text []byte) (sms.Prices, error) {
+	if text == nil {
+		return nil, nil
+	}
+	prices, err := sms.ReadPrices(text)
+	if err != nil {
+		return nil, fmt.Errorf("NOD_PRICES_FILE: %w", err)
+	}
+	for name := range prices {
+		if !slices.Contains(smsProviders, name) {
+			return nil, fmt.Errorf("NOD_PRICES_FILE has prices of %q. There are: %s", name, strings.Join(smsProviders, ", "))
 		}
 	}
-	return w.route(router)
+	return prices, nil
 }
 
 // addCalls adds calls, where the account's sender is a number. Whether a call

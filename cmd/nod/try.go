@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"nod/delivery"
-	"nod/storage"
 	"nod/verify"
 )
 
@@ -73,35 +72,56 @@ func sendTest(ctx context.Context, c config, args []string, out io.Writer, log *
 	flags.StringVar(&to.called, "call", "", "a phone number: call it")
 	flags.StringVar(&to.mailbox, "email", "", "an address: send it a mail")
 	flags.StringVar(&to.device, "device", "", "a device, dev_…: send it a push")
-	if err := flags.Parse(args); err != nil {
+	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
+		return nil
+	} else if err != nil {
 		return err
 	}
 	if flags.NFlag() != 1 || flags.NArg() > 0 {
 		flags.Usage()
 		return errors.New("say one: -sms, -call, -email or -device")
 	}
-	store, err := openStore(ctx, c, nil, log)
-	if err != nil {
+	o, err := sendOne(ctx, c, to, log)
+	switch {
+	case err != nil:
 		return err
-	}
-	c.PublicURL = c.publicURL()
-	o, err := sendOne(ctx, c, store, to, log)
-	if err := errors.Join(err, store.Close()); err != nil {
-		return err
-	}
-	if o.State != verify.StateAccepted && o.State != verify.StateDelivered {
-		return fmt.Errorf("%s did not take it: %s, %s %s", o.Provider, o.State, o.Class, o.Detail)
+	case o.State != verify.StateAccepted && o.State != verify.StateDelivered:
+		return fmt.Errorf("%s did not take it%s. `nod config check` says what may be wrong", o.Provider, reasons[o.Class]+detail(o.Detail))
 	}
 	_, err = fmt.Fprintf(out, "%s took it %s\n", o.Provider, o.ProviderID)
 	return err
 }
 
-func sendOne(ctx context.Context, c config, store *storage.Store, to target, log *slog.Logger) (none verify.Outcome, err error) {
-	w, err := newWays(&c, surroundings{vapid: store.Keys().VAPID(), log: log})
+// reasons are the classes in words.
+var reasons = map[verify.Class]string{
+	verify.ClassPermanentTarget: ": nobody can be reached there",
+	verify.ClassPermanentUser:   ": this person takes no messages",
+	verify.ClassPolicy:          ": it refuses this, by its rules or your account's",
+	verify.ClassTransient:       ", but may later",
+	verify.ClassUnknown:         " as far as one can tell: no answer came, so it may still arrive",
+}
+
+// detail is the provider's own code, where there is one.
+func detail(code string) string {
+	if code == "" {
+		return ""
+	}
+	return " (" + code + ")"
+}
+
+// sendOne makes and sends the message. Only a push needs the database: it has the
+// device.
+func sendOne(ctx context.Context, c config, to target, log *slog.Logger) (none verify.Outcome, err error) {
+	m, err := testMessage(to)
 	if err != nil {
 		return none, err
 	}
-	m, err := testMessage(ctx, store, to)
+	var w *ways
+	if to.device == "" {
+		w, err = idleWays(c, log)
+	} else {
+		w, err = pushWays(ctx, c, to.device, &m, log)
+	}
 	if err != nil {
 		return none, err
 	}
@@ -114,12 +134,32 @@ func sendOne(ctx context.Context, c config, store *storage.Store, to target, log
 	return way.Send(ctx, m), nil
 }
 
+// pushWays makes the ways with the key that browsers subscribed with, and aims the
+// message at a device.
+func pushWays(ctx context.Context, c config, device string, m *delivery.Message, log *slog.Logger) (w *ways, err error) {
+	store, err := openStore(ctx, c, nil, log)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	d, _, err := store.Device(ctx, device)
+	if err != nil {
+		return nil, fmt.Errorf("looking for the device: %w", err)
+	}
+	if d.Push == nil || !d.RevokedAt.IsZero() {
+		return nil, errors.New("this device has no push: it is revoked, or has switched it off")
+	}
+	m.DeviceID, m.Push, m.Platform = d.ID, d.Push, d.Platform
+	c.PublicURL = c.publicURL()
+	return newWays(&c, surroundings{vapid: store.Keys().VAPID(), log: log})
+}
+
 // testMessage makes a message of no verification: an app finds no request behind
 // it, and it holds no code.
-func testMessage(ctx context.Context, store *storage.Store, to target) (m delivery.Message, err error) {
+func testMessage(to target) (m delivery.Message, err error) {
 	m = delivery.Message{
 		VerificationID: verify.NewID("ver"), DeliveryID: verify.NewID("dlv"),
-		Title: "A test of nod", Text: "This is a test of nod. It works.", Language: "en",
+		Channel: verify.Push, Title: "A test of nod", Text: "This is a test of nod. It works.", Language: "en",
 		Life: time.Minute, ExpiresAt: time.Now().Add(time.Minute),
 	}
 	switch {
@@ -135,15 +175,6 @@ func testMessage(ctx context.Context, store *storage.Store, to target) (m delive
 		m.Channel = verify.Email
 		box, err = verify.ParseMailbox(to.mailbox)
 		m.Email = box.Address()
-	default:
-		var d *verify.Device
-		m.Channel, m.DeviceID = verify.Push, to.device
-		if d, _, err = store.Device(ctx, to.device); err != nil {
-			return m, fmt.Errorf("looking for the device: %w", err)
-		}
-		if m.Push, m.Platform = d.Push, d.Platform; d.Push == nil || !d.RevokedAt.IsZero() {
-			err = errors.New("this device has no push: it is revoked, or has switched it off")
-		}
 	}
 	return m, err
 }
