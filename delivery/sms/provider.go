@@ -24,9 +24,10 @@ type provider struct {
 	channel delivery.Channel
 	breaker circuitbreaker.CircuitBreaker[any]
 
-	mu     sync.Mutex
-	detail string // of the last failure
-	stats  ProviderStats
+	mu      sync.Mutex
+	detail  string // of the last failure
+	refused bool   // the account, and nothing was taken since
+	stats   ProviderStats
 }
 
 // newProvider wraps a provider; changed is called when its breaker opens, but not
@@ -69,16 +70,32 @@ func (p *provider) send(ctx context.Context, m delivery.Message) (o verify.Outco
 // broken reports whether an outcome speaks against the provider.
 func (p *provider) broken(o verify.Outcome) bool {
 	switch o.State {
-	case verify.StateUnknown:
-		return true
-	case verify.StateRetrying:
+	case verify.StateUnknown, verify.StateRetrying:
 		n, ok := p.channel.(NumberRefuser)
 		return !ok || !n.NumberRefused(o.Detail)
 	case verify.StateFailed:
-		a, ok := p.channel.(AccountRefuser)
-		return ok && o.Class == verify.ClassPolicy && a.AccountRefused(o.Detail)
+		return p.accountRefused(o)
 	}
 	return false
+}
+
+// accountRefused reports whether an outcome is a refusal of the whole account.
+func (p *provider) accountRefused(o verify.Outcome) bool {
+	a, ok := p.channel.(AccountRefuser)
+	return ok && o.State == verify.StateFailed && o.Class == verify.ClassPolicy && a.AccountRefused(o.Detail)
+}
+
+// refusedAnew reports whether an outcome is the first refusal of the account since a
+// message was taken.
+func (p *provider) refusedAnew(o verify.Outcome) bool {
+	refused := p.accountRefused(o)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	anew := refused && !p.refused
+	if refused || o.State == verify.StateAccepted {
+		p.refused = refused
+	}
+	return anew
 }
 
 // wait is how long the provider cannot be asked; 0: it can be now.

@@ -1,7 +1,10 @@
-// Package sms chooses the provider that carries a message to a number.
+// Package sms chooses the provider that carries a message, and notices when one is
+// out of order.
 //
 // A [Router] is one channel to the dispatcher and stands for all its providers. It
-// keeps the dispatcher's rule, one row, one request: a Send asks one provider, and
+// serves every channel that has providers: SMS, for which most of it is made, calls,
+// and pushes, where each provider has phones of its own and so a router of its own,
+// for the breaker and the operator's sake. It keeps the dispatcher's rule, one row, one request: a Send asks one provider, and
 // what that provider did not take goes to the next one by way of the row, so that
 // it is written down who was asked before anybody else is.
 //
@@ -43,17 +46,24 @@
 // outage of an installation that sends one message a minute. And it is sharp enough
 // under load: with every second request failing, five in a row come within some 60
 // requests. What counts as a failure is the provider's own: transient, unknown, and
-// a refusal of the whole account ([AccountRefuser]). A refusal of a number, for now
-// ([NumberRefuser]) or for good, of a country or a text is a sound answer; else
-// whoever asks for codes to a forbidden country could switch the provider off for
-// all.
+// a refusal of the whole account ([AccountRefuser]). A refusal of a number or a
+// device, for now ([NumberRefuser]) or for good, of a country or a text is a sound
+// answer; else whoever asks for codes to a forbidden country could switch the
+// provider off for all.
 //
 // After 30 s one message is let through as a trial: it closes the breaker or opens
 // it for 30 s more. A try ends long before that (the dispatcher gives it 10 s), so
 // no answer of the time before the outage is taken for the trial's. While no
 // provider can be asked, a message waits with the detail "breaker_open" until the
 // first one can, and up to five seconds longer by lot, so that those who wait do
-// not come all at once while the trial is on its way.
+// not come all at once while the trial is on its way. What goes to an app does not
+// wait: it has failed, so that the next rung of the ladder comes at once.
+//
+// # What an operator is told
+//
+// That a breaker has opened or closed again, and the first refusal of the whole
+// account: a wrong password is to be mended after one message, not after five. It is
+// told again only after a message was taken.
 package sms
 
 import (
@@ -96,8 +106,9 @@ type AccountRefuser interface {
 	AccountRefused(detail string) bool
 }
 
-// NumberRefuser is a provider that knows which of its passing refusals are of one
-// number, as of a phone that is off: they speak against nobody else's messages.
+// NumberRefuser is a provider that knows which of its passing refusals, and of its
+// failures to answer, are of one number or device, as of a phone that is off: they
+// speak against nobody else's messages.
 type NumberRefuser interface {
 	NumberRefused(detail string) bool
 }
@@ -129,8 +140,9 @@ type Router struct {
 }
 
 var (
-	_ delivery.Channel = (*Router)(nil)
-	_ delivery.Asker   = (*Router)(nil)
+	_ delivery.Channel    = (*Router)(nil)
+	_ delivery.Asker      = (*Router)(nil)
+	_ delivery.Withdrawer = (*Router)(nil)
 )
 
 // New makes a router. The error says what is wrong with the configuration.
@@ -227,9 +239,12 @@ func (r *Router) Send(ctx context.Context, m delivery.Message) verify.Outcome {
 	ranked := r.ranked(m.Country)
 	p := pick(ranked, m.Tried)
 	if p == nil {
-		return r.wait()
+		return r.wait(m)
 	}
 	o := p.send(ctx, m)
+	if p.refusedAnew(o) {
+		r.config.Log.Warn("a provider refuses the account: nothing leaves over it until that is mended", "provider", p.name, "channel", r.config.Channel, "detail", o.Detail)
+	}
 	if o.Provider == "" {
 		o.Provider = p.name
 	}
@@ -267,7 +282,10 @@ func notTaken(o verify.Outcome) bool {
 }
 
 // wait is the outcome when no provider can be asked.
-func (r *Router) wait() verify.Outcome {
+func (r *Router) wait(m delivery.Message) verify.Outcome {
+	if m.Channel.App() {
+		return verify.Outcome{State: verify.StateFailed, Class: verify.ClassTransient, Detail: breakerOpen}
+	}
 	first := r.providers[0].wait()
 	for _, p := range r.providers[1:] {
 		first = min(first, p.wait())
@@ -289,6 +307,17 @@ func (r *Router) Ask(ctx context.Context, name, providerID string) (verify.Recei
 		return verify.Receipt{}, fmt.Errorf("asking %q: it cannot be asked", name)
 	}
 	return asker.Ask(ctx, name, providerID)
+}
+
+// Withdraw lets the provider withdraw that can, whatever its breaker says; nothing
+// depends on it, so nothing is learned of it. Where none can, nothing is withdrawn.
+func (r *Router) Withdraw(ctx context.Context, m delivery.Message) error {
+	for _, p := range r.providers {
+		if w, ok := p.channel.(delivery.Withdrawer); ok {
+			return w.Withdraw(ctx, m)
+		}
+	}
+	return nil
 }
 
 func (r *Router) provider(name string) *provider {

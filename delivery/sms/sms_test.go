@@ -1,6 +1,7 @@
 package sms_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -30,6 +31,7 @@ var (
 	absent   = verify.Outcome{State: verify.StateRetrying, Class: verify.ClassTransient, Detail: "absent"}
 	account  = verify.Outcome{State: verify.StateFailed, Class: verify.ClassPolicy, Detail: "account"}
 	number   = verify.Outcome{State: verify.StateFailed, Class: verify.ClassPermanentTarget, Detail: "number"}
+	off      = verify.Outcome{State: verify.StateUnknown, Class: verify.ClassUnknown, Detail: "absent"}
 	stopped  = verify.Outcome{State: verify.StateFailed, Class: verify.ClassPermanentUser, Detail: "stopped"}
 	silent   = verify.Outcome{State: verify.StateUnknown, Class: verify.ClassUnknown, Detail: "timeout"}
 )
@@ -42,6 +44,8 @@ type station struct {
 	slow   time.Duration
 	asked  int
 	panics bool
+
+	withdrawn int
 }
 
 func (s *station) Send(context.Context, delivery.Message) verify.Outcome {
@@ -85,6 +89,17 @@ type network struct {
 	stations []*station
 	mu       sync.Mutex
 	told     []string
+}
+
+// Withdraw fails as the station's answer says.
+func (s *station) Withdraw(context.Context, delivery.Message) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.withdrawn++
+	if s.answer.State != verify.StateAccepted {
+		return errors.New(s.answer.Detail)
+	}
+	return nil
 }
 
 // open makes a router over stations named a, b, c …
@@ -201,7 +216,7 @@ func TestWhatOpensABreaker(t *testing.T) {
 		opens  bool
 	}{
 		{busy, true}, {silent, true}, {account, true},
-		{accepted, false}, {region, false}, {number, false}, {stopped, false}, {absent, false},
+		{accepted, false}, {region, false}, {number, false}, {stopped, false}, {absent, false}, {off, false},
 	} {
 		n := open(t, c.answer)
 		for range 4 {
@@ -220,6 +235,75 @@ func TestWhatOpensABreaker(t *testing.T) {
 		if got := n.Stats()[0].Breaker == "open"; got != c.opens {
 			t.Errorf("%s: open %v after five in a row, want %v", c.answer.Detail, got, c.opens)
 		}
+	}
+}
+
+// TestPushDoesNotWait: the ladder has another rung for whom an app's provider is out
+// of order, so it is told at once; what goes to a number waits.
+func TestPushDoesNotWait(t *testing.T) {
+	n := open(t, silent)
+	push := delivery.Message{Channel: verify.Push, DeliveryID: "dlv_1", Push: &verify.PushTarget{Provider: "a", Token: "t"}}
+	for range 5 {
+		if o := n.Send(t.Context(), push); o.State != verify.StateUnknown {
+			t.Fatalf("got %+v", o)
+		}
+	}
+	want := verify.Outcome{State: verify.StateFailed, Class: verify.ClassTransient, Detail: "breaker_open"}
+	if o := n.Send(t.Context(), push); o != want {
+		t.Errorf("got %+v, want %+v", o, want)
+	}
+	if o := n.send(t); o.State != verify.StateRetrying || o.RetryAfter == 0 {
+		t.Errorf("an SMS became %+v, want it to wait", o)
+	}
+}
+
+// TestWithdraw: what is over is withdrawn also while the breaker is open, and counts
+// for nothing.
+func TestWithdraw(t *testing.T) {
+	n := open(t, silent)
+	for range 5 {
+		n.send(t)
+	}
+	if err := n.Withdraw(t.Context(), to("US")); err == nil || n.stations[0].withdrawn != 1 {
+		t.Errorf("%v after %d withdrawals, want the provider's error", err, n.stations[0].withdrawn)
+	}
+	n.stations[0].says(accepted)
+	if err := n.Withdraw(t.Context(), to("US")); err != nil || n.stations[0].withdrawn != 2 {
+		t.Errorf("%v after %d withdrawals", err, n.stations[0].withdrawn)
+	}
+	if got := n.Stats()[0]; got.Breaker != "open" || got.Requests != 5 {
+		t.Errorf("withdrawals were counted: %+v", got)
+	}
+	deaf, err := sms.New(sms.Config{Providers: []sms.Provider{{Name: "a", Channel: mute{n.stations[0]}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := deaf.Withdraw(t.Context(), to("US")); err != nil || n.stations[0].withdrawn != 2 {
+		t.Errorf("a provider that cannot withdrew: %v", err)
+	}
+}
+
+// TestARefusedAccountIsToldOnce: at the first message, and again only after one was
+// taken.
+func TestARefusedAccountIsToldOnce(t *testing.T) {
+	var said bytes.Buffer
+	s := &station{}
+	r, err := sms.New(sms.Config{Providers: []sms.Provider{{Name: "a", Channel: s}}, Log: slog.New(slog.NewTextHandler(&said, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, row := range []struct {
+		answer verify.Outcome
+		told   int
+	}{{region, 0}, {number, 0}, {busy, 0}, {account, 1}, {account, 1}, {region, 1}, {account, 1}, {accepted, 1}, {account, 2}, {account, 2}} {
+		s.says(row.answer)
+		r.Send(t.Context(), to("US"))
+		if got := strings.Count(said.String(), "level=WARN"); got != row.told {
+			t.Errorf("%d: told %d times after %s, want %d: %s", i, got, row.answer.Detail, row.told, &said)
+		}
+	}
+	if !strings.Contains(said.String(), "provider=a channel=sms detail=account") {
+		t.Errorf("told: %s", &said)
 	}
 }
 
