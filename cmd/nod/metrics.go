@@ -22,7 +22,7 @@ var (
 	posted   = desc("nod_dispatcher_webhooks_total", "Tries to bring an event to the integrator; dropped: the outcome could not be written.", "result")
 	lost     = desc("nod_dispatcher_lost_outcomes_total", "Outcomes that could not be written: the lease decides.")
 
-	providerAnswers = desc("nod_provider_answers_total", "What providers of SMS and calls made of messages.", "channel", "provider", "state", "class")
+	providerAnswers = desc("nod_provider_answers_total", "What providers of pushes, SMS and calls made of messages.", "channel", "provider", "state", "class")
 	providerSeconds = desc("nod_provider_answer_seconds_total", "How long they took to say so, summed.", "channel", "provider")
 	providerBreaker = desc("nod_provider_breaker_closed", "1 while this node gives the provider messages, 0 while it is passed over or tried.", "channel", "provider")
 
@@ -66,8 +66,8 @@ func (f figures) Collect(ch chan<- prometheus.Metric) {
 	to.tally(asked, d.Asks)
 	to.tally(taken, d.Withdrawals)
 	to.tally(posted, d.Webhooks)
-	for channel, r := range f.app.ways.routers {
-		to.providers(string(channel), r.Stats())
+	for _, r := range f.app.ways.routers {
+		to.providers(string(r.channel), r.Stats())
 	}
 	if f.app.broker != nil {
 		to.redis(f.app.broker.Stats())

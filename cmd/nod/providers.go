@@ -30,10 +30,16 @@ type ways struct {
 	channels  map[verify.Channel]delivery.Channel // what is not set up is not there
 	texts     *delivery.Texts
 	receivers map[string]delivery.Receiver // by provider
-	routers   map[verify.Channel]*sms.Router
+	routers   []routed
 	poster    delivery.Poster // nil: the integrator has no webhook
 	pushKey   string          // what a browser subscribes to Web Push with; empty: it is off
 	checks    []check
+}
+
+// routed is a router and the channel that it is in front of.
+type routed struct {
+	channel verify.Channel
+	*sms.Router
 }
 
 // check is a provider whose credentials can be tried.
@@ -55,12 +61,12 @@ type surroundings struct {
 // newWays makes all that the configuration names. The error names the setting at
 // fault, as far as one provider can know it.
 func newWays(c *config, s surroundings) (*ways, error) {
-	w := &ways{channels: map[verify.Channel]delivery.Channel{}, receivers: map[string]delivery.Receiver{}, routers: map[verify.Channel]*sms.Router{}}
+	w := &ways{channels: map[verify.Channel]delivery.Channel{}, receivers: map[string]delivery.Receiver{}}
 	var err error
 	if w.texts, err = delivery.LoadTexts(c.providers.Texts, c.providers.AppHash, c.PublicURL); err != nil {
 		return nil, fmt.Errorf("NOD_TEXTS_FILE: %w", err)
 	}
-	if err := w.addPush(c, s.vapid); err != nil {
+	if err := w.addPush(c, s); err != nil {
 		return nil, err
 	}
 	if err := w.addNumbers(c, s); err != nil {
@@ -86,8 +92,9 @@ func newWays(c *config, s surroundings) (*ways, error) {
 	return w, nil
 }
 
-// addPush adds the providers of push that are set up.
-func (w *ways) addPush(c *config, vapid *ecdsa.PrivateKey) error {
+// addPush adds the providers of push that are set up, each behind a router of its
+// own: a device has only one.
+func (w *ways) addPush(c *config, s surroundings) error {
 	p, pushes := &c.providers, delivery.Pushes{}
 	add := func(name string, provider interface {
 		delivery.Channel
@@ -96,9 +103,9 @@ func (w *ways) addPush(c *config, vapid *ecdsa.PrivateKey) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", settings, err)
 		}
-		pushes[name] = provider
 		w.checks = append(w.checks, check{name, provider})
-		return nil
+		pushes[name], err = w.route(sms.Config{Providers: []sms.Provider{{Name: name, Channel: provider}}, Channel: verify.Push, Tell: s.tell, Log: s.log})
+		return err
 	}
 	var errs []error
 	if p.FCM.Credentials != nil {
@@ -110,9 +117,9 @@ func (w *ways) addPush(c *config, vapid *ecdsa.PrivateKey) error {
 		errs = append(errs, add("apns", made, err, "NOD_APNS_KEY_FILE"))
 	}
 	if p.VAPIDSubject != "" {
-		made, err := webpush.New(webpush.Config{Key: vapid, Subject: p.VAPIDSubject, Local: c.local()})
+		made, err := webpush.New(webpush.Config{Key: s.vapid, Subject: p.VAPIDSubject, Local: c.local()})
 		errs = append(errs, add("webpush", made, err, "NOD_VAPID_SUBJECT"))
-		w.pushKey, err = subscriptionKey(vapid)
+		w.pushKey, err = subscriptionKey(s.vapid)
 		errs = append(errs, err)
 	}
 	if len(pushes) > 0 {
@@ -168,7 +175,8 @@ func (w *ways) addNumbers(c *config, s surroundings) error {
 	for _, name := range p.smsOrder() {
 		router.Providers = append(router.Providers, sms.Provider{Name: name, Channel: texters[name]})
 	}
-	return w.route(router)
+	w.channels[verify.SMS], err = w.route(router)
+	return err
 }
 
 // pricesOf reads the operator's prices; nil: there are none.
@@ -197,7 +205,9 @@ func (w *ways) addCalls(account *twilio.Twilio, wanted bool, s surroundings) err
 		if wanted {
 			w.checks = append(w.checks, check{"calls", calls})
 		}
-		return w.route(sms.Config{Providers: []sms.Provider{{Name: twilio.Name, Channel: calls}}, Channel: verify.Voice, Tell: s.tell, Log: s.log})
+		var err error
+		w.channels[verify.Voice], err = w.route(sms.Config{Providers: []sms.Provider{{Name: twilio.Name, Channel: calls}}, Channel: verify.Voice, Tell: s.tell, Log: s.log})
+		return err
 	case wanted:
 		return errors.New("NOD_VOICE_FALLBACK needs a number in TWILIO_PHONE_NUMBER: a messaging service or a name cannot call")
 	}
@@ -205,13 +215,12 @@ func (w *ways) addCalls(account *twilio.Twilio, wanted bool, s surroundings) err
 }
 
 // route puts a router in front of the providers of one channel.
-func (w *ways) route(c sms.Config) error {
+func (w *ways) route(c sms.Config) (*sms.Router, error) {
 	router, err := sms.New(c)
-	if err != nil {
-		return err
+	if err == nil {
+		w.routers = append(w.routers, routed{c.Channel, router})
 	}
-	w.routers[c.Channel], w.channels[c.Channel] = router, router
-	return nil
+	return router, err
 }
 
 // simulate lets the outbox stand in for every channel that has no provider.
