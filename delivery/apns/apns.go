@@ -127,8 +127,11 @@ func (a *APNs) Withdraw(ctx context.Context, m delivery.Message) error {
 	return nil
 }
 
-// call makes one request and classes the answer.
+// call makes one request and classes the answer. A provider token that is refused as
+// old, or refused and then replaced, says nothing about the push, which was not
+// taken: it is tried again.
 func (a *APNs) call(ctx context.Context, n *apns2.Notification) verify.Outcome {
+	bearer := a.client.Token.GenerateIfExpired()
 	one, call := wire.One(ctx)
 	answer, err := a.client.PushWithContext(one, n)
 	if o, none := call.Outcome(name); none {
@@ -141,21 +144,23 @@ func (a *APNs) call(ctx context.Context, n *apns2.Notification) verify.Outcome {
 	if err == nil {
 		reason = answer.Reason
 	}
-	if reason == apns2.ReasonExpiredProviderToken || reason == apns2.ReasonInvalidProviderToken {
-		a.renew()
+	refused := reason == apns2.ReasonExpiredProviderToken || reason == apns2.ReasonInvalidProviderToken
+	if refused && a.renew(bearer) {
+		return call.Refusal(name, reason, verify.ClassTransient)
 	}
 	return refusal(call, reason)
 }
 
-// renew lets the next push have a new provider token. It mends one that was made
-// while this machine's clock was wrong.
-func (a *APNs) renew() {
+// renew reports whether the next push has another provider token than the one that
+// was refused. It mends one that was made while this machine's clock was wrong.
+func (a *APNs) renew(refused string) bool {
 	t := a.client.Token
 	t.Lock()
 	defer t.Unlock()
-	if age := time.Since(time.Unix(t.IssuedAt, 0)); age >= minTokenAge || age < 0 {
+	if age := time.Since(time.Unix(t.IssuedAt, 0)); t.Bearer == refused && (age >= minTokenAge || age < 0) {
 		t.IssuedAt = 0
 	}
+	return t.IssuedAt == 0 || t.Bearer != refused
 }
 
 // payload is what a notification says: to the phone and, beside it, to the app.
@@ -210,7 +215,8 @@ func encode(shown aps, data map[string]string) ([]byte, error) {
 }
 
 // Check pushes to a device token that no device has. APNs looks at the provider's
-// token and at the topic before, so BadDeviceToken shows that they are good.
+// token and at the topic before, so BadDeviceToken shows that they are good, and so
+// does a push that is taken.
 func (a *APNs) Check(ctx context.Context) error {
 	o := a.call(ctx, &apns2.Notification{
 		DeviceToken: strings.Repeat("0", 64),
@@ -220,9 +226,10 @@ func (a *APNs) Check(ctx context.Context) error {
 		Expiration:  time.Now().Add(time.Minute),
 		Payload:     []byte(`{"aps":{"content-available":1}}`),
 	})
-	switch o.Detail {
-	case apns2.ReasonBadDeviceToken:
+	if o.State == verify.StateAccepted || o.Detail == apns2.ReasonBadDeviceToken {
 		return nil
+	}
+	switch o.Detail {
 	case apns2.ReasonInvalidProviderToken, reasonUnrelatedKeyID:
 		return fmt.Errorf("APNs does not know the key (%s): NOD_APNS_KEY_FILE, NOD_APNS_KEY_ID and NOD_APNS_TEAM_ID belong together", o.Detail)
 	case reasonBadEnvironmentKey, reasonBadEnvironmentKeyID:

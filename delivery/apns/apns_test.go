@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -23,6 +24,7 @@ import (
 
 	"nod/delivery"
 	"nod/delivery/apns"
+	"nod/delivery/sms"
 	"nod/deploy/providers"
 	"nod/verify"
 )
@@ -224,10 +226,10 @@ func TestAnswers(t *testing.T) {
 		policy: {
 			"BadCollapseId", "BadExpirationDate", "BadMessageId", "BadPriority", "BadTopic", "DuplicateHeaders", "InvalidPushType",
 			"MissingDeviceToken", "MissingTopic", "PayloadEmpty", "TopicDisallowed", "BadPath", "MethodNotAllowed", "PayloadTooLarge",
-			"BadCertificate", "BadCertificateEnvironment", "BadEnvironmentKeyIdInToken", "BadEnvironmentKeyInToken", "ExpiredProviderToken",
+			"BadCertificate", "BadCertificateEnvironment", "BadEnvironmentKeyIdInToken", "BadEnvironmentKeyInToken",
 			"Forbidden", "InvalidProviderToken", "MissingProviderToken", "UnrelatedKeyIdInToken",
 		},
-		transient: {"IdleTimeout", "TooManyProviderTokenUpdates", "TooManyRequests", "InternalServerError", "ServiceUnavailable", "Shutdown"},
+		transient: {"ExpiredProviderToken", "IdleTimeout", "TooManyProviderTokenUpdates", "TooManyRequests", "InternalServerError", "ServiceUnavailable", "Shutdown"},
 	} {
 		for _, reason := range reasons {
 			table = append(table, row{answer: providers.Answer{Code: reason}, want: want})
@@ -262,6 +264,91 @@ func TestAnswers(t *testing.T) {
 	for _, reason := range append(apns.Reasons(), providers.APNsReasons()...) {
 		if !seen[reason] {
 			t.Errorf("%s is not tried", reason)
+		}
+	}
+}
+
+// TestProviderTokenIsRenewed: a push that was refused for a token that is then
+// renewed is tried again; a new token that is refused is the operator's.
+func TestProviderTokenIsRenewed(t *testing.T) {
+	for _, reason := range []string{"InvalidProviderToken", "ExpiredProviderToken"} {
+		j, a := apple(t)
+		send := func(step string, want verify.DeliveryState) {
+			t.Helper()
+			if o := a.Send(within(t), message(token)); o.State != want || want == verify.StateRetrying && o.Detail != reason {
+				t.Errorf("%s, %s: %+v", reason, step, o)
+			}
+		}
+		send("a new token", verify.StateAccepted)
+		j.Script(token, providers.Answer{Code: reason}, providers.Answer{})
+		a.Age(30 * time.Minute)
+		send("an old token", verify.StateRetrying)
+		send("renewed", verify.StateAccepted)
+		content(t, j)
+		if reason == "InvalidProviderToken" {
+			j.Script(token, providers.Answer{Code: reason})
+			send("renewed and refused", verify.StateFailed)
+		}
+	}
+}
+
+// TestProviderTokenIsRenewedByAnother: a push whose token was replaced while it was
+// under way is tried again, too.
+func TestProviderTokenIsRenewedByAnother(t *testing.T) {
+	j := judge()
+	slow, came, release := strings.Repeat("5", 64), make(chan struct{}), make(chan struct{})
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, slow) {
+			close(came)
+			<-release
+		}
+		j.ServeHTTP(w, r)
+	}))
+	s.EnableHTTP2 = true
+	s.StartTLS()
+	t.Cleanup(s.Close)
+	a := client(t, config(j, s.URL))
+	j.Script("", providers.Answer{Code: "InvalidProviderToken"}, providers.Answer{})
+	j.Script(slow, providers.Answer{Code: "InvalidProviderToken"})
+	outcome := make(chan verify.Outcome, 1)
+	go func() { outcome <- a.Send(within(t), message(slow)) }()
+	<-came
+	a.Age(30 * time.Minute)
+	a.Send(within(t), message(token))
+	if o := a.Send(within(t), message(token)); o.State != verify.StateAccepted {
+		t.Errorf("after the token was renewed: %+v", o)
+	}
+	close(release)
+	if o := <-outcome; o.State != verify.StateRetrying {
+		t.Errorf("with the token of before: %+v", o)
+	}
+}
+
+// TestWhatOpensTheBreaker: what is wrong with the key or the topic, and no device.
+func TestWhatOpensTheBreaker(t *testing.T) {
+	j, a := apple(t)
+	for state, answers := range map[string][]providers.Answer{
+		"open": {
+			{Code: "InvalidProviderToken"}, {Code: "ExpiredProviderToken"}, {Code: "TopicDisallowed"}, {Code: "ServiceUnavailable"},
+			{Code: "TooManyProviderTokenUpdates"}, {Status: 403}, {Status: 302}, {Status: 502},
+		},
+		"closed": {
+			{Code: "Unregistered"}, {Code: "BadDeviceToken"}, {Code: "DeviceTokenNotForTopic"}, {Code: "TooManyRequests"},
+			{Code: "PayloadTooLarge"}, {Status: 400},
+		},
+	} {
+		for _, answer := range answers {
+			over, err := sms.New(sms.Config{Providers: []sms.Provider{{Name: "apns", Channel: a}}, Channel: verify.Push, Log: slog.New(slog.DiscardHandler)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			j.Script(token, answer)
+			for range 5 {
+				over.Send(within(t), message(token))
+			}
+			if got := over.Stats()[0].Breaker; got != state {
+				t.Errorf("after five of %s %d the breaker is %s, want %s", answer.Code, answer.Status, got, state)
+			}
 		}
 	}
 }
@@ -393,6 +480,17 @@ func TestCheck(t *testing.T) {
 		if n := len(j.Accepted("")); n != 0 {
 			t.Errorf("a check sent %d messages", n)
 		}
+	}
+}
+
+// TestCheckIsTaken: who takes the push has taken the credentials.
+func TestCheckIsTaken(t *testing.T) {
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	s.EnableHTTP2 = true
+	s.StartTLS()
+	defer s.Close()
+	if err := client(t, config(judge(), s.URL)).Check(within(t)); err != nil {
+		t.Error(err)
 	}
 }
 
