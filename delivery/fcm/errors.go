@@ -1,7 +1,9 @@
 package fcm
 
 import (
+	"slices"
 	"strconv"
+	"strings"
 
 	"nod/delivery/wire"
 	"nod/verify"
@@ -9,8 +11,9 @@ import (
 
 // row is what one answer of FCM means.
 type row struct {
-	code  string // of FCM, or of Google's APIs where FCM has none
-	class verify.Class
+	code    string // of FCM, or of Google's APIs where FCM has none
+	class   verify.Class
+	account bool // it meets every push, whoever it is for
 }
 
 // rows are the codes of https://firebase.google.com/docs/reference/fcm/rest/v1/ErrorCode
@@ -18,30 +21,34 @@ type row struct {
 // that is not here is classed by its HTTP status.
 var rows = []row{
 	// The app is gone, or its token was replaced.
-	{"UNREGISTERED", verify.ClassPermanentTarget},
+	{"UNREGISTERED", verify.ClassPermanentTarget, false},
 	// The token is another Firebase project's: it will never be ours.
-	{"SENDER_ID_MISMATCH", verify.ClassPermanentTarget},
+	{"SENDER_ID_MISMATCH", verify.ClassPermanentTarget, false},
 	// A malformed token, but also any other fault of the request: it does not prove
 	// that the token is dead, and dropping it on a mistake of ours would silence
 	// everybody.
-	{"INVALID_ARGUMENT", verify.ClassPolicy},
-	// The APNs key or the Web Push key in the Firebase console is missing or wrong.
-	{thirdPartyAuthError, verify.ClassPolicy},
+	{"INVALID_ARGUMENT", verify.ClassPolicy, false},
+	// The APNs key or the Web Push key in the Firebase console is missing or wrong, or
+	// a browser subscribed with another: it speaks against no other platform.
+	{thirdPartyAuthError, verify.ClassPolicy, false},
 	// The project, this device or this topic had too many messages.
-	{"QUOTA_EXCEEDED", verify.ClassTransient},
+	{quotaExceeded, verify.ClassTransient, false},
 	// "The server is overloaded", "an unknown internal error": the reference asks to
 	// try again, and the app knows a push that it sees twice.
-	{"UNAVAILABLE", verify.ClassTransient},
-	{"INTERNAL", verify.ClassTransient},
-	{"UNSPECIFIED_ERROR", verify.ClassUnknown},
+	{"UNAVAILABLE", verify.ClassTransient, false},
+	{"INTERNAL", verify.ClassTransient, false},
+	{"UNSPECIFIED_ERROR", verify.ClassUnknown, false},
 
-	// The access token, the account's role, the API's switch, the project: the operator's.
-	{"UNAUTHENTICATED", verify.ClassPolicy},
-	{"PERMISSION_DENIED", verify.ClassPolicy},
-	{"NOT_FOUND", verify.ClassPolicy},
-	{"FAILED_PRECONDITION", verify.ClassPolicy},
-	{"RESOURCE_EXHAUSTED", verify.ClassTransient},
+	// The access token, the account's role, the API's switch, the project: the
+	// operator's. See [FCM.call] for a token that was kept.
+	{"UNAUTHENTICATED", verify.ClassPolicy, true},
+	{"PERMISSION_DENIED", verify.ClassPolicy, true},
+	{"NOT_FOUND", verify.ClassPolicy, true},
+	{"FAILED_PRECONDITION", verify.ClassPolicy, true},
+	{"RESOURCE_EXHAUSTED", verify.ClassTransient, false},
 }
+
+const quotaExceeded = "QUOTA_EXCEEDED"
 
 // thirdPartyAuthError comes with the status of a bad access token, and is not about
 // it.
@@ -62,5 +69,26 @@ func refusal(call *wire.Call, code string) verify.Outcome {
 	case status == 429, status >= 500:
 		class = verify.ClassTransient
 	}
-	return call.Refusal(name, "http_"+strconv.Itoa(status), class)
+	return call.Refusal(name, httpDetail+strconv.Itoa(status), class)
 }
+
+const (
+	httpDetail  = "http_"
+	tokenDetail = "token_http_"
+)
+
+// AccountRefused reports whether a refusal with this detail would meet every push: it
+// is of the service account or the project, of something that is not FCM, or there
+// was no access token.
+func (f *FCM) AccountRefused(detail string) bool {
+	if status, ok := strings.CutPrefix(detail, httpDetail); ok {
+		return strings.HasPrefix(status, "3") || slices.Contains([]string{"401", "403", "404"}, status)
+	}
+	return strings.HasPrefix(detail, tokenDetail) || slices.Contains(grantErrors, detail) ||
+		slices.ContainsFunc(rows, func(r row) bool { return r.account && r.code == detail })
+}
+
+// NumberRefused reports whether a passing refusal may be of one device: FCM says
+// alike that a device and that the project got too many pushes, and the first is in a
+// stranger's power.
+func (f *FCM) NumberRefused(detail string) bool { return detail == quotaExceeded }

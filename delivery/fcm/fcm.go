@@ -122,9 +122,12 @@ func (f *FCM) Withdraw(ctx context.Context, m delivery.Message) error {
 	return nil
 }
 
-// call makes one request of the SDK and classes the answer.
+// call makes one request of the SDK and classes the answer. An access token that was
+// kept and is refused was taken back early by Google: the push was not taken, and the
+// next try fetches a new one. Credentials that are bad fail there, or the new token is
+// refused, too.
 func (f *FCM) call(ctx context.Context, send func(context.Context, *messaging.Message) (string, error), m *messaging.Message) verify.Outcome {
-	token, err := f.tokens.get(ctx)
+	token, fresh, err := f.tokens.get(ctx)
 	if err != nil {
 		return noToken(err)
 	}
@@ -138,7 +141,10 @@ func (f *FCM) call(ctx context.Context, send func(context.Context, *messaging.Me
 	}
 	o := refusal(call, errorCode(call.Body()))
 	if call.Status() == http.StatusUnauthorized && o.Detail != thirdPartyAuthError {
-		f.tokens.drop(token) // Google may have taken it back early: the next push has a new one
+		f.tokens.drop(token)
+		if !fresh {
+			return call.Refusal(name, o.Detail, verify.ClassTransient)
+		}
 	}
 	return o
 }

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
@@ -18,6 +20,7 @@ import (
 
 	"nod/delivery"
 	"nod/delivery/fcm"
+	"nod/delivery/sms"
 	"nod/deploy/providers"
 	"nod/verify"
 )
@@ -349,12 +352,61 @@ func TestTokenIsFetchedAgain(t *testing.T) {
 	g.TokenLife = 0
 	f.Send(within(t), message(token, "android"))
 	g.Revoke()
-	if o := f.Send(within(t), message(token, "android")); o.Detail != "UNAUTHENTICATED" || o.Class != verify.ClassPolicy {
+	if o := f.Send(within(t), message(token, "android")); o.Detail != "UNAUTHENTICATED" || o.State != verify.StateRetrying || o.Class != verify.ClassTransient {
 		t.Errorf("with a token that was taken back: %+v", o)
 	}
 	if o := f.Send(within(t), message(token, "android")); o.State != verify.StateAccepted {
 		t.Errorf("after a token was taken back: %+v", o)
 	}
+	g.Script(token, providers.Answer{Code: "UNAUTHENTICATED"})
+	for _, want := range []verify.DeliveryState{verify.StateRetrying, verify.StateFailed, verify.StateFailed} {
+		if o := f.Send(within(t), message(token, "android")); o.State != want || o.Detail != "UNAUTHENTICATED" {
+			t.Errorf("with tokens that are never taken: %+v, want %s", o, want)
+		}
+	}
+}
+
+// TestWhatOpensTheBreaker: what is wrong with the account or with Google, and no
+// device.
+func TestWhatOpensTheBreaker(t *testing.T) {
+	for state, answers := range map[string][]providers.Answer{
+		"open": {
+			{Code: "UNAUTHENTICATED"}, {Code: "PERMISSION_DENIED"}, {Code: "NOT_FOUND"}, {Code: "UNAVAILABLE"}, {Code: "RESOURCE_EXHAUSTED"},
+			{Status: 401}, {Status: 403}, {Status: 307}, {Status: 502},
+		},
+		"closed": {
+			{Code: "UNREGISTERED"}, {Code: "SENDER_ID_MISMATCH"}, {Code: "INVALID_ARGUMENT"}, {Code: "THIRD_PARTY_AUTH_ERROR"},
+			{Code: "QUOTA_EXCEEDED"}, {Status: 400},
+		},
+	} {
+		for _, answer := range answers {
+			g, f := google(t)
+			g.Script(token, answer)
+			if got := breaker(t, f); got != state {
+				t.Errorf("after five of %s %d the breaker is %s, want %s", answer.Code, answer.Status, got, state)
+			}
+		}
+	}
+	for _, answer := range []providers.Answer{{Code: "invalid_grant"}, {Code: "of_tomorrow", Status: 403}, {Status: 307}, {Status: 503}} {
+		g, f := google(t)
+		g.Tokens.Script("", answer)
+		if got := breaker(t, f); got != "open" {
+			t.Errorf("after five times no token, %s %d, the breaker is %s", answer.Code, answer.Status, got)
+		}
+	}
+}
+
+// breaker is what five pushes in a row make of it.
+func breaker(t *testing.T, f *fcm.FCM) string {
+	t.Helper()
+	over, err := sms.New(sms.Config{Providers: []sms.Provider{{Name: "fcm", Channel: f}}, Channel: verify.Push, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 5 {
+		over.Send(within(t), message(token, "android"))
+	}
+	return over.Stats()[0].Breaker
 }
 
 // TestTokenIsKept: what one platform is refused for costs the others no new token.
@@ -468,6 +520,21 @@ func TestCheck(t *testing.T) {
 		if n := len(g.Accepted("")); n != 0 {
 			t.Errorf("a check sent %d messages", n)
 		}
+	}
+}
+
+// TestCheckIsTaken: who takes the dry run has taken the credentials.
+func TestCheckIsTaken(t *testing.T) {
+	g := &providers.Google{Project: "nod-test"}
+	s := httptest.NewServer(g)
+	defer s.Close()
+	taken := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, `{"name": "projects/nod-test/messages/fake_message_id"}`)
+	}))
+	defer taken.Close()
+	if err := client(t, g, s.URL, taken.URL).Check(within(t)); err != nil {
+		t.Error(err)
 	}
 }
 

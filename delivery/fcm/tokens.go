@@ -60,34 +60,35 @@ func newTokens(credentials []byte, client *http.Client) (*tokens, error) {
 	return &tokens{config: config, client: client, turn: make(chan struct{}, 1)}, nil
 }
 
-// get returns a good access token, fetched within ctx when there is none: by one
-// caller, while the others wait for as long as theirs lets them.
-func (t *tokens) get(ctx context.Context) (string, error) {
+// get returns a good access token, and whether it was fetched just now: within ctx,
+// when there is none, by one caller, while the others wait for as long as theirs lets
+// them.
+func (t *tokens) get(ctx context.Context) (token string, fresh bool, err error) {
 	if token := t.kept(); token != "" {
-		return token, nil
+		return token, false, nil
 	}
 	select {
 	case t.turn <- struct{}{}:
 		defer func() { <-t.turn }()
 	case <-ctx.Done():
-		return "", ctx.Err()
+		return "", false, ctx.Err()
 	}
 	if token := t.kept(); token != "" {
-		return token, nil
+		return token, false, nil
 	}
 	// The library makes its request without a context.
 	within := wire.Over(wire.Under(ctx, t.client.Transport))
-	token, err := t.config.TokenSource(context.WithValue(ctx, oauth2.HTTPClient, within)).Token()
+	fetched, err := t.config.TokenSource(context.WithValue(ctx, oauth2.HTTPClient, within)).Token()
 	if err != nil {
-		return "", err
+		return "", false, err
 	}
-	if !token.Valid() {
-		return "", errors.New("the token endpoint gave no access token")
+	if !fetched.Valid() {
+		return "", false, errors.New("the token endpoint gave no access token")
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.held = token
-	return token.AccessToken, nil
+	t.held = fetched
+	return fetched.AccessToken, true, nil
 }
 
 // kept is the token at hand, while it is good for 10 s more; empty when it is not.
