@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -200,6 +201,37 @@ func TestPushFaults(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestPushProviderDown: when FCM fails again and again, nobody waits for it any more:
+// the SMS leaves at once, and the operator and the integrator are told.
+func TestPushProviderDown(t *testing.T) {
+	t.Parallel()
+	c := carry(t)
+	p := c.nod(start, []string{"fcm", "twilio", "webhook"}, "NOD_WS_ACK_TIMEOUT=1s")
+	c.Google.Script("", played.Answer{Code: "UNAVAILABLE"})
+	people := 0
+	ask := func() (token, to string) {
+		people++
+		user := fmt.Sprint("u", people)
+		token, to = fcmToken(user), digits(people)
+		p.enroll(user, &client.Push{Provider: "fcm", Token: token, Platform: "android"})
+		p.ask(user, object{"phone_number": to})
+		return token, to
+	}
+	for range 2 { // three tries each: the fifth failure is the last that is waited for
+		ask()
+	}
+	told := c.taken("webhook", "provider.degraded", 1)[0]
+	if told.Fields["provider"] != "fcm" || told.Fields["channel"] != "push" {
+		t.Errorf("the integrator is told %v", told.Fields)
+	}
+	if closed := p.metric(`nod_provider_breaker_closed{channel="push",provider="fcm"}`); closed != "0" {
+		t.Errorf("the metric of the breaker is %q", closed)
+	}
+	token, to := ask()
+	c.taken("twilio", to, 1)
+	c.counted("fcm", token, 0, 0)
 }
 
 // slowness is what a slow machine may take longer.
