@@ -55,3 +55,10 @@ func outcome(call *wire.Call) verify.Outcome {
 	}
 	return call.Refusal(name, "http_"+strconv.Itoa(status), class)
 }
+
+// NumberRefused says of every failure that it is of one device: who answers, and who
+// does not, is the server that its subscription names. There is no account that could
+// refuse all either. A wrong signature is answered with 401 or 403, but so is anything
+// by a server that lies, and five of its answers would keep the pushes of all other
+// browsers back. So nothing opens a breaker over Web Push.
+func (*WebPush) NumberRefused(string) bool { return true }

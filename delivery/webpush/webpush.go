@@ -15,7 +15,8 @@
 // redirect is followed, and a connection is made to public unicast addresses only,
 // looked at after the name was resolved and just before the dial: to nothing on
 // this machine, in its network, or in its cloud. No proxy is used, because it would
-// dial where nod cannot look.
+// dial where nod cannot look. And what it answers, or does not, speaks against no
+// other push service, see [WebPush.NumberRefused].
 package webpush
 
 import (

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -21,6 +22,7 @@ import (
 	"go.uber.org/goleak"
 
 	"nod/delivery"
+	"nod/delivery/sms"
 	"nod/delivery/webpush"
 	"nod/deploy/providers"
 	"nod/verify"
@@ -262,6 +264,32 @@ func TestFaults(t *testing.T) {
 				t.Errorf("%d requests", n)
 			}
 		})
+	}
+}
+
+// TestOneServiceOpensNoBreaker: whatever one endpoint does, the others get their
+// pushes.
+func TestOneServiceOpensNoBreaker(t *testing.T) {
+	j, url, p := service(t)
+	over, err := sms.New(sms.Config{Providers: []sms.Provider{{Name: "webpush", Channel: p}}, Channel: verify.Push, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone := httptest.NewServer(j)
+	gone.Close()
+	nobody := strings.Replace(j.Subscribe(url), url, gone.URL, 1)
+	for _, answer := range []providers.Answer{
+		{Status: 401}, {Status: 403}, {Status: 404}, {Status: 429}, {Status: 302}, {Status: 500}, {Status: 502}, {Fault: providers.Reset}, {Fault: providers.TakenReset},
+	} {
+		hostile := j.Subscribe(url)
+		j.Script(endpoint(t, hostile), answer)
+		for range 6 {
+			over.Send(within(t), message(hostile))
+			over.Send(within(t), message(nobody))
+		}
+		if o := over.Send(within(t), message(j.Subscribe(url))); o.State != verify.StateAccepted {
+			t.Errorf("after a service with %d %s: %+v", answer.Status, answer.Fault, o)
+		}
 	}
 }
 
