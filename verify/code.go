@@ -105,9 +105,11 @@ func codeMethod(c Channel) Method {
 // Resend sends once more, over the named channel or, when it is empty, over the
 // last one. Over push it makes a new prompt with a new number. Once the resends are
 // used up, a call and a mail may each be tried once, should they not have been: by
-// then they are the other way that the page offers. It refuses with
-// already_decided, expired, in_progress, max_resends_reached, cooldown or
-// no_channel; a refused resend is an event of its own (see [Verification.RejectResend]).
+// then they are the other way that the page offers. A code that was certainly not
+// taken yet is taken back for it, so that one wish never makes two messages, and
+// costs what an outage does: nothing. It refuses with already_decided, expired,
+// in_progress, max_resends_reached, cooldown or no_channel; a refused resend is an
+// event of its own (see [Verification.RejectResend]).
 func (v *Verification) Resend(ch Channel, p *Policy, now time.Time) error {
 	if v.Terminal() {
 		return v.decided()
@@ -118,7 +120,7 @@ func (v *Verification) Resend(ch Channel, p *Policy, now time.Time) error {
 	if err := v.takes(ch, p); err != nil {
 		return err
 	}
-	if v.inFlight() {
+	if v.onItsWay() {
 		return &Refusal{Code: CodeInProgress, RetryAfter: time.Second, Detail: "The last message is still on its way. Wait a moment."}
 	}
 	free := v.free(ch)
@@ -131,10 +133,11 @@ func (v *Verification) Resend(ch Channel, p *Policy, now time.Time) error {
 	nth, waited := 0, time.Duration(0)
 	if !free {
 		waited = v.ResendDelay(p)
-		if v.ResendCount < p.Resends {
-			v.ResendCount++
-			nth = v.ResendCount
-		}
+	}
+	v.takeBack(now)
+	if !free && v.ResendCount < p.Resends {
+		v.ResendCount++
+		nth = v.ResendCount
 	}
 	v.Refused = nil
 	v.emit(EventResendRequested, now, EventData{Channel: ch, Step: int(waited / time.Second)})
@@ -158,26 +161,33 @@ func (v *Verification) RejectResend(r *Refusal, now time.Time) {
 	v.emit(EventResendRejected, now, EventData{Refusal: r.Code})
 }
 
-// Next leaves the app for the number now, without waiting for the ladder. It is
-// no resend: it costs no count and waits for no cooldown but that of an earlier
-// session. It refuses with already_decided, expired, in_progress, cooldown or,
-// when there is no further channel, conflict.
+// Next leaves the app for the number now, without waiting for the ladder, or for the
+// next try of a code that was certainly not taken yet. It is no resend: it costs no
+// count and waits for no cooldown but that of an earlier session. It refuses with
+// already_decided, expired, in_progress, cooldown or, when there is no further
+// channel, conflict.
 func (v *Verification) Next(p *Policy, now time.Time) error {
 	if v.Terminal() {
 		return v.decided()
 	}
-	if v.codeInFlight() {
+	if v.someCode((*Delivery).OnItsWay) {
 		return &Refusal{Code: CodeInProgress, RetryAfter: time.Second, Detail: "A code is already on its way. Wait a moment."}
 	}
 	if now.Before(v.NotBefore) {
 		return cooldown(v.NotBefore.Sub(now))
 	}
-	if !v.hasCode() && v.canCode(p) {
+	if (!v.hasCode() || v.codeInFlight()) && v.canCode(p) {
+		v.takeBack(now)
 		v.fallBack(v.codeChannel(), p, now)
 		v.settle(p, now)
 		return nil
 	}
 	return refuse(CodeConflict, "There is no further channel to try. Ask for a resend, or start again.")
+}
+
+// takeBack cancels the code that waits to be tried again.
+func (v *Verification) takeBack(now time.Time) {
+	v.dropInFlight(now, func(d *Delivery) bool { return d.State == StateRetrying && !d.Channel.App() }, StateCanceled)
 }
 
 // takes reports whether a resend over ch is possible at all.
@@ -242,7 +252,8 @@ func (v *Verification) free(ch Channel) bool {
 	}
 	for i := len(v.Deliveries) - 1; i >= 0; i-- {
 		if d := &v.Deliveries[i]; !d.Channel.App() {
-			return d.Unanswered || (d.State == StateFailed && d.Class == ClassTransient)
+			notTaken := d.State == StateRetrying || d.State == StateCanceled || (d.State == StateFailed && d.Class == ClassTransient)
+			return d.Unanswered || notTaken
 		}
 	}
 	return ch == v.codeChannel()
@@ -349,7 +360,7 @@ func (v *Verification) sendIn(ch Channel, p *Policy, now time.Time) *int {
 	switch first := !v.hasCode() && ch == v.codeChannel(); {
 	case first && v.Prompt.Open(now) && !v.Prompt.DisplayedAt.IsZero():
 		wait = max(wait, v.Prompt.DisplayedAt.Add(p.OfferAfter).Sub(now))
-	case !first && v.inFlight():
+	case !first && v.onItsWay():
 		// A resend is refused now. Once the last send is accepted this is its wait,
 		// so the page's countdown need not jump.
 		wait = max(wait, v.ResendDelay(p))
@@ -411,20 +422,24 @@ func (v *Verification) codeSent(generation int) bool {
 	return false
 }
 
-func (v *Verification) codeInFlight() bool {
+// someCode reports whether this holds for the delivery of some code.
+func (v *Verification) someCode(is func(*Delivery) bool) bool {
 	for i := range v.Deliveries {
-		if d := &v.Deliveries[i]; !d.Channel.App() && d.InFlight() {
+		if d := &v.Deliveries[i]; !d.Channel.App() && is(d) {
 			return true
 		}
 	}
 	return false
 }
 
-// inFlight reports whether anything is on its way. A push that is being tried
-// again holds nothing back: another way may be what helps.
-func (v *Verification) inFlight() bool {
+// codeInFlight reports whether a code may leave yet.
+func (v *Verification) codeInFlight() bool { return v.someCode((*Delivery).InFlight) }
+
+// onItsWay reports whether anything is. What is to be tried again holds nothing
+// back: another way may be what helps.
+func (v *Verification) onItsWay() bool {
 	for i := range v.Deliveries {
-		if d := &v.Deliveries[i]; d.InFlight() && (d.State != StateRetrying || !d.Channel.App()) {
+		if v.Deliveries[i].OnItsWay() {
 			return true
 		}
 	}

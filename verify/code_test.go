@@ -284,7 +284,6 @@ func TestAnOutageCostsNothingARefusalCounts(t *testing.T) {
 	if err := w.resend(""); err != nil {
 		t.Fatal(err)
 	}
-	refused(t, w.v.Resend("", &w.policy, w.now), verify.CodeInProgress)
 	w.until(70 * time.Second)
 	if w.v.ResendCount != 0 {
 		t.Errorf("an outage cost the count: %d", w.v.ResendCount)
@@ -300,6 +299,95 @@ func TestAnOutageCostsNothingARefusalCounts(t *testing.T) {
 	}
 	if w.v.ResendCount != 1 {
 		t.Errorf("count %d: the repeat of the outage is free, the one after the refusal counts", w.v.ResendCount)
+	}
+}
+
+// What is leaving holds another back. What was certainly not taken does not: it is
+// taken back, so that the person gets one message, and costs nothing.
+func TestAnotherCodeInPlaceOfOneThatWasNotTaken(t *testing.T) {
+	down := verify.Outcome{State: verify.StateRetrying, Class: verify.ClassTransient, Provider: "twilio", RetryAfter: 20 * time.Second}
+	over := verify.Outcome{State: verify.StateRetrying, Class: verify.ClassPolicy, Provider: "twilio", HandOver: true}
+	waits := verify.Outcome{State: verify.StateRetrying, Class: verify.ClassTransient, Detail: "breaker_open", RetryAfter: 20 * time.Second}
+	ask := func(ch verify.Channel) func(*world) error {
+		return func(w *world) error { return w.v.Resend(ch, &w.policy, w.now) }
+	}
+	next := func(w *world) error { return w.v.Next(&w.policy, w.now) }
+	for name, tc := range map[string]struct {
+		first verify.Outcome // of the first SMS
+		ask   func(*world) error
+		over  verify.Channel
+	}{
+		"the same again":                      {down, ask(""), verify.SMS},
+		"a call":                              {down, ask(verify.Voice), verify.Voice},
+		"a mail":                              {down, ask(verify.Email), verify.Email},
+		"the next channel":                    {down, next, verify.SMS},
+		"while another provider is asked":     {over, ask(""), verify.SMS},
+		"while no provider can be asked":      {waits, ask(verify.SMS), verify.SMS},
+		"the next, where nobody can be asked": {waits, next, verify.SMS},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			q := login(number)
+			q.Email = verify.StoredMailbox(address)
+			if err := w.begin(q, verify.Situation{}); err != nil {
+				t.Fatal(err)
+			}
+			refused(t, tc.ask(w), verify.CodeInProgress) // queued
+			d := w.lease("w")
+			refused(t, tc.ask(w), verify.CodeInProgress)
+			w.v.Send(d.ID, "w", &w.policy, w.now)
+			refused(t, tc.ask(w), verify.CodeInProgress)
+			w.v.Settle(d.ID, "w", tc.first, &w.policy, w.now)
+			first := d.ID
+			w.state(verify.SMS, verify.StateRetrying)
+			if in := w.v.Actions(&w.policy, w.now).SMSIn; in == nil || *in != 0 {
+				t.Errorf("an SMS in %v s", in)
+			}
+			if err := tc.ask(w); err != nil {
+				t.Fatal(err)
+			}
+			if d := w.v.Delivery(first); d.State != verify.StateCanceled {
+				t.Errorf("the first is %s", d.State)
+			}
+			refused(t, tc.ask(w), verify.CodeInProgress)
+			w.until(time.Minute)
+			if len(w.sent) != 1 || w.sent[0].Channel != tc.over || w.v.ResendCount != 0 {
+				t.Errorf("left: %+v, %d resends", w.sent, w.v.ResendCount)
+			}
+			w.is(verify.Pending, verify.CodeEntry)
+		})
+	}
+}
+
+// A resend that was not taken gives its count back, and what is asked for instead
+// of it over the number stays free after another request to the app.
+func TestTheAppInPlaceOfACodeThatWasNotTaken(t *testing.T) {
+	w := began(t, verify.Both)
+	w.pump()
+	w.until(time.Minute + 5*time.Second)
+	w.answer = func(d verify.Delivery) verify.Outcome {
+		if d.Channel == verify.SMS {
+			return verify.Outcome{State: verify.StateRetrying, Class: verify.ClassTransient, Detail: "breaker_open", RetryAfter: 30 * time.Second}
+		}
+		return verify.Outcome{State: verify.StateAccepted}
+	}
+	if err := w.resend(verify.SMS); err != nil {
+		t.Fatal(err)
+	}
+	if w.state(verify.SMS, verify.StateRetrying); w.v.ResendCount != 1 {
+		t.Fatalf("%d resends", w.v.ResendCount)
+	}
+	w.until(3*time.Minute + 10*time.Second)
+	w.state(verify.SMS, verify.StateRetrying)
+	w.answer = nil
+	if err := w.resend(verify.Push); err != nil {
+		t.Fatal(err)
+	}
+	if w.v.ResendCount != 1 {
+		t.Errorf("%d resends, want the one over push", w.v.ResendCount)
+	}
+	if err := w.resend(verify.SMS); err != nil || w.v.ResendCount != 1 {
+		t.Errorf("the SMS: %v, %d resends", err, w.v.ResendCount)
 	}
 }
 

@@ -72,7 +72,7 @@ type Delivery struct {
 	ChangedAt  time.Time // of the present state
 }
 
-// InFlight reports whether the delivery is on its way: queued, leased, sending
+// InFlight reports whether the delivery may leave yet: it is queued, leased, sending
 // or retrying.
 func (d *Delivery) InFlight() bool {
 	switch d.State {
@@ -81,6 +81,11 @@ func (d *Delivery) InFlight() bool {
 	}
 	return false
 }
+
+// OnItsWay reports whether the delivery is leaving: queued, leased or sending. One
+// that is to be tried again is not: it was certainly not taken, and perhaps never
+// will be.
+func (d *Delivery) OnItsWay() bool { return d.InFlight() && d.State != StateRetrying }
 
 // TriedBy are the providers in Tried.
 func (d *Delivery) TriedBy() []string {

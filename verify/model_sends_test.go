@@ -79,6 +79,19 @@ func (m *modelSends) tell(r *rapid.T, w *world, d *verify.Delivery, by string) {
 	}
 }
 
+// one holds the moment something was asked for: of all codes one may leave at most.
+func (m *modelSends) one(r *rapid.T, w *world) {
+	leaving := 0
+	for _, d := range w.v.Deliveries {
+		if d.CodeGeneration > 0 && d.InFlight() {
+			leaving++
+		}
+	}
+	if leaving > 1 {
+		r.Fatalf("%d codes are to leave, for one wish", leaving)
+	}
+}
+
 // always holds after every act.
 func (m *modelSends) always(r *rapid.T, w *world) {
 	made := map[verify.Channel]int{}
