@@ -18,6 +18,7 @@ var pageHTML []byte
 //	GET    /state             what was taken and objected to, and how many requests there were,
 //	                          as JSON; ?to=%2B14155550123 is for that number or token only
 //	PUT    /scripts/{name}    {"to": "+14155550123", "answers": [{…}]}: how the provider answers next
+//	DELETE /objections        forgets what they objected to
 //	POST   /subscriptions     a subscription to Web Push, as a browser makes it
 //
 // What is taken holds codes: only this machine's own programs may read it, and no
@@ -37,7 +38,7 @@ func newPage(set *providers.Set, host string) http.Handler {
 			requests[name] = set.Desk(name).Requests(to)
 		}
 		answer(w, http.StatusOK, map[string]any{
-			"accepted": taken, "objections": append([]string{}, set.Objections()...),
+			"accepted": taken, "objections": append([]providers.Objection{}, set.Objections()...),
 			"requests": requests, // well-formed ones, taken or not
 		})
 	})
@@ -58,6 +59,10 @@ func newPage(set *providers.Set, host string) http.Handler {
 			return
 		}
 		desk.Script(script.To, script.Answers...)
+		w.WriteHeader(http.StatusNoContent)
+	})
+	mux.HandleFunc("DELETE /objections", func(w http.ResponseWriter, _ *http.Request) {
+		set.Forgive()
 		w.WriteHeader(http.StatusNoContent)
 	})
 	mux.HandleFunc("POST /subscriptions", func(w http.ResponseWriter, _ *http.Request) {

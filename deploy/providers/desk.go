@@ -66,6 +66,15 @@ type Accepted struct {
 	At       time.Time         `json:"at"`
 }
 
+// Objection is what a provider found wrong with a request.
+type Objection struct {
+	Provider string    `json:"provider"`
+	Text     string    `json:"text"`
+	At       time.Time `json:"at"`
+}
+
+func (o Objection) String() string { return o.Provider + ": " + o.Text }
+
 // Desk is what all servers of one provider share: what is scripted, taken and
 // objected to. Its zero value is ready.
 type Desk struct {
@@ -73,7 +82,7 @@ type Desk struct {
 	scripts    map[string][]Answer
 	requests   map[string]int
 	accepted   []Accepted
-	objections []string
+	objections []Objection // the provider's name is left out
 	changed    chan struct{} // closed at the next change; nil while nobody waits
 }
 
@@ -125,7 +134,7 @@ func (d *Desk) take(a Accepted) {
 func (d *Desk) object(format string, args ...any) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.objections = append(d.objections, fmt.Sprintf(format, args...))
+	d.objections = append(d.objections, Objection{Text: fmt.Sprintf(format, args...), At: time.Now()})
 	d.changedLocked()
 }
 
@@ -162,7 +171,11 @@ func (d *Desk) requestsLocked(to string) (n int) {
 func (d *Desk) Objections() []string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return slices.Clone(d.objections)
+	var texts []string
+	for _, o := range d.objections {
+		texts = append(texts, o.Text)
+	}
+	return texts
 }
 
 // Wait returns the messages to a number or token once there are n, or what there

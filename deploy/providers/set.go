@@ -125,14 +125,28 @@ func (s *Set) Desk(name string) *Desk {
 	}[name]
 }
 
-// Objections lists what any of them objected to.
-func (s *Set) Objections() (all []string) {
+// Objections lists what any of them objected to, each one's oldest first.
+func (s *Set) Objections() (all []Objection) {
 	for _, name := range Names {
-		for _, o := range s.Desk(name).Objections() {
-			all = append(all, name+": "+o)
+		d := s.Desk(name)
+		d.mu.Lock()
+		for _, o := range d.objections {
+			o.Provider = name
+			all = append(all, o)
 		}
+		d.mu.Unlock()
 	}
 	return all
+}
+
+// Forgive forgets what any of them objected to.
+func (s *Set) Forgive() {
+	for _, name := range Names {
+		d := s.Desk(name)
+		d.mu.Lock()
+		d.objections = nil
+		d.mu.Unlock()
+	}
 }
 
 // Subscribe makes a subscription to Web Push, as a browser would.

@@ -161,7 +161,7 @@ func (t *smtpTalk) line(limit int) (string, error) {
 		part, err := t.r.ReadSlice('\n')
 		line = append(line, part...)
 		if len(line) > limit {
-			t.object("smtp: a line of more than %d bytes", limit)
+			t.object("a line of more than %d bytes", limit)
 			return "", errTalkOver
 		}
 		if err == nil {
@@ -173,7 +173,7 @@ func (t *smtpTalk) line(limit int) (string, error) {
 	}
 	text, ok := strings.CutSuffix(string(line), "\r\n")
 	if !ok || strings.ContainsAny(text, "\r\x00") {
-		t.object("smtp: a line that does not end in CRLF, or with a control character")
+		t.object("a line that does not end in CRLF, or with a control character")
 		return "", errTalkOver
 	}
 	return text, nil
@@ -218,17 +218,17 @@ func (t *smtpTalk) obey(line string) error {
 	case verb == "EHLO" && rest != "":
 		return t.hello(rest)
 	case t.helo == "":
-		t.object("smtp: %s before EHLO", verb)
+		t.object("%s before EHLO", verb)
 		return t.say(503, "5.5.1 EHLO first")
 	case verb == "STARTTLS" && t.TLS != nil && !t.tls:
 		return t.encrypt()
 	case t.TLS != nil && !t.tls:
-		t.object("smtp: %s without TLS", verb)
+		t.object("%s without TLS", verb)
 		return t.say(530, "5.7.0 STARTTLS first")
 	case verb == "AUTH" && t.User != "":
 		return t.signIn(rest)
 	case t.User != "" && !t.known:
-		t.object("smtp: %s without AUTH", verb)
+		t.object("%s without AUTH", verb)
 		return t.say(530, "5.7.0 AUTH first")
 	}
 	return t.transact(verb, rest)
@@ -244,7 +244,7 @@ func (t *smtpTalk) transact(verb, rest string) error {
 	case verb == "DATA" && t.to != "":
 		return t.data()
 	}
-	t.object("smtp: %s is out of place", verb)
+	t.object("%s is out of place", verb)
 	return t.say(503, "5.5.1 out of place")
 }
 
@@ -275,7 +275,7 @@ func (t *smtpTalk) encrypt() error {
 		return err
 	}
 	if t.r.Buffered() > 0 {
-		t.object("smtp: something was said in plain text behind STARTTLS")
+		t.object("something was said in plain text behind STARTTLS")
 		return errTalkOver
 	}
 	conn := tls.Server(t.conn, t.TLS)
@@ -330,7 +330,7 @@ func (t *smtpTalk) signIn(rest string) error {
 		return err
 	}
 	if subtle.ConstantTimeCompare([]byte(user), []byte(t.User))&subtle.ConstantTimeCompare([]byte(password), []byte(t.Password)) != 1 {
-		t.object("smtp: another's credentials")
+		t.object("another's credentials")
 		return t.say(535, "5.7.8 not these credentials")
 	}
 	t.known = true
@@ -355,7 +355,7 @@ func (t *smtpTalk) mail(rest string) error {
 	t.from, t.to = "", ""
 	from, ok := path(rest, "FROM")
 	if !ok {
-		t.object("smtp: MAIL without an address")
+		t.object("MAIL without an address")
 		return t.say(501, "5.1.7 no address")
 	}
 	if done, err := t.refuse(t.verb("MAIL")); done {
@@ -368,7 +368,7 @@ func (t *smtpTalk) mail(rest string) error {
 func (t *smtpTalk) recipient(rest string) error {
 	to, ok := path(rest, "TO")
 	if !ok || t.to != "" {
-		t.object("smtp: RCPT without an address, or with a second one")
+		t.object("RCPT without an address, or with a second one")
 		return t.say(501, "5.1.3 no address")
 	}
 	a := t.next(to)
@@ -403,7 +403,7 @@ func (t *smtpTalk) data() error {
 		err = errors.New("SMTPUTF8 is for addresses that need it, and no others")
 	}
 	if err != nil {
-		t.object("smtp: %v", err)
+		t.object("%v", err)
 		return t.say(554, "5.6.0 "+err.Error())
 	}
 	if code, ok := strings.CutPrefix(a.Code, "DATA "); ok {

@@ -36,17 +36,17 @@ type SNS struct {
 func (s *SNS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(io.LimitReader(r.Body, 256<<10))
 	if err != nil {
-		s.object("sns: reading a request: %v", err)
+		s.object("reading a request: %v", err)
 		return
 	}
 	if code, err := s.signed(r, body); err != nil {
-		s.object("sns: %v", err)
+		s.object("%v", err)
 		snsError(w, http.StatusForbidden, code)
 		return
 	}
 	form, err := url.ParseQuery(string(body))
 	if err != nil || r.Method != http.MethodPost || r.URL.Path != "/" || form.Get("Version") != "2010-03-31" {
-		s.object("sns: not a form of version 2010-03-31: %s %s", r.Method, r.URL.Path)
+		s.object("not a form of version 2010-03-31: %s %s", r.Method, r.URL.Path)
 		snsError(w, http.StatusBadRequest, "InvalidAction")
 		return
 	}
@@ -61,7 +61,7 @@ func (s *SNS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		snsAnswer(w, "GetSMSAttributes", "<attributes><entry><key>DefaultSMSType</key><value>Transactional</value></entry></attributes>")
 	default:
-		s.object("sns: %s is not played here", form.Get("Action"))
+		s.object("%s is not played here", form.Get("Action"))
 		snsError(w, http.StatusBadRequest, "InvalidAction")
 	}
 }
@@ -82,7 +82,7 @@ func (s *SNS) publish(w http.ResponseWriter, r *http.Request, form url.Values) {
 		err = errors.New("AWS.SNS.SMS.SMSType is not Transactional")
 	}
 	if err != nil {
-		s.object("sns: %v", err)
+		s.object("%v", err)
 		snsError(w, http.StatusBadRequest, "InvalidParameter")
 		return
 	}

@@ -68,7 +68,7 @@ type vonageRecord struct {
 func (v *Vonage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	key, secret, _ := r.BasicAuth()
 	if subtle.ConstantTimeCompare([]byte(key), []byte(v.APIKey))&subtle.ConstantTimeCompare([]byte(secret), []byte(v.APISecret)) != 1 {
-		v.object("vonage: %s %s without this account's Basic credentials", r.Method, r.URL.Path)
+		v.object("%s %s without this account's Basic credentials", r.Method, r.URL.Path)
 		vonageProblem(w, http.StatusUnauthorized, "unauthorized")
 		return
 	}
@@ -80,7 +80,7 @@ func (v *Vonage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "GET /v2/applications":
 		vonageJSON(w, http.StatusOK, map[string]any{"page_size": 1, "page": 1, "total_items": 0, "_embedded": map[string]any{"applications": []any{}}})
 	default:
-		v.object("vonage: no such request: %s %s", r.Method, r.URL.Path)
+		v.object("no such request: %s %s", r.Method, r.URL.Path)
 		vonageProblem(w, http.StatusNotFound, "not-found")
 	}
 }
@@ -126,7 +126,7 @@ func (v *Vonage) message(w http.ResponseWriter, r *http.Request) {
 		err = m.judge()
 	}
 	if err != nil {
-		v.object("vonage: %v", err)
+		v.object("%v", err)
 		vonageProblem(w, http.StatusUnprocessableEntity, "1020")
 		return
 	}
@@ -206,7 +206,7 @@ func (v *Vonage) tell(ctx context.Context, client *http.Client, id string, m von
 	}
 	body, err := json.Marshal(status)
 	if err != nil {
-		v.object("vonage: writing a receipt: %v", err)
+		v.object("writing a receipt: %v", err)
 		return
 	}
 	for range max(r.Times, 1) {
@@ -217,12 +217,12 @@ func (v *Vonage) tell(ctx context.Context, client *http.Client, id string, m von
 		}
 		token, err := vonageJWT(secret, v.APIKey, body, time.Now())
 		if err != nil {
-			v.object("vonage: signing a receipt: %v", err)
+			v.object("signing a receipt: %v", err)
 			return
 		}
 		req, err := http.NewRequestWithContext(ctx, http.MethodPost, m.WebhookURL, bytes.NewReader(body))
 		if err != nil {
-			v.object("vonage: calling back: %v", err)
+			v.object("calling back: %v", err)
 			return
 		}
 		req.Header.Set("Authorization", "Bearer "+token)
@@ -234,9 +234,9 @@ func (v *Vonage) tell(ctx context.Context, client *http.Client, id string, m von
 		_ = res.Body.Close()
 		switch {
 		case r.Forged && res.StatusCode < 400:
-			v.object("vonage: a forged receipt was answered with %d", res.StatusCode)
+			v.object("a forged receipt was answered with %d", res.StatusCode)
 		case !r.Forged && res.StatusCode >= 300:
-			v.object("vonage: the receipt %q was answered with %d", r.State, res.StatusCode)
+			v.object("the receipt %q was answered with %d", r.State, res.StatusCode)
 		}
 	}
 }
@@ -264,7 +264,7 @@ func vonageJWT(secret []byte, apiKey string, body []byte, at time.Time) (string,
 func (v *Vonage) report(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	if q.Get("account_id") != v.APIKey || q.Get("product") != "MESSAGES" || q.Get("direction") != "outbound" || q.Get("id") == "" {
-		v.object("vonage: a report without this account, MESSAGES, outbound and an id")
+		v.object("a report without this account, MESSAGES, outbound and an id")
 		vonageProblem(w, http.StatusUnprocessableEntity, "invalid-request-parameters")
 		return
 	}
