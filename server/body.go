@@ -156,8 +156,9 @@ func (s *Status) tellResend(v *verify.Verification, p *verify.Policy, now time.T
 // be asked for in emailIn seconds (nil: never), is a way from the start for who has
 // no number that a code can reach.
 func (s *Status) tellWays(v *verify.Verification, p *verify.Policy, emailIn *int) {
-	s.CanChangePhone = v.Purpose == verify.Phone && (v.ResendCount >= 2 || v.NumberDead)
-	tired := v.ResendCount >= min(3, p.Resends) || v.NumberDead
+	dead := v.Undeliverable()
+	s.CanChangePhone = v.Purpose == verify.Phone && (v.ResendCount >= 2 || dead)
+	tired := v.ResendCount >= min(3, p.Resends) || dead
 	if tired && s.CanChangePhone {
 		s.Alternatives = append(s.Alternatives, Alternative{Kind: "change_phone", Label: "Use another phone number"})
 	}
@@ -196,20 +197,23 @@ var appMessages = map[string]string{
 }
 
 // sent says which message belongs to the last send, if one does: the first
-// request to the app needs none.
+// request to the app needs none, and a code that certainly did not leave is not
+// said to have been sent.
 func sent(v *verify.Verification, p *verify.Policy) (key, text string) {
-	app, codes := v.LastChannel.App(), 0
+	app, codes, last := v.LastChannel.App(), 0, false
 	for i := range v.Deliveries {
-		if !v.Deliveries[i].Channel.App() {
-			codes++
+		if d := &v.Deliveries[i]; !d.Channel.App() {
+			if last = d.OnItsWay() || d.MayHaveLeft(); last {
+				codes++
+			}
 		}
 	}
 	switch {
-	case app && v.ResendCount == 0:
+	case app && v.ResendCount == 0, !app && codes == 0:
 		return "", ""
 	case !app && codes == 1:
 		key = "code.sent"
-	case v.ResendCount >= p.Resends:
+	case v.ResendCount >= p.Resends && (app || last):
 		key = "resend.final"
 	default:
 		key = "resend.another"

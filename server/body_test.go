@@ -145,6 +145,106 @@ func TestWaysOutOfADeadNumber(t *testing.T) {
 	}
 }
 
+// What a receipt tells of the number shows the ways out, and closes no other.
+func TestWaysOutOfANumberThatAReceiptCallsDead(t *testing.T) {
+	asked := verify.Outcome{State: verify.StateAccepted, Class: verify.ClassNone, Provider: "twilio", Receipts: true}
+	b := newBody(t, verify.Request{Purpose: verify.Phone, Number: aNumber})
+	receive := func(i int, s verify.DeliveryState, c verify.Class) {
+		b.v.Receive(verify.Receipt{DeliveryID: b.v.Deliveries[i].ID, Provider: "twilio", State: s, Class: c}, &b.policy, b.now)
+	}
+	shows := func(when string, want bool) {
+		t.Helper()
+		got := b.seen(viewPage)
+		if got["can_change_phone"] != want || (got["alternative_contact_message"] != nil) != want || slices.Equal(b.kinds(), []string{"change_phone", "voice"}) != want {
+			t.Errorf("%s: %v, %v, %v", when, got["can_change_phone"], got["alternative_contact_message"], b.kinds())
+		}
+	}
+	b.send(asked)
+	receive(0, verify.StateUndelivered, verify.ClassPermanentTarget)
+	shows("of a number that is none", true)
+	if b.v.NumberDead || b.seen(viewPage)["stage"] != "code_entry" {
+		t.Error("a receipt decided something")
+	}
+	b.now = b.now.Add(b.policy.Delay(0))
+	if err := b.v.Resend(verify.Voice, &b.policy, b.now); err != nil {
+		t.Fatal(err)
+	}
+	shows("while another is on its way", true)
+	b.send(asked)
+	shows("while nothing is told of another", true)
+	receive(1, verify.StateDelivered, verify.ClassNone)
+	shows("after one that arrived", false)
+
+	b = newBody(t, verify.Request{Purpose: verify.Phone, Number: aNumber})
+	b.send(asked)
+	receive(0, verify.StateUndelivered, verify.ClassPermanentUser)
+	shows("of a phone that is off", false)
+	b.now = b.now.Add(b.policy.Delay(0))
+	if err := b.v.Resend("", &b.policy, b.now); err != nil {
+		t.Fatal(err)
+	}
+	b.send(asked)
+	receive(1, verify.StateUndelivered, verify.ClassPermanentTarget)
+	shows("of the second", true)
+	receive(0, verify.StateDelivered, verify.ClassNone)
+	shows("when an older one arrived", true)
+	receive(1, verify.StateDelivered, verify.ClassNone)
+	shows("when it arrived after all", false)
+}
+
+// Of a mail nothing follows for the number.
+func TestADeadMailboxIsNoDeadNumber(t *testing.T) {
+	b := newBody(t, verify.Request{Purpose: verify.Login, Number: aNumber, Email: verify.StoredMailbox("ana@example.com")})
+	b.send(taken)
+	b.now = b.now.Add(b.policy.Delay(0))
+	if err := b.v.Resend(verify.Email, &b.policy, b.now); err != nil {
+		t.Fatal(err)
+	}
+	b.send(verify.Outcome{State: verify.StateAccepted, Provider: "smtp"})
+	b.v.Receive(verify.Receipt{DeliveryID: b.v.Deliveries[1].ID, Provider: "smtp", State: verify.StateUndelivered, Class: verify.ClassPermanentTarget}, &b.policy, b.now)
+	if got := b.seen(viewPage); b.v.Deliveries[1].State != verify.StateUndelivered || got["alternative_contact_message"] != nil {
+		t.Errorf("%s, and %v", b.v.Deliveries[1].State, got["alternative_contact_message"])
+	}
+}
+
+func TestWhatDidNotLeaveIsNotSaidToBeSent(t *testing.T) {
+	down := verify.Outcome{State: verify.StateRetrying, Class: verify.ClassTransient, Provider: "twilio"}
+	refused := verify.Outcome{State: verify.StateFailed, Class: verify.ClassPolicy, Provider: "twilio"}
+	for name, tc := range map[string]struct {
+		outcomes []verify.Outcome // of each SMS that was asked for
+		key      any
+	}{
+		"nothing has left yet":        {nil, "code.sent"},
+		"it was taken":                {[]verify.Outcome{taken}, "code.sent"},
+		"nobody knows":                {[]verify.Outcome{noAnswer}, "code.sent"},
+		"it was refused":              {[]verify.Outcome{refused}, nil},
+		"the number is dead":          {[]verify.Outcome{dead}, nil},
+		"nobody took it yet":          {[]verify.Outcome{down}, nil},
+		"all were refused":            {[]verify.Outcome{refused, refused, refused}, nil},
+		"the first that was taken":    {[]verify.Outcome{refused, taken}, "code.sent"},
+		"another was taken":           {[]verify.Outcome{taken, refused, taken}, "resend.another"},
+		"the last was taken":          {[]verify.Outcome{taken, taken, taken, taken}, "resend.final"},
+		"but the last was not":        {[]verify.Outcome{taken, taken, taken, refused}, "resend.another"},
+		"the first was, and no other": {[]verify.Outcome{taken, refused, refused}, "code.sent"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBody(t, verify.Request{Purpose: verify.Phone, Number: aNumber})
+			for i, o := range tc.outcomes {
+				if i > 0 {
+					b.now = b.now.Add(b.policy.Delay(i))
+					if err := b.v.Resend("", &b.policy, b.now); err != nil {
+						t.Fatal(err)
+					}
+				}
+				b.send(o)
+			}
+			if got := b.seen(viewPage); got["message_key"] != tc.key || (got["message"] == nil) != (tc.key == nil) {
+				t.Errorf("it says %v: %v", got["message_key"], got["message"])
+			}
+		})
+	}
+}
+
 func TestWaysOutAfterThreeResends(t *testing.T) {
 	b := newBody(t, verify.Request{Purpose: verify.Phone, Number: aNumber})
 	b.send(taken)

@@ -211,6 +211,23 @@ func (v *Verification) takes(ch Channel, p *Policy) error {
 
 func (v *Verification) reachable() bool { return !v.Number.IsZero() && !v.NumberDead }
 
+// Undeliverable reports whether the number can never be reached, as far as is known: a
+// provider refused it, or took a message and told later that it cannot arrive. One
+// that arrived since says better; one that nobody has told anything of says nothing.
+// What a receipt told closes no way to the number: it may take a call, or be moved.
+func (v *Verification) Undeliverable() bool {
+	for i := len(v.Deliveries) - 1; i >= 0 && !v.NumberDead; i-- {
+		switch d := &v.Deliveries[i]; {
+		case !d.Channel.number():
+		case d.State == StateDelivered:
+			return false
+		case d.State == StateUndelivered && d.Class == ClassPermanentTarget:
+			return true
+		}
+	}
+	return v.NumberDead
+}
+
 // mailable reports whether there is a mailbox, and no provider said that it can
 // never be reached.
 func (v *Verification) mailable() bool {
@@ -415,7 +432,7 @@ func (v *Verification) codeSent(generation int) bool {
 		if d.CodeGeneration != generation || d.Channel.App() {
 			continue
 		}
-		if !d.AcceptedAt.IsZero() || d.State == StateUnknown { // a receipt of an unknown one sets AcceptedAt
+		if d.MayHaveLeft() {
 			return true
 		}
 	}

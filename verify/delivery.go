@@ -87,6 +87,12 @@ func (d *Delivery) InFlight() bool {
 // will be.
 func (d *Delivery) OnItsWay() bool { return d.InFlight() && d.State != StateRetrying }
 
+// MayHaveLeft reports whether the message may be on its way to a person: a provider
+// took it, or nobody knows.
+func (d *Delivery) MayHaveLeft() bool {
+	return !d.AcceptedAt.IsZero() || d.State == StateUnknown // a receipt of an unknown one sets AcceptedAt
+}
+
 // TriedBy are the providers in Tried.
 func (d *Delivery) TriedBy() []string {
 	if d.Tried == "" {
