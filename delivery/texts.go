@@ -126,7 +126,7 @@ func (t *Texts) code(v *verify.Verification, row *verify.Delivery, code, host st
 	switch {
 	case v.Purpose == verify.Phone:
 		key = "phone"
-	case row.Fallback:
+	case row.Fallback && v.Missed():
 		key = "fallback"
 	}
 	return t.sms(s, key, app, code, host)

@@ -72,6 +72,67 @@ func TestTexts(t *testing.T) {
 	}
 }
 
+// The app is not said to have missed what it has.
+func TestTheAppIsBlamedOnlyForWhatItMissed(t *testing.T) {
+	const missed, plain = "your app did not get the request", "Never share it."
+	next := func(w *world) {
+		w.must(func(v *verify.Verification, now time.Time) error { return v.Next(&w.policy, now) })
+	}
+	for name, tc := range map[string]struct {
+		do   func(*world) // at one second
+		by   time.Duration
+		want string
+	}{
+		"nobody has it: by itself":               {func(*world) {}, 36 * s, missed},
+		"nobody has it: on request":              {next, 2 * s, missed},
+		"it has it, and nobody looks: by itself": {func(w *world) { w.ack(verify.WebSocket) }, 36 * s, plain},
+		"it shows it: on request":                {func(w *world) { w.display(verify.WebSocket); next(w) }, 2 * s, plain},
+		"it had the one before": {func(w *world) {
+			w.display(verify.WebSocket)
+			w.at(61 * s)
+			if err := w.resend(verify.Push); err != nil {
+				w.t.Fatal(err)
+			}
+		}, 63 * s, missed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(w *world) {
+				w.enroll(false, true)
+				w.run()
+				w.begin()
+				w.at(time.Second)
+				tc.do(w)
+				w.at(tc.by)
+				sent := w.script.list(verify.SMS)
+				if len(sent) != 1 || !strings.Contains(sent[0].Text, tc.want) {
+					t.Errorf("%d SMS: %+v", len(sent), sent)
+				}
+				for _, m := range sent {
+					if tc.want == plain && strings.Contains(m.Text, missed) {
+						t.Errorf("it says %q", m.Text)
+					}
+				}
+			})
+		})
+	}
+}
+
+// Nor where none was asked.
+func TestNoAppNoBlame(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.enroll(false, true)
+		w.script.says(verify.SMS, verify.Outcome{State: verify.StateRetrying, Class: verify.ClassTransient, Provider: "sim", RetryAfter: 10 * s})
+		w.run()
+		w.begin(over(verify.SMS))
+		w.at(time.Second)
+		w.must(func(v *verify.Verification, now time.Time) error { return v.Next(&w.policy, now) })
+		w.at(2 * s)
+		if sent := w.script.list(verify.SMS); len(sent) != 2 || strings.Contains(sent[1].Text, "your app") {
+			t.Errorf("%d SMS, the last %q", len(sent), sent[len(sent)-1].Text)
+		}
+	})
+}
+
 func TestACall(t *testing.T) {
 	bubble(t, func(w *world) {
 		w.run()

@@ -69,6 +69,17 @@ func (a *Authority) PromptFor(v *Verification, deviceID string, now time.Time) (
 	return a.Prompt(v, d), true
 }
 
+// Missed reports whether a prompt was made and, as far as is known, no device has the
+// present one.
+func (v *Verification) Missed() bool {
+	for i := range v.Deliveries {
+		if d := &v.Deliveries[i]; d.Channel.App() && d.PromptGeneration == v.Prompt.Generation && d.acked() {
+			return false
+		}
+	}
+	return v.Prompt.Generation > 0
+}
+
 // Result signs what a redeemed verification came to, for the integrator: valid
 // an hour from then. It is redeemed once, so it has one result, which need not be
 // kept to be told again.
