@@ -90,6 +90,7 @@ type nodeFigures struct {
 	Refused      uint64         `json:"refused"`
 	Closed       map[int]uint64 `json:"closed"`     // by close code
 	ClockSkew    float64        `json:"clock_skew"` // the store's clock less this node's, in seconds
+	Outbox       bool           `json:"outbox"`     // whether messages are simulated: GET /api/v1/outbox has them
 	Skipped      int            `json:"skipped"`    // events this console was not told in the last second
 }
 
@@ -99,7 +100,7 @@ func (s *Server) nodeFigures() nodeFigures {
 		ServerTime: verify.FormatTime(s.Now()), Sessions: now.Sessions, Pending: now.Pending,
 		Streams: s.live.room.waiting(), Queued: now.Queued, Received: now.Received, Sent: now.Sent,
 		Ticks: now.Ticks, TicksDropped: now.TicksDropped, Refused: now.Refused, Closed: now.Closed,
-		ClockSkew: time.Duration(s.live.skew.Load()).Seconds(),
+		ClockSkew: time.Duration(s.live.skew.Load()).Seconds(), Outbox: s.config.Outbox != nil,
 	}
 }
 

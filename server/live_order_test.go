@@ -361,6 +361,25 @@ func TestConsole(t *testing.T) {
 	})
 }
 
+// TestConsoleKnowsOfTheOutbox tells a console whether there is one to be read.
+func TestConsoleKnowsOfTheOutbox(t *testing.T) {
+	for _, simulated := range []bool{true, false} {
+		wire(t, func(t *testing.T, w *wired) {
+			p := w.dial()
+			p.send("auth", object{"token": w.ask(byKey, "POST", "/api/v1/console-sessions", nil).str("token")})
+			p.expect("welcome")
+			p.expect("recent")
+			if f := p.expect("figures"); f.Data["outbox"] != simulated {
+				t.Errorf("simulated is %v: figures %v", simulated, f.Data)
+			}
+		}, func(c *server.Config) {
+			if !simulated {
+				c.Outbox = nil
+			}
+		})
+	}
+}
+
 // TestConsoleKnowsTheLastOnes opens a console after things have happened.
 func TestConsoleKnowsTheLastOnes(t *testing.T) {
 	wire(t, func(t *testing.T, w *wired) {
