@@ -199,3 +199,30 @@ describe.each([
     },
   );
 });
+
+test("a call is read as it is heard, and what was objected to can be cleared", async () => {
+  visitor = await visit(browser, providers.page, { width: 390 });
+  const at = new Date().toISOString();
+  const said = "Hello. Your code is 8, 9, 7, 4, 3, 9. Once more: 8, 9, 7, 4, 3, 9. Goodbye.";
+  const text = `<Response><Pause length="1"/><Say><prosody rate="slow">${said}</prosody></Say></Response>`;
+  const call = { provider: "twilio", to: "+14155550123", id: "CA1", text, fields: {}, at };
+  const event = { ...call, provider: "webhook", to: "verification.stage_changed", text: "" };
+  let objections = [{ provider: "sns", text: "the signature is not this secret's", at }];
+  await visitor.context.route("**/state", (route) =>
+    route.fulfill({ json: { accepted: [call, event], objections, requests: {} } }),
+  );
+  await visitor.context.route("**/objections", (route) => {
+    objections = [];
+    return route.continue();
+  });
+  const page = await visitor.open("/");
+  await page.getByText(said, { exact: true }).waitFor();
+  await page.getByRole("button", { name: "Copy 897439" }).waitFor();
+  await page.getByText("What else it holds").click();
+  await page.getByText(text).waitFor();
+  await page.getByText("the signature is not this secret's").waitFor();
+  await picture(page, "providers-call");
+  await page.getByRole("button", { name: "Clear what they objected to" }).click();
+  await page.getByText("would stand here").waitFor();
+  expect(visitor.complaints).toEqual([]);
+});

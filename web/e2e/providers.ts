@@ -25,7 +25,7 @@ export interface Taken {
 export interface Known {
   accepted: Taken[];
   /** What any of them found wrong, with anybody's message. */
-  objections: string[];
+  objections: { provider: string; text: string }[];
   /** Well-formed requests for this number or token, by provider, taken or not. */
   requests: Record<string, number>;
 }
