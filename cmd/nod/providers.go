@@ -27,13 +27,15 @@ import (
 // ways are the ways to people that are set up, and to the integrator. Making them
 // dials nobody.
 type ways struct {
-	channels  map[verify.Channel]delivery.Channel // what is not set up is not there
-	texts     *delivery.Texts
-	receivers map[string]delivery.Receiver // by provider
-	routers   []routed
-	poster    delivery.Poster // nil: the integrator has no webhook
-	pushKey   string          // what a browser subscribes to Web Push with; empty: it is off
-	checks    []check
+	channels    map[verify.Channel]delivery.Channel // what is not set up is not there
+	texts       *delivery.Texts
+	receivers   map[string]delivery.Receiver // by provider
+	routers     []routed
+	poster      delivery.Poster // nil: the integrator has no webhook
+	webhookHost string
+	pushKey     string                        // what a browser subscribes to Web Push with; empty: it is off
+	checkPush   func(verify.PushTarget) error // nil: Web Push is off, and no other target is looked at
+	checks      []check
 }
 
 // routed is a router and the channel that it is in front of.
@@ -86,7 +88,7 @@ func newWays(c *config, s surroundings) (*ways, error) {
 		if err != nil {
 			return nil, err
 		}
-		w.poster = endpoint
+		w.poster, w.webhookHost = endpoint, endpoint.Host()
 		w.checks = append(w.checks, check{"webhook", endpoint})
 	}
 	return w, nil
@@ -119,6 +121,12 @@ func (w *ways) addPush(c *config, s surroundings) error {
 	if p.VAPIDSubject != "" {
 		made, err := webpush.New(webpush.Config{Key: s.vapid, Subject: p.VAPIDSubject, Local: c.local()})
 		errs = append(errs, add("webpush", made, err, "NOD_VAPID_SUBJECT"))
+		w.checkPush = func(t verify.PushTarget) error {
+			if t.Provider != "webpush" {
+				return nil
+			}
+			return webpush.CheckToken(t.Token, c.local())
+		}
 		w.pushKey, err = subscriptionKey(s.vapid)
 		errs = append(errs, err)
 	}

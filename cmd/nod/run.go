@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/url"
 	"os"
 	"slices"
 	"sync"
@@ -154,16 +153,12 @@ func (a *app) wire(ctx context.Context) error {
 		APIKeys:        keys,
 		UserTokens:     server.UserTokens{JWKSURL: c.UserJWKSURL, Secret: []byte(c.UserJWTSecret), Issuer: c.UserJWTIssuer},
 		AllowedOrigins: c.Origins, TrustedProxies: c.Proxies,
-		Receivers: a.ways.receivers, PushKey: a.ways.pushKey,
+		Receivers: a.ways.receivers, PushKey: a.ways.pushKey, CheckPush: a.ways.checkPush,
 		Pages: web.FS(), Demo: bank, Version: version, Log: a.log,
 		Registry: a.registry, MetricsApart: c.MetricsAddr != "",
 	}
 	if a.ways.poster != nil {
-		u, err := url.Parse(c.providers.WebhookURL)
-		if err != nil {
-			return err
-		}
-		settings.Webhooks, settings.WebhookHost = a.store, u.Host
+		settings.Webhooks, settings.WebhookHost = a.store, a.ways.webhookHost
 	}
 	if a.server, err = server.New(settings); err != nil {
 		return err
