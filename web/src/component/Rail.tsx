@@ -2,7 +2,7 @@ import { Icon, type IconName } from "../theme/Icon";
 import type { Step } from "./rail";
 import "./Rail.css";
 
-const names = { app: "App", push: "Push", sms: "SMS" } as const;
+const names = { app: "App", push: "Push", sms: "SMS", voice: "Call", email: "E-mail" } as const;
 const states = { quiet: "waiting", active: "under way", done: "done", failed: "not possible" };
 
 /** The ways to a person, in order, each with one plain sentence. */

@@ -90,6 +90,34 @@ test.each([
   expect(read([track("sms", state)])[2]).toBe(sentence);
 });
 
+test.each([
+  ["queued", "voice active: Calling you"],
+  ["accepted", "voice active: We are calling you with a code"],
+  ["delivered", "voice active: The call has reached you"],
+  ["failed", "voice failed: The call did not get through"],
+])("the call is %s", (state, sentence) => {
+  expect(read([track("sms", "delivered"), track("voice", state)])[2]).toBe(sentence);
+});
+
+test("the last step is the newest way of a code, and in the end the one that was typed", () => {
+  expect(read([track("voice", "delivered"), track("sms", "queued")])[2]).toMatch(/^sms active/);
+  expect(read([track("email", "queued")])[2]).toBe("email active: Sending an e-mail");
+  expect(read([], {}, { channel: "voice", seconds: 3 })[2]).toBe(
+    "voice quiet: No answer yet, calling you in 3 s",
+  );
+  const called = { status: "approved", method: "voice_code" } as const;
+  expect(read([track("voice", "accepted"), track("sms", "accepted")], called)[2]).toBe(
+    "voice done: You typed the code",
+  );
+});
+
+test("when a code was asked for at once, no phone was asked", () => {
+  expect(read([track("sms", "accepted")]).slice(0, 2)).toEqual([
+    "app quiet: Not asked this time",
+    "push quiet: Not asked this time",
+  ]);
+});
+
 test("what comes by itself is told with its seconds", () => {
   const app = track("websocket", "accepted");
   expect(read([app], {}, { channel: "push", seconds: 4 })[1]).toBe(

@@ -6,7 +6,8 @@ type StepState = "quiet" | "active" | "done" | "failed";
 
 /** One step of the rail with the plain sentence under its name. */
 export interface Step {
-  kind: "app" | "push" | "sms";
+  /** The last step is whichever way the code takes. */
+  kind: "app" | "push" | Coded;
   state: StepState;
   sentence: string;
 }
@@ -16,6 +17,10 @@ export interface Fallback {
   channel: "push" | "sms" | "voice";
   seconds: number;
 }
+
+type Coded = "sms" | "voice" | "email";
+
+type CodeTrack = Track & { channel: Coded };
 
 type Said = Omit<Step, "kind">;
 
@@ -32,15 +37,13 @@ export function railSteps(body: StatusBody, tracks: Track[], fallback: Fallback 
   return [
     { kind: "app", ...appStep(body, speaker(tracks, "websocket"), tracks) },
     { kind: "push", ...pushStep(body, speaker(tracks, "push"), tracks, fallback) },
-    {
-      kind: "sms",
-      ...smsStep(
-        body,
-        tracks.findLast((t) => t.channel === "sms" || t.channel === "voice"),
-        fallback,
-      ),
-    },
+    codeStep(body, newestCode(tracks), fallback),
   ];
+}
+
+/** The delivery of the newest code, if one was sent. */
+export function newestCode(tracks: Track[]): CodeTrack | undefined {
+  return tracks.findLast((track): track is CodeTrack => track.channel in sendings);
 }
 
 const lost = ["undelivered", "failed"];
@@ -90,6 +93,7 @@ function pushStep(
       return quiet(`No answer yet, sending a notification in ${fallback.seconds} s`);
     }
     if (outOfReach(body, all)) return failed("Notifications are off on your phone");
+    if (all.length > 0 && !speaker(all, "websocket")) return quiet("Not asked this time");
     return quiet("Only if the app cannot be reached");
   }
   return (
@@ -107,29 +111,64 @@ function pushStep(
   );
 }
 
-function smsStep(body: StatusBody, track: Track | undefined, fallback: Fallback | null): Said {
-  if (body.method === "sms_code" || body.method === "voice_code") return done("You typed the code");
-  if (!track) {
-    if (body.status !== "pending") return quiet("Not needed this time");
-    if (fallback?.channel === "sms") {
-      return quiet(`No answer yet, sending an SMS in ${fallback.seconds} s`);
-    }
-    if (fallback?.channel === "voice") {
-      return quiet(`No answer yet, calling you in ${fallback.seconds} s`);
-    }
-    return quiet(body.phone_number ? "Only if you need it" : "No number is on file");
+const coded: Record<string, Coded> = {
+  sms_code: "sms",
+  voice_code: "voice",
+  email_code: "email",
+};
+
+function codeStep(body: StatusBody, track: CodeTrack | undefined, fallback: Fallback | null): Step {
+  const typed = coded[body.method ?? ""];
+  if (typed) return { kind: typed, ...done("You typed the code") };
+  if (track) return { kind: track.channel, ...sentStep(body, track) };
+  const call = fallback?.channel === "voice" && body.status === "pending";
+  return { kind: call ? "voice" : "sms", ...unsentStep(body, fallback) };
+}
+
+function unsentStep(body: StatusBody, fallback: Fallback | null): Said {
+  if (body.status !== "pending") return quiet("Not needed this time");
+  if (fallback?.channel === "sms") {
+    return quiet(`No answer yet, sending an SMS in ${fallback.seconds} s`);
   }
-  const call = track.channel === "voice";
-  const to = body.phone_number ? ` to ${body.phone_number}` : "";
+  if (fallback?.channel === "voice") {
+    return quiet(`No answer yet, calling you in ${fallback.seconds} s`);
+  }
+  return quiet(body.phone_number ? "Only if you need it" : "No number is on file");
+}
+
+const sendings: Record<Coded, Record<"waiting" | "accepted" | "delivered" | "lost", string>> = {
+  sms: {
+    waiting: "Sending an SMS",
+    accepted: "Your code is on its way",
+    delivered: "Your code has arrived",
+    lost: "The SMS did not get through",
+  },
+  voice: {
+    waiting: "Calling you",
+    accepted: "We are calling you with a code",
+    delivered: "The call has reached you",
+    lost: "The call did not get through",
+  },
+  email: {
+    waiting: "Sending an e-mail",
+    accepted: "Your code is on its way",
+    delivered: "Your code has arrived",
+    lost: "The e-mail did not get through",
+  },
+};
+
+function sentStep(body: StatusBody, track: CodeTrack): Said {
   if (track.state === "unknown") return failed("We cannot tell if it left, you may send it again");
   if (body.stage === "awaiting_resend" && ["accepted", "delivered"].includes(track.state)) {
     return failed("That code can no longer be used");
   }
+  const { waiting, accepted, delivered, lost } = sendings[track.channel];
+  const to = body.phone_number && track.channel === "sms" ? ` to ${body.phone_number}` : "";
   return byState(track, {
-    waiting: active(call ? `Calling you${to}` : `Sending an SMS${to}`),
-    accepted: active(call ? "We are calling you with a code" : "Your code is on its way"),
-    delivered: active(call ? "The call has reached you" : "Your code has arrived"),
-    lost: failed(call ? "The call did not get through" : "The SMS did not get through"),
+    waiting: active(`${waiting}${to}`),
+    accepted: active(accepted),
+    delivered: active(delivered),
+    lost: failed(lost),
   });
 }
 

@@ -3,7 +3,7 @@ import { Button } from "../../component/Button";
 import { CodeField } from "../../component/CodeField";
 import { Heading } from "../../component/Heading";
 import { Rail } from "../../component/Rail";
-import { railSteps } from "../../component/rail";
+import { newestCode, railSteps } from "../../component/rail";
 import { clock } from "../../component/time";
 import type { Track } from "../../component/tracks";
 import { useSecondsLeft } from "../../component/useSecondsLeft";
@@ -20,15 +20,17 @@ export function CodeView({ signIn, status }: { signIn: SignIn; status: StatusBod
   const [wrong, setWrong] = useState(false);
   const field = useRef<HTMLInputElement>(null);
   const left = useSecondsLeft(status.expires_at ? Date.parse(status.expires_at) : null, signIn.now);
+  const newest = newestCode(signIn.tracks)?.id;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: each new code is to be typed at once
   useEffect(() => {
-    if (document.hasFocus()) field.current?.focus({ preventScroll: true });
-  }, []);
+    // While something is under way the field takes nothing, so that it loses the focus.
+    if (!signIn.busy && document.hasFocus()) field.current?.focus({ preventScroll: true });
+  }, [newest, signIn.busy]);
   const check = async (digits: string) => {
     setWrong(false);
     if (await signIn.check(digits)) return;
     setCode("");
     setWrong(true);
-    field.current?.focus({ preventScroll: true });
   };
   return (
     <>
@@ -85,12 +87,14 @@ export function CodeView({ signIn, status }: { signIn: SignIn; status: StatusBod
 
 function sentWords(status: StatusBody, tracks: Track[]): string {
   const number = status.phone_number;
+  const at = number ? ` at ${number}` : "";
   const to = number ? ` to ${number}` : "";
-  const last = tracks.findLast((t) => t.channel === "voice" || t.channel === "sms");
-  const call = last?.channel === "voice";
-  if (last?.state === "unknown") {
-    const tried = call ? `call you${number ? ` at ${number}` : ""}` : `send it by SMS${to}`;
-    return `We tried to ${tried}, and cannot tell if it worked.`;
-  }
-  return call ? `We called you with a code${to}.` : `We sent it by SMS${to}.`;
+  const ways = {
+    sms: [`We sent it by SMS${to}.`, `send it by SMS${to}`],
+    voice: [`We called you${at} with your code.`, `call you${at}`],
+    email: ["We sent it by e-mail.", "send it by e-mail"],
+  } as const;
+  const last = newestCode(tracks);
+  const [sent, tried] = ways[last?.channel ?? "sms"];
+  return last?.state === "unknown" ? `We tried to ${tried}, and cannot tell if it worked.` : sent;
 }

@@ -121,11 +121,37 @@ test.each([
   ["sms", "unknown", "We tried to send it by SMS to +1 ••• 0123, and cannot tell if it worked."],
   ["voice", "unknown", "We tried to call you at +1 ••• 0123, and cannot tell if it worked."],
   ["sms", "accepted", "We sent it by SMS to +1 ••• 0123."],
+  ["voice", "delivered", "We called you at +1 ••• 0123 with your code."],
+  ["email", "accepted", "We sent it by e-mail."],
 ])("a code by %s that is %s is spoken of as it is", (channel, state, words) => {
   const tracks = [{ id: "dlv_1", channel, device: "", state, class: "" }];
   const status = body({ stage: "code_entry", match_number: null });
   render(<CodeView signIn={signIn({ tracks })} status={status} />);
   expect(screen.getByText(words)).toBeTruthy();
+});
+
+test("the field takes the next code at once", () => {
+  vi.spyOn(document, "hasFocus").mockReturnValue(true);
+  const status = body({ stage: "code_entry" });
+  const track = (id: string, channel: string) => ({
+    id,
+    channel,
+    device: "",
+    state: "queued",
+    class: "",
+  });
+  const tracks = [track("dlv_1", "sms")];
+  const { rerender } = render(<CodeView signIn={signIn({ tracks })} status={status} />);
+  const field = () => screen.getByRole("textbox", { name: "6-digit code" });
+  expect(document.activeElement).toBe(field());
+  rerender(<CodeView signIn={signIn({ tracks, busy: true })} status={status} />);
+  field().blur();
+  rerender(<CodeView signIn={signIn({ tracks })} status={status} />);
+  expect(document.activeElement).toBe(field());
+  field().blur();
+  const both = [...tracks, track("dlv_2", "voice")];
+  rerender(<CodeView signIn={signIn({ tracks: both })} status={status} />);
+  expect(document.activeElement).toBe(field());
 });
 
 test("the page says which provider has the SMS, and nothing while it is simulated", async () => {
