@@ -12,14 +12,15 @@ import { useOutbox } from "./useOutbox";
 import { useWebhooks } from "./useWebhooks";
 import { WebhooksPane } from "./WebhooksPane";
 
-/** The open console: figures first, then what happens, one verification, and the outbox. */
+/** The open console: figures first, then what happens, one verification, and what is simulated. */
 export function Board({ token, onClose }: { token: string; onClose: (lost: boolean) => void }) {
   const [chosen, setChosen] = useState<string | null>(null);
   const close = useRef(onClose);
   close.current = onClose;
   const lost = useCallback(() => close.current(true), []);
   const { seen, connected } = useLive(token, lost);
-  const outbox = useOutbox(token);
+  const simulated = seen.figures?.outbox ?? false;
+  const outbox = useOutbox(token, simulated);
   const webhooks = useWebhooks(token);
   const row = seen.rows.find((one) => one.id === chosen);
   return (
@@ -36,11 +37,11 @@ export function Board({ token, onClose }: { token: string; onClose: (lost: boole
           Sign out
         </Button>
       </header>
-      <main className="board-main">
-        <FiguresRow seen={seen} messages={outbox.messages?.length ?? null} />
+      <main className="board-main" data-outbox={simulated ? "" : undefined}>
+        <FiguresRow seen={seen} outbox={simulated ? outbox : null} />
         <RecentList rows={seen.rows} chosen={chosen} onChoose={setChosen} />
         <TrailView token={token} id={chosen} row={row ?? null} />
-        <OutboxList outbox={outbox} onChoose={setChosen} />
+        {simulated && <OutboxList outbox={outbox} onChoose={setChosen} />}
         <WebhooksPane webhooks={webhooks} onChoose={setChosen} />
       </main>
     </div>

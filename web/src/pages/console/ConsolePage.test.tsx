@@ -62,15 +62,18 @@ afterEach(async () => {
   await closeNetwork(server);
 });
 
-async function open(...rows: Earlier[]): Promise<Peer> {
+/** A console that was opened on a server which simulates messages, or does not. */
+async function openOn(outbox: boolean, rows: Earlier[] = []): Promise<Peer> {
   sessionStorage.setItem("nod.console.session", "session-1");
   render(<ConsolePage />);
   const peer = await server.welcome("console");
   peer.send("recent", { verifications: rows });
+  peer.send("figures", { sessions: {}, outbox });
   await screen.findByText("Live");
   return peer;
 }
 
+const open = (...rows: Earlier[]) => openOn(true, rows);
 const list = () => screen.findByRole("region", { name: "Verifications" });
 const rows = async () => within(await list()).findAllByRole("button");
 const words = async () => (await rows()).map((row) => row.textContent);
@@ -120,7 +123,7 @@ test("what happens comes to the top, and a repeated list takes nothing back", as
   peer.send("event", { ...line, name: "verification.approved" });
   expect(await within(await list()).findAllByText("approved")).toHaveLength(2);
   peer.send("recent", { verifications: [earlier(2, { status: "pending", seq: 2 }), earlier(1)] });
-  peer.send("figures", { sessions: { device: 3, console: 1 }, skipped: 7 });
+  peer.send("figures", { sessions: { device: 3, console: 1 }, outbox: true, skipped: 7 });
   expect(await screen.findByText(/7 more events/)).toBeTruthy();
   expect(figure("Open sockets")).toBe("4");
   expect(within(await list()).getAllByText("approved")).toHaveLength(2);
@@ -160,11 +163,13 @@ test("an id that is not there says so kindly", async () => {
   expect(await screen.findByText("This is no longer here")).toBeTruthy();
 });
 
-test("without simulated messages the outbox says where they go", async () => {
-  server.on("GET /api/v1/outbox", () => problem(404, "not_found"));
-  await open();
-  expect(await screen.findByText(/leave through real providers/)).toBeTruthy();
-  expect(asked(server, "GET /api/v1/outbox")).toHaveLength(1);
+test("where nothing is simulated there is no outbox, and none is asked for", async () => {
+  await openOn(false);
+  await list();
+  expect(screen.queryByText("Outbox")).toBeNull();
+  await untilAsked(server, "GET /api/v1/webhooks");
+  expect(asked(server, "GET /api/v1/outbox")).toEqual([]);
+  await expectAccessible();
 });
 
 test("a session that has ended asks for the key again", async () => {

@@ -1,7 +1,8 @@
 import { duration, percent, type Seen, socketWords, summary } from "./model";
+import type { Outbox } from "./useOutbox";
 
 /** The numbers, one glance. They count the verifications in the list below. */
-export function FiguresRow({ seen, messages }: { seen: Seen; messages: number | null }) {
+export function FiguresRow({ seen, outbox }: { seen: Seen; outbox: Outbox | null }) {
   const { open, success, medianMs, withoutSms } = summary(seen.rows);
   const sockets = seen.figures?.sessions;
   return (
@@ -16,11 +17,13 @@ export function FiguresRow({ seen, messages }: { seen: Seen; messages: number | 
         <Figure name="Median time" value={duration(medianMs)} note="from request to approval" />
         <Figure name="Without SMS" value={percent(withoutSms)} note="of those approved" />
         <Figure name="Open sockets" value={total(sockets)} note={socketWords(sockets)} />
-        <Figure
-          name="Outbox"
-          value={messages === null ? "–" : String(messages)}
-          note="simulated messages"
-        />
+        {outbox && (
+          <Figure
+            name="Outbox"
+            value={String(outbox.messages?.length ?? "–")}
+            note="simulated messages"
+          />
+        )}
       </dl>
       {(seen.figures?.skipped ?? 0) > 0 && (
         <p className="figures-skipped">

@@ -26,14 +26,7 @@ export function OutboxList({
 }
 
 function Messages({ outbox, onChoose }: { outbox: Outbox; onChoose: (id: string) => void }) {
-  const { messages, absent, problem } = outbox;
-  if (absent) {
-    return (
-      <p className="pane-empty">
-        Messages leave through real providers here, so there is no outbox.
-      </p>
-    );
-  }
+  const { messages, problem } = outbox;
   if (!messages) return problem ? null : <Skeleton lines={4} />;
   if (messages.length === 0) {
     return (

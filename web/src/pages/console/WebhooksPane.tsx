@@ -1,3 +1,4 @@
+import { Fragment } from "react";
 import { Button } from "../../component/Button";
 import { Notice } from "../../component/Notice";
 import { Skeleton } from "../../component/Skeleton";
@@ -94,10 +95,10 @@ function Messages({ webhooks, onChoose }: { webhooks: Webhooks; onChoose: (id: s
                   className="outbox-link"
                   onClick={() => onChoose(message.verification_id ?? "")}
                 >
-                  {message.type}
+                  <EventName name={message.type} />
                 </button>
               ) : (
-                message.type
+                <EventName name={message.type} />
               )}
             </span>
             <span className="webhook-words">{webhookWords(message, report)}</span>
@@ -114,4 +115,14 @@ function Messages({ webhooks, onChoose }: { webhooks: Webhooks; onChoose: (id: s
       </ul>
     </>
   );
+}
+
+// Breaks between its words only: after a dot or an underscore.
+function EventName({ name }: { name: string }) {
+  return name.split(/(?<=[._])/).map((word) => (
+    <Fragment key={word}>
+      {word}
+      <wbr />
+    </Fragment>
+  ));
 }

@@ -28,6 +28,8 @@ export interface Figures {
   sessions: Record<string, number>;
   pending: number;
   queued: number;
+  /** Whether messages are simulated, and lie in the outbox. */
+  outbox: boolean;
   /** Events of the last second that were too many to tell. */
   skipped: number;
 }

@@ -1,5 +1,5 @@
 import { useEffect, useState } from "react";
-import { NodError, pause } from "../../sdk";
+import { pause } from "../../sdk";
 import { type Trouble, trouble } from "../problem";
 import { read } from "./session";
 
@@ -19,19 +19,18 @@ export interface Message {
 /** The outbox as it fills, newest first. */
 export interface Outbox {
   messages: Message[] | null;
-  /** Real providers are in use: there is no outbox. */
-  absent: boolean;
   problem: Trouble | null;
 }
 
-/** Follows the outbox by long polls. */
-export function useOutbox(token: string): Outbox {
-  const [outbox, setOutbox] = useState<Outbox>({ messages: null, absent: false, problem: null });
+/** Follows the outbox by long polls, once it is known that there is one. */
+export function useOutbox(token: string, there: boolean): Outbox {
+  const [outbox, setOutbox] = useState<Outbox>({ messages: null, problem: null });
   useEffect(() => {
+    if (!there) return;
     const abort = new AbortController();
     void follow(token, abort.signal, (change) => setOutbox((known) => change(known)));
     return () => abort.abort();
-  }, [token]);
+  }, [token, there]);
   return outbox;
 }
 
@@ -49,15 +48,12 @@ async function follow(
       after = answer.next ?? after;
       set((known) => ({
         messages: merge(known.messages ?? [], answer.messages),
-        absent: false,
         problem: null,
       }));
       await pause(answer.messages.length > 0 && wait ? 50 : 1000, signal);
     } catch (error) {
       if (signal.aborted) return;
-      const absent = error instanceof NodError && error.status === 404;
-      set((known) => ({ ...known, absent, problem: absent ? null : trouble(error) }));
-      if (absent) return;
+      set((known) => ({ ...known, problem: trouble(error) }));
       await pause(3000, signal);
     }
   }
