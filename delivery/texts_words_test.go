@@ -14,12 +14,14 @@ import (
 	"nod/verify"
 )
 
-// of is a verification with a code, and the delivery that tells it.
+// of is a verification with a code, and the delivery that tells it. That was asked
+// for, or no app has the request.
 func of(locale, app string, purpose verify.Purpose, channel verify.Channel, fallback bool, life time.Duration) (*verify.Verification, *verify.Delivery) {
 	now := time.Date(2026, 5, 4, 10, 0, 0, 0, time.UTC)
 	v := &verify.Verification{
 		Purpose: purpose, Locale: locale, Number: verify.StoredNumber("+14155550123"), Context: verify.Context{App: app},
-		Codes: []verify.Code{{Generation: 1, Channel: channel, Length: 6, IssuedAt: now, ExpiresAt: now.Add(life)}},
+		Prompt: verify.Prompt{Generation: 1},
+		Codes:  []verify.Code{{Generation: 1, Channel: channel, Length: 6, IssuedAt: now, ExpiresAt: now.Add(life)}},
 	}
 	return v, &verify.Delivery{Channel: channel, CodeGeneration: 1, Fallback: fallback, State: verify.StateSending, ChangedAt: now}
 }
