@@ -280,7 +280,7 @@ func (s *Server) checkPush(t *verify.PushTarget) error {
 		return nil
 	}
 	if err := s.config.CheckPush(*t); err != nil {
-		return invalid("push.token", err.Error())
+		return invalid("push.token", "This push token cannot be used: "+err.Error()+".")
 	}
 	return nil
 }

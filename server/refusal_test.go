@@ -388,7 +388,7 @@ func TestAPushTargetThatCannotBeUsed(t *testing.T) {
 		d := open(t, func(c *server.Config) {
 			c.CheckPush = func(p verify.PushTarget) error {
 				if p.Provider == "webpush" && p.Token == "x" {
-					return errors.New("Send the subscription of the browser.")
+					return errors.New("it is too short")
 				}
 				return nil
 			}
@@ -398,7 +398,7 @@ func TestAPushTargetThatCannotBeUsed(t *testing.T) {
 		bad := object{"provider": "webpush", "token": "x"}
 		application := p.application(token)
 		application["push"] = bad
-		d.ask(nobody, "POST", "/api/v1/devices", application).deny(422, "invalid_request").at("push.token").has("detail", "Send the subscription of the browser.")
+		d.ask(nobody, "POST", "/api/v1/devices", application).deny(422, "invalid_request").at("push.token").has("detail", "This push token cannot be used: it is too short.")
 		application["push"] = nil
 		p.id = d.ask(nobody, "POST", "/api/v1/devices", application).allow(201).str("id") // the enrollment was not spent
 		own := "/api/v1/devices/" + p.id

@@ -90,8 +90,8 @@ type Config struct {
 	// uncompressed P-256 point in base64url (RFC 8292, section 3.2). Empty: Web Push
 	// is off.
 	PushKey string
-	// CheckPush says, in words for the app's developer, what makes a push target
-	// unusable, and repeats nothing of it. It asks nobody. Nil: none is checked.
+	// CheckPush says what makes a push target unusable, to the app's developer and
+	// without repeating any of it. It asks nobody. Nil: none is checked.
 	CheckPush func(verify.PushTarget) error
 
 	Version  string
