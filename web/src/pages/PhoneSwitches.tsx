@@ -6,11 +6,17 @@ import { isNobody, pushAway, type Senders } from "./senders";
 export function PhoneSwitches({
   switches,
   onChange,
+  notified,
+  onNotify,
   disabled,
   senders,
 }: {
   switches: Switches;
   onChange: (switches: Switches) => void;
+  /** Whether notifications can come to the phone at all. */
+  notified: boolean;
+  /** Turns them on; without it that cannot be done from here. */
+  onNotify?: (() => void) | null;
   disabled: boolean;
   /** Who brings messages in the place of the simulated networks. */
   senders: Senders;
@@ -27,11 +33,11 @@ export function PhoneSwitches({
       />
       <Switch
         label="Push allowed"
-        hint={pushHint(switches.push, senders)}
+        hint={pushHint(switches.push, notified, senders)}
         icon="push"
-        on={switches.push}
-        onChange={(push) => onChange({ ...switches, push })}
-        disabled={disabled}
+        on={switches.push && notified}
+        onChange={(push) => (notified ? onChange({ ...switches, push }) : onNotify?.())}
+        disabled={disabled || !(notified || onNotify)}
       />
       {/* What a provider has, no signal of this phone holds back. */}
       {!senders.sms && (
@@ -48,8 +54,9 @@ export function PhoneSwitches({
   );
 }
 
-function pushHint(on: boolean, senders: Senders): string {
-  if (!on || isNobody(senders.push)) return "No notification can wake it";
+function pushHint(on: boolean, notified: boolean, senders: Senders): string {
+  if (!notified && !isNobody(senders.push)) return "Notifications are not turned on";
+  if (!notified || !on) return "No notification can wake it";
   const away = pushAway(senders);
   return away ? `Notifications go to ${away}` : "Notifications can wake it";
 }

@@ -14,7 +14,15 @@ export const allOn: Switches = { online: true, push: true, signal: true };
 export type Message =
   | { nod: "began"; verification_id: string }
   | { nod: "event"; verification_id: string; event: TimelineEvent }
-  | { nod: "phone"; slot: string; switches: Switches; ready: boolean; waiting: boolean }
+  | {
+      nod: "phone";
+      slot: string;
+      switches: Switches;
+      /** Whether notifications can come to it at all. */
+      notified: boolean;
+      ready: boolean;
+      waiting: boolean;
+    }
   | { nod: "switch"; slot: string; switches: Switches };
 
 /** Tells another window of this origin; a page that stands alone tells nobody. */

@@ -73,12 +73,11 @@ function emptyWords({ senders }: Phone): string {
     : "Requests and messages will appear here.";
 }
 
-function stillReached({ switches: { push, signal }, reach, senders }: Phone): string {
-  // A server with Web Push simulates no other pushes.
-  const woken = push && (reach === "off" || reach === "on");
-  const [notified, texted] = [pushAway(senders), anyOf(senders.sms)];
-  if (woken && notified) return `A notification goes to ${notified}, not here.`;
-  if (woken && !isNobody(senders.push)) return "A notification can still reach it.";
+function stillReached({ switches: { push, signal }, notified, senders }: Phone): string {
+  const woken = push && notified;
+  const [away, texted] = [pushAway(senders), anyOf(senders.sms)];
+  if (woken && away) return `A notification goes to ${away}, not here.`;
+  if (woken) return "A notification can still reach it.";
   if (texted) return `An SMS goes to ${texted}, not here.`;
   return signal && !isNobody(senders.sms)
     ? "Only an SMS can reach this phone."

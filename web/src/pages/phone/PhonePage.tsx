@@ -7,7 +7,7 @@ import { OutcomeView } from "./OutcomeView";
 import { RequestSheet } from "./RequestSheet";
 import { SetupView } from "./SetupView";
 import { StatusBar } from "./StatusBar";
-import { usePhone } from "./usePhone";
+import { type Phone, usePhone } from "./usePhone";
 import "./phone.css";
 
 /** The phone simulator: drawn as a phone on a desk screen, the whole screen on a real one. */
@@ -32,6 +32,8 @@ export function PhonePage({ slot }: { slot: string }) {
           <PhoneSwitches
             switches={phone.switches}
             onChange={phone.setSwitches}
+            notified={phone.notified}
+            onNotify={canTurnOn(phone) ? () => phone.notify(true) : null}
             disabled={!phone.ready}
             senders={phone.senders}
           />
@@ -43,4 +45,9 @@ export function PhonePage({ slot }: { slot: string }) {
       />
     </main>
   );
+}
+
+// What the browser itself stands against, the card on the phone explains.
+function canTurnOn({ reach, busy }: Phone): boolean {
+  return (reach === "ask" || reach === "unreachable") && !busy;
 }

@@ -95,6 +95,23 @@ test("the switch of the phone keeps to the browser's notifications", async () =>
   expect(await pushes(4)).toMatchObject({ provider: "webpush" });
 });
 
+test("the switch is on only where a notification can come, and turns them on", async () => {
+  await phone();
+  await screen.findByText("Get requests even when this page is closed");
+  const push = screen.getByRole("switch", { name: "Push allowed" });
+  expect(push.getAttribute("aria-checked")).toBe("false");
+  await userEvent.click(push);
+  expect(await pushes(2)).toMatchObject({ provider: "webpush" });
+  await screen.findByText("Notifications are on");
+  expect(push.getAttribute("aria-checked")).toBe("true");
+  await press("Turn off");
+  await waitFor(() => expect(push.getAttribute("aria-checked")).toBe("false"));
+  browser.says = "denied";
+  await userEvent.click(push);
+  await screen.findByText("Notifications are blocked");
+  expect(push).toHaveProperty("disabled", true);
+});
+
 test("a subscription that stands is told to the server once, and made anew for a new key", async () => {
   await phone();
   await press("Turn on notifications");

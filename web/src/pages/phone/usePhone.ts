@@ -1,6 +1,6 @@
 import { useCallback, useEffect, useReducer, useRef } from "react";
 import type { Device, DeviceState, Prompt } from "../../sdk";
-import { hear, type Switches, tell } from "../bridge";
+import { hear, type Message, type Switches, tell } from "../bridge";
 import type { Trouble } from "../problem";
 import type { Senders } from "../senders";
 import { useAttempt } from "../useAttempt";
@@ -22,7 +22,7 @@ import { useReach } from "./useReach";
 import { useReady } from "./useReady";
 import { simulated, useSwitches } from "./useSwitches";
 import { useWorker } from "./useWorker";
-import type { Reach } from "./webpush";
+import { canNotify, type Reach } from "./webpush";
 
 /** Everything the phone shows. */
 export interface Phone {
@@ -32,6 +32,8 @@ export interface Phone {
   switches: Switches;
   /** Whether real notifications of this browser reach the phone. */
   reach: Reach;
+  /** Whether notifications can come to it at all, simulated or real. */
+  notified: boolean;
   notifications: Notification[];
   /** Who brings messages in the place of the simulated networks. */
   senders: Senders;
@@ -87,7 +89,9 @@ export function usePhone(slot: string): Phone {
   const list = notifications(fresh, delivered, sheet.seen, switches.signal, Date.now());
   useArrivals(list, () => change({ did: "arrive" }));
   const waiting = sheet.open === null && list.some((n) => n.kind === "request");
-  useStage(slot, switches, ready !== null, waiting, setSwitches);
+  const senders = ready?.person.sent_by ?? {};
+  const notified = canNotify(real.reach, senders);
+  useStage({ slot, switches, notified, ready: ready !== null, waiting }, setSwitches);
 
   const present = (find: Find, id?: string) =>
     void attempt(async () => {
@@ -110,8 +114,9 @@ export function usePhone(slot: string): Phone {
     connection: switches.online ? (state?.connection ?? "connecting") : "closed",
     switches,
     reach: real.reach === "on" && !switches.push ? "ask" : real.reach,
+    notified,
     notifications: list,
-    senders: ready?.person.sent_by ?? {},
+    senders,
     open: sheet.open,
     outcome: sheet.outcome,
     problem,
@@ -208,17 +213,14 @@ function useArrivals(list: Notification[], onNew: () => void): void {
   });
 }
 
+type StagePhone = Omit<Extract<Message, { nod: "phone" }>, "nod">;
+
 // Tells the stage about this phone, and takes its switches from there.
-function useStage(
-  slot: string,
-  switches: Switches,
-  ready: boolean,
-  waiting: boolean,
-  setSwitches: (switches: Switches) => void,
-): void {
+function useStage(phone: StagePhone, setSwitches: (switches: Switches) => void): void {
+  const { slot, switches, notified, ready, waiting } = phone;
   useEffect(
-    () => tell(window.parent, { nod: "phone", slot, switches, ready, waiting }),
-    [slot, switches, ready, waiting],
+    () => tell(window.parent, { nod: "phone", slot, switches, notified, ready, waiting }),
+    [slot, switches, notified, ready, waiting],
   );
   useEffect(
     () =>

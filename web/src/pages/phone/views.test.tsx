@@ -11,6 +11,7 @@ import { RequestSheet } from "./RequestSheet";
 import { SetupView } from "./SetupView";
 import { StatusBar } from "./StatusBar";
 import type { Phone } from "./usePhone";
+import { canNotify } from "./webpush";
 
 afterEach(cleanup);
 
@@ -31,6 +32,7 @@ const phone = (more: Partial<Phone> = {}): Phone => ({
   ready: null,
   connection: "open",
   switches: allOn,
+  notified: canNotify("off", more.senders ?? {}),
   reach: "off",
   notifications: [],
   senders: {},

@@ -1,6 +1,7 @@
 import type { Device, PushTarget } from "../../sdk";
 import { pageOf } from "../../worker/slot";
 import { subscribe, targetOf } from "../../worker/subscription";
+import { isNobody, isWebPush, type Senders } from "../senders";
 
 /** Whether requests can reach this phone while its page is closed. */
 export type Reach =
@@ -30,6 +31,13 @@ export function ability(): "install" | "unsupported" | "blocked" | "able" {
 function isApple(): boolean {
   const { userAgent, maxTouchPoints } = navigator;
   return /iPhone|iPad/.test(userAgent) || (/Macintosh/.test(userAgent) && maxTouchPoints > 1);
+}
+
+/** Whether notifications can come to a phone at all, over whoever brings them. */
+export function canNotify(reach: Reach, senders: Senders): boolean {
+  // A server with Web Push simulates no other pushes.
+  if (reach !== "off" || isWebPush(senders)) return reach === "on";
+  return !isNobody(senders.push);
 }
 
 /** The worker of this phone; null before its notifications were ever on. */

@@ -1,10 +1,10 @@
-import { useState } from "react";
+import { type ReactNode, useState } from "react";
 import { Button } from "../../component/Button";
 import { Icon } from "../../theme/Icon";
 import type { Switches } from "../bridge";
 import { PhoneSwitches } from "../PhoneSwitches";
 import type { Person } from "../person";
-import { anyOf, awayWords, isWebPush, pushAway, type Senders } from "../senders";
+import { anyOf, awayWords, isNobody, isWebPush, pushAway, type Senders } from "../senders";
 import { type Stage, type Try, tries } from "./model";
 import { OwnPhone } from "./OwnPhone";
 
@@ -23,7 +23,13 @@ export function Panel({
   const [own, setOwn] = useState(false);
   return (
     <aside className="panel" aria-label="Settings of the stage">
-      {stage.phones.length < 2 && <Tries tried={stage.tried} senders={person?.sent_by ?? {}} />}
+      {stage.phones.length < 2 && (
+        <Tries
+          tried={stage.tried}
+          senders={person?.sent_by ?? {}}
+          notified={stage.phones.every((phone) => phone.notified)}
+        />
+      )}
       {stage.phones.map((phone) => (
         <fieldset className="panel-phone" key={phone.slot}>
           <legend>
@@ -32,6 +38,7 @@ export function Panel({
           <PhoneSwitches
             switches={phone.switches}
             onChange={(switches) => onSwitch(phone.slot, switches)}
+            notified={phone.notified}
             disabled={!phone.ready}
             senders={person?.sent_by ?? {}}
           />
@@ -52,34 +59,55 @@ export function Panel({
   );
 }
 
-function triesWords(senders: Senders): Record<Try, string> {
+function triesWords(senders: Senders, notified: boolean): Record<Try, ReactNode> {
   const sms = anyOf(senders.sms);
   const text = sms ? `an SMS with a code goes to ${sms}` : "an SMS brings a code";
+  const off = isNobody(senders.push)
+    ? "Switch Online off and sign in again"
+    : "Switch Push allowed off too";
   return {
     app: "Continue on the login page, then answer on the phone.",
-    push: pushWords(senders),
-    code: `Switch Push allowed off too: ${text}, in half a minute or when you ask for it.`,
+    push: pushWords(senders, notified),
+    code: `${off}: ${text}, in half a minute or when you ask for it.`,
   };
 }
 
-function pushWords(senders: Senders): string {
+function pushWords(senders: Senders, notified: boolean): ReactNode {
   const away = pushAway(senders);
   const offline = "Switch Online off and sign in again:";
   if (away) return `${offline} a notification goes to ${away}. Open the app to answer.`;
-  const words = `${offline} a notification takes over.`;
-  return isWebPush(senders) ? `${words} Turn them on first, on the page /phone.` : words;
+  if (!isWebPush(senders) || notified) return `${offline} a notification takes over.`;
+  return (
+    <>
+      First open{" "}
+      <a href="/phone" target="_blank" rel="noreferrer">
+        the phone's own page
+      </a>{" "}
+      and press Turn on notifications there. Then come back, switch Online off and sign in again: a
+      notification takes over.
+    </>
+  );
 }
 
 // What to do first, and then; each one is ticked off when it led to a sign-in.
-function Tries({ tried, senders }: { tried: readonly Try[]; senders: Senders }) {
-  const words = triesWords(senders);
+function Tries({
+  tried,
+  senders,
+  notified,
+}: {
+  tried: readonly Try[];
+  senders: Senders;
+  notified: boolean;
+}) {
+  const words = triesWords(senders, notified);
   const away = awayWords(senders);
-  const next = tries.find((one) => !tried.includes(one));
+  const open = tries.filter((one) => one !== "push" || !isNobody(senders.push));
+  const next = open.find((one) => !tried.includes(one));
   return (
     <section aria-labelledby="tries">
       <h2 id="tries">{next ? "Try it" : "You have seen the whole ladder"}</h2>
       <ol className="panel-tries">
-        {tries.map((one, place) => (
+        {open.map((one, place) => (
           <li
             key={one}
             data-state={tried.includes(one) ? "done" : one === next ? "next" : "later"}

@@ -31,6 +31,7 @@ const ready = (slot = "1", waiting = false): Message => ({
   nod: "phone",
   slot,
   switches: allOn,
+  notified: true,
   ready: true,
   waiting,
 });
@@ -102,14 +103,34 @@ test("what providers have is not promised on the phone", async () => {
   await expectAccessible();
 });
 
-test("where Web Push is on, the phone's page is named", async () => {
+test("where Web Push is on, the way to turn notifications on is shown until they are", async () => {
   const sent_by = { push: ["fcm", "webpush"] };
   server.on("POST /demo/people", () => ({ status: 201, body: { ...ada, sent_by } }));
   render(<StagePage />);
-  expect(
-    await screen.findByText(/takes over. Turn them on first, on the page \/phone/),
-  ).toBeTruthy();
+  const off: Message = { ...ready(), notified: false } as Message;
+  tell(off);
+  const link = await screen.findByRole("link", { name: "the phone's own page" });
+  expect(link.getAttribute("href")).toBe("/phone");
+  const push = screen.getByRole("switch", { name: "Push allowed" });
+  expect(push.getAttribute("aria-checked")).toBe("false");
+  expect(push).toHaveProperty("disabled", true);
+  expect(screen.getByText("Notifications are not turned on")).toBeTruthy();
   expect(screen.getByText(/an SMS brings a code/)).toBeTruthy();
+  await expectAccessible();
+  tell(ready());
+  expect(screen.getByText(/sign in again: a notification takes over\./)).toBeTruthy();
+  expect(screen.queryByRole("link", { name: "the phone's own page" })).toBeNull();
+  expect(push.getAttribute("aria-checked")).toBe("true");
+});
+
+test("where nobody brings notifications, none is among what can be tried", async () => {
+  const sent_by = { push: [], sms: ["vonage"] };
+  server.on("POST /demo/people", () => ({ status: 201, body: { ...ada, sent_by } }));
+  render(<StagePage />);
+  tell({ ...ready(), notified: false } as Message);
+  expect(await screen.findByText(/^Switch Online off and sign in again: an SMS/)).toBeTruthy();
+  expect(screen.queryByText(/a notification takes over/)).toBeNull();
+  expect(screen.getByText("No notification can wake it")).toBeTruthy();
 });
 
 test("a switch is turned in the phone, and shown as the phone tells it", async () => {

@@ -32,7 +32,7 @@ test("each phone tells its own switches", () => {
   const switches = { online: false, push: true, signal: true };
   const stage = run(
     { nod: "add_phone" },
-    { nod: "phone", slot: "2", switches, ready: true, waiting: false },
+    { nod: "phone", slot: "2", switches, notified: true, ready: true, waiting: false },
   );
   expect(stage.phones.map((p) => [p.slot, p.switches.online, p.ready])).toEqual([
     ["1", true, false],

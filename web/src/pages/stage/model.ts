@@ -5,6 +5,8 @@ import { allOn, type Message, type Switches } from "../bridge";
 export interface StagePhone {
   slot: string;
   switches: Switches;
+  /** Notifications can come to it: they are simulated, or turned on in its own page. */
+  notified: boolean;
   ready: boolean;
   /** A request waits on its locked screen. */
   waiting: boolean;
@@ -45,11 +47,8 @@ export function stageReducer(stage: Stage, message: Message | { nod: "add_phone"
       if (message.verification_id !== stage.verificationId) return stage;
       return withEvents(stage, addEvent(stage.events, message.event));
     case "phone": {
-      const { slot, switches, ready, waiting } = message;
-      return {
-        ...stage,
-        phones: stage.phones.map((p) => (p.slot === slot ? { slot, switches, ready, waiting } : p)),
-      };
+      const { nod: _, ...told } = message;
+      return { ...stage, phones: stage.phones.map((p) => (p.slot === told.slot ? told : p)) };
     }
     default:
       return stage;
@@ -72,7 +71,7 @@ function triedIn(events: TimelineEvent[]): Try | null {
 }
 
 function phone(slot: string): StagePhone {
-  return { slot, switches: allOn, ready: false, waiting: false };
+  return { slot, switches: allOn, notified: true, ready: false, waiting: false };
 }
 
 /** The command that asks the same phone. */
