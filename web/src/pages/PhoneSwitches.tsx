@@ -55,7 +55,7 @@ export function PhoneSwitches({
 }
 
 function pushHint(on: boolean, notified: boolean, senders: Senders): string {
-  if (!notified && !isNobody(senders.push)) return "Notifications are not turned on";
+  if (!notified && !isNobody(senders.push)) return "Notifications are off";
   if (!notified || !on) return "No notification can wake it";
   const away = pushAway(senders);
   return away ? `Notifications go to ${away}` : "Notifications can wake it";

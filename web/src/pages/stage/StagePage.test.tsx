@@ -114,7 +114,7 @@ test("where Web Push is on, the way to turn notifications on is shown until they
   const push = screen.getByRole("switch", { name: "Push allowed" });
   expect(push.getAttribute("aria-checked")).toBe("false");
   expect(push).toHaveProperty("disabled", true);
-  expect(screen.getByText("Notifications are not turned on")).toBeTruthy();
+  expect(screen.getByText("Notifications are off")).toBeTruthy();
   expect(screen.getByText(/an SMS brings a code/)).toBeTruthy();
   await expectAccessible();
   tell(ready());
