@@ -17,9 +17,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/signal"
-	"slices"
 	"syscall"
 )
 
@@ -43,9 +43,10 @@ func command(ctx context.Context, args []string, getenv func(string) string, std
 	if len(args) > 0 {
 		name = args[0]
 	}
-	args = args[min(1, len(args)):]
-	checks := name == "config" && slices.Equal(args, []string{"check"})
-	if len(args) > 0 && name != "send-test" && !checks {
+	if len(args) == 2 && name == "config" && args[1] == "check" {
+		name, args = "config check", args[1:]
+	}
+	if len(args) > 1 && name != "send-test" {
 		return fmt.Errorf("%s takes no arguments: everything is set in the environment, see `nod config`", name)
 	}
 	switch name {
@@ -61,28 +62,21 @@ func command(ctx context.Context, args []string, getenv func(string) string, std
 		return err
 	}
 	log := newLogger(c, stderr)
-	if name == "serve" || name == "config" { // before a port or the database is touched
-		if _, err := idleWays(c, log); err != nil {
-			return err
-		}
-	}
 	switch name {
-	case "config":
-		if checks {
-			return checkConfig(ctx, c, stdout, log)
-		}
-		return printConfig(stdout, c, getenv)
-	case "send-test":
-		return sendTest(ctx, c, args, stdout, log)
 	case "serve":
 		if names := unused(getenv); len(names) > 0 {
 			log.Warn("these are set, but this version has no use for them", "variables", names)
 		}
-		listener, err := listen(ctx, c.Addr)
-		if err != nil {
+		return serve(ctx, c, stdout, log)
+	case "config":
+		if _, err := idleWays(c, log); err != nil {
 			return err
 		}
-		return run(ctx, c, listener, stdout, log)
+		return printConfig(stdout, c, getenv)
+	case "config check":
+		return checkConfig(ctx, c, stdout, log)
+	case "send-test":
+		return sendTest(ctx, c, args[1:], stdout, log)
 	case "migrate":
 		return migrate(ctx, c, stdout, log)
 	case "key":
@@ -91,6 +85,19 @@ func command(ctx context.Context, args []string, getenv func(string) string, std
 		return health(ctx, c)
 	}
 	return errors.New("there is no command of this name: `nod help` lists them")
+}
+
+// serve is `nod serve`. What no provider can use is refused before a port or the
+// database is touched.
+func serve(ctx context.Context, c config, out io.Writer, log *slog.Logger) error {
+	if _, err := idleWays(c, log); err != nil {
+		return err
+	}
+	listener, err := listen(ctx, c.Addr)
+	if err != nil {
+		return err
+	}
+	return run(ctx, c, listener, out, log)
 }
 
 const usage = `nod asks a person's phone "is this you?" and brings the answer to the page that waits.

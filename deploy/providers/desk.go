@@ -82,7 +82,7 @@ type Desk struct {
 	scripts    map[string][]Answer
 	requests   map[string]int
 	accepted   []Accepted
-	objections []Objection // the provider's name is left out
+	objections []Objection   // the provider's name is left out
 	changed    chan struct{} // closed at the next change; nil while nobody waits
 }
 
