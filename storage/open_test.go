@@ -168,3 +168,23 @@ func TestOddPath(t *testing.T) {
 		t.Error("the file is elsewhere")
 	}
 }
+
+// TestUnreachable: a database that is not there yet may be waited for, one that
+// refuses may not.
+func TestUnreachable(t *testing.T) {
+	db := newPostgres(t)
+	for url, want := range map[string]bool{
+		"postgres://127.0.0.1:1/x?connect_timeout=1":    true,
+		"postgres://nobody.invalid/x?connect_timeout=1": true,
+		db.url + "&dbname=no_such_database":             false,
+		"postgres://%zz":                                false,
+	} {
+		s, err := storage.Open(context.Background(), storage.Config{URL: url, Secret: secret, Log: quiet})
+		if err == nil {
+			_ = s.Close()
+			t.Errorf("%s was opened", url)
+		} else if storage.Unreachable(err) != want {
+			t.Errorf("%s: %v: unreachable is %v", url, err, !want)
+		}
+	}
+}

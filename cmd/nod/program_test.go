@@ -2,10 +2,12 @@ package main
 
 import (
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 
 	"nod/client"
+	"nod/deploy/throwaway"
 )
 
 const number = "+14155550123"
@@ -188,4 +190,26 @@ func TestRevokedPhone(t *testing.T) {
 			t.Errorf("%v", bye)
 		}
 	})
+}
+
+// TestWaitsForItsDatabase: a nod that starts before its Postgres does waits for it.
+func TestWaitsForItsDatabase(t *testing.T) {
+	t.Parallel()
+	postgres, err := throwaway.StartPostgres()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(postgres.Close)
+	postgres.Stop()
+	p := newProgram(t, "NOD_DATABASE_URL="+postgres.URL, "NOD_SECRET="+clusterSecret)
+	up := make(chan error, 1)
+	go func() { up <- p.launch() }()
+	eventually(t, "it says that it waits", func() bool { return strings.Contains(p.journal.String(), "is waited for") })
+	if err := postgres.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-up; err != nil {
+		t.Fatal(err)
+	}
+	p.do(200, "GET", "/readyz", nil)
 }

@@ -34,6 +34,9 @@ const (
 	retireTime = 3 * time.Second
 	// drainTime is how long a stopping nod may then take to say goodbye.
 	drainTime = 20 * time.Second
+	// startTime is how long a start waits for its database, with a pause between two
+	// tries.
+	startTime, startPause = 30 * time.Second, 500 * time.Millisecond
 	// conversionSpan is how far back providers of SMS are compared.
 	conversionSpan = 7 * 24 * time.Hour
 )
@@ -44,7 +47,7 @@ func run(ctx context.Context, c config, listener net.Listener, out io.Writer, lo
 	if c.PublicURL == "" {
 		c.PublicURL = "http://" + listener.Addr().String()
 	}
-	a, err := build(ctx, c, log)
+	a, err := buildPatiently(ctx, c, log)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
@@ -66,6 +69,29 @@ type app struct {
 	dispatcher *delivery.Dispatcher
 	server     *server.Server
 	registry   *prometheus.Registry
+}
+
+// buildPatiently builds, and waits for a database that starts later than nod does
+// or is slow just then.
+func buildPatiently(ctx context.Context, c config, log *slog.Logger) (*app, error) {
+	enough := time.NewTimer(startTime)
+	defer enough.Stop()
+	for said := false; ; said = true {
+		a, err := build(ctx, c, log)
+		if err == nil || !storage.Unreachable(err) {
+			return a, err
+		}
+		if !said {
+			log.Warn("the database cannot be reached yet and is waited for", "seconds", startTime.Seconds(), "error", err)
+		}
+		select {
+		case <-time.After(startPause):
+		case <-enough.C:
+			return nil, err
+		case <-ctx.Done():
+			return nil, err
+		}
+	}
 }
 
 // build makes every room; nothing runs yet. The hub asks the server who connects
