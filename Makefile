@@ -69,7 +69,7 @@ bench: build ## memory per device, latencies on one node and across two, verific
 	@TEST_POSTGRES_URL= TEST_REDIS_URL= .ci/need postgres redis
 	go run ./cmd/bench
 	go test -run '^$$' -bench '^BenchmarkTick$$' -benchmem ./hub
-	go test -run '^$$' -bench '^BenchmarkSend' -benchmem ./delivery/fcm ./delivery/apns ./delivery/webpush ./delivery/email ./delivery/webhook ./delivery/sms/...
+	go test -run '^$$' -bench '^Benchmark(Send|Post)$$' -benchmem ./delivery/fcm ./delivery/apns ./delivery/webpush ./delivery/email ./delivery/webhook ./delivery/sms/...
 
 chaos: ## three nodes under random faults for LENGTH, drawn from SEED, and the loss of 5,000 connections
 	@.ci/need go cc postgres redis
