@@ -172,6 +172,9 @@ func (s *Status) tellWays(v *verify.Verification, p *verify.Policy, emailIn *int
 	if !tired {
 		return
 	}
+	if p.Support != "" {
+		s.Alternatives = append(s.Alternatives, Alternative{Kind: "support", Label: p.Support})
+	}
 	check, way := "the number is right and has signal", "choose another way to continue"
 	if v.Number.IsZero() {
 		check = "the phone is on and connected"

@@ -267,6 +267,10 @@ func TestWaysOutAfterThreeResends(t *testing.T) {
 	if key := b.seen(viewPage)["message_key"]; key != "resend.final" {
 		t.Errorf("the last resend says %v", key)
 	}
+	b.policy.Support = "Call us: 0800 123"
+	if !slices.Equal(b.kinds(), []string{"change_phone", "voice", "support"}) {
+		t.Errorf("ways out with somebody to ask: %v", b.kinds())
+	}
 }
 
 func TestMessagesSayWhatWasSent(t *testing.T) {

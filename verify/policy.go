@@ -28,6 +28,10 @@ type Policy struct {
 	AskAfter       []time.Duration // after acceptance: when a provider that sent no receipt is asked for one
 	VoiceFallback  bool            // a call, by itself, after two SMS that failed
 
+	// Support says whom a person may ask when nothing arrives; empty: nobody. It is
+	// only shown.
+	Support string
+
 	// What has a provider, or is simulated. A channel without one is absent.
 	HasPush, HasSMS, HasVoice, HasEmail bool
 }

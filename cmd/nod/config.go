@@ -176,7 +176,7 @@ var policySettings = []setting{
 // later are variables of the contract that this version has no use for: who sets
 // one must hear so, or would think that it works.
 var later = []string{
-	"NOD_SUPPORT_CONTACT", "NOD_SMS_COUNTRIES", "NOD_SPEND_CAP", "NOD_EVENTS_URL", "ANALYTICS_ENABLED", "ANALYTICS_RETENTION_DAYS", "OTEL_EXPORTER_OTLP_ENDPOINT",
+	"NOD_SMS_COUNTRIES", "NOD_SPEND_CAP", "NOD_EVENTS_URL", "ANALYTICS_ENABLED", "ANALYTICS_RETENTION_DAYS", "OTEL_EXPORTER_OTLP_ENDPOINT",
 }
 
 // unused names the variables that are set in vain.

@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // providers is what the environment says of those who bring messages to people,
@@ -97,6 +99,13 @@ var providerSettings = []setting{
 		c.providers.EmailFrom = v
 		_, err := mail.ParseAddress(v)
 		return err
+	}},
+	{"NOD_SUPPORT_CONTACT", "", "one line of at most 200 characters, which the page shows when nothing arrives: whom to ask, and how", false, func(c *config, v string) error {
+		c.Policy.Support = v
+		if utf8.RuneCountInString(v) > 200 || strings.ContainsFunc(v, unicode.IsControl) {
+			return errNotAllowed
+		}
+		return nil
 	}},
 	file("NOD_PRICES_FILE", `the path of a JSON file: {"twilio": {"US": 0.0079, "*": 0.05}}`, func(p *providers) *[]byte { return &p.Prices }),
 	file("NOD_TEXTS_FILE", `the path of a JSON file with your own texts: {"en": {"login": ["{code} is your code."]}}`, func(p *providers) *[]byte { return &p.Texts }),
