@@ -8,9 +8,12 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"nod/delivery/webpush"
 )
 
 // providers is what the environment says of those who bring messages to people,
@@ -49,17 +52,13 @@ var providerSettings = []setting{
 	file("GOOGLE_APPLICATION_CREDENTIALS", "the path of a service account's key file (JSON), from the Firebase console under Project settings, Service accounts", func(p *providers) *[]byte { return &p.FCM.Credentials }),
 	base("NOD_FCM_ENDPOINT", func(p *providers) *string { return &p.FCM.Endpoint }),
 	file("NOD_APNS_KEY_FILE", "the path of an APNs key (.p8), from Apple's developer account under Keys", func(p *providers) *[]byte { return &p.APNs.Key }),
-	id("NOD_APNS_KEY_ID", "the key's id: ten letters and digits", func(p *providers) *string { return &p.APNs.KeyID }),
-	id("NOD_APNS_TEAM_ID", "the team's id: ten letters and digits", func(p *providers) *string { return &p.APNs.TeamID }),
+	formed("NOD_APNS_KEY_ID", "the key's id: ten letters and digits", appleForm, func(p *providers) *string { return &p.APNs.KeyID }),
+	formed("NOD_APNS_TEAM_ID", "the team's id: ten letters and digits", appleForm, func(p *providers) *string { return &p.APNs.TeamID }),
 	text("NOD_APNS_TOPIC", "the app's bundle id", false, func(p *providers) *string { return &p.APNs.Topic }),
 	base("NOD_APNS_ENDPOINT", func(p *providers) *string { return &p.APNs.Endpoint }),
 	{"NOD_VAPID_SUBJECT", "", "mailto: or https:, where a push service can reach you; turns Web Push on", false, func(c *config, v string) error {
 		c.providers.VAPIDSubject = v
-		u, err := url.Parse(v)
-		if err == nil && !(u.Scheme == "mailto" && strings.Contains(u.Opaque, "@")) && !(u.Scheme == "https" && u.Host != "") {
-			err = errNotAllowed
-		}
-		return err
+		return webpush.CheckSubject(v)
 	}},
 	{"NOD_SMS_PROVIDERS", "", "comma-separated, in the order to ask: twilio, vonage, sns; without it, those that are set, in this order", false, func(c *config, v string) error {
 		c.providers.SMS = list(v)
@@ -81,10 +80,8 @@ var providerSettings = []setting{
 	text("NOD_SNS_ACCESS_KEY_ID", "an AWS access key that may call sns:Publish", false, func(p *providers) *string { return &p.SNS.KeyID }),
 	text("NOD_SNS_SECRET_ACCESS_KEY", "its secret", true, func(p *providers) *string { return &p.SNS.Secret }),
 	base("NOD_SNS_ENDPOINT", func(p *providers) *string { return &p.SNS.Endpoint }),
-	{"NOD_VOICE_FALLBACK", "false", "true or false: a call by itself after two SMS that failed; needs Twilio", false, func(c *config, v string) error {
-		var on *bool
-		err := boolean(&on, v)
-		c.providers.Voice = *on
+	{"NOD_VOICE_FALLBACK", "false", "true or false: a call by itself after two SMS that failed; needs Twilio", false, func(c *config, v string) (err error) {
+		c.providers.Voice, err = strconv.ParseBool(v)
 		return err
 	}},
 	{"NOD_SMTP_URL", "", "smtp://user:password@host:587 or smtps://…:465; turns e-mail on, with NOD_EMAIL_FROM", true, func(c *config, v string) error {
@@ -109,13 +106,7 @@ var providerSettings = []setting{
 	}},
 	file("NOD_PRICES_FILE", `the path of a JSON file: {"twilio": {"US": 0.0079, "*": 0.05}}`, func(p *providers) *[]byte { return &p.Prices }),
 	file("NOD_TEXTS_FILE", `the path of a JSON file with your own texts: {"en": {"login": ["{code} is your code."]}}`, func(p *providers) *[]byte { return &p.Texts }),
-	{"NOD_ANDROID_APP_HASH", "", "the 11 characters with which your Android app reads the SMS by itself; they take the place of the last line for web pages", false, func(c *config, v string) error {
-		c.providers.AppHash = v
-		if !appHashForm.MatchString(v) {
-			return errNotAllowed
-		}
-		return nil
-	}},
+	formed("NOD_ANDROID_APP_HASH", "the 11 characters with which your Android app reads the SMS by itself; they take the place of the last line for web pages", appHashForm, func(p *providers) *string { return &p.AppHash }),
 	{"NOD_WEBHOOK_URL", "", "an http:// or https:// URL that gets every event, with NOD_WEBHOOK_SECRET", true, func(c *config, v string) error {
 		c.providers.WebhookURL = v
 		return webURL(v)
@@ -142,11 +133,11 @@ func text(name, allowed string, secret bool, field func(*providers) *string) set
 	}}
 }
 
-// id is a setting of ten letters and digits, as Apple makes them.
-func id(name, allowed string, field func(*providers) *string) setting {
+// formed is a setting that looks like nothing else.
+func formed(name, allowed string, form *regexp.Regexp, field func(*providers) *string) setting {
 	return setting{name, "", allowed, false, func(c *config, v string) error {
 		*field(&c.providers) = v
-		if !appleForm.MatchString(v) {
+		if !form.MatchString(v) {
 			return errNotAllowed
 		}
 		return nil

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"crypto/ecdsa"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -121,14 +120,15 @@ func (w *ways) addPush(c *config, s surroundings) error {
 	if p.VAPIDSubject != "" {
 		made, err := webpush.New(webpush.Config{Key: s.vapid, Subject: p.VAPIDSubject, Local: c.local()})
 		errs = append(errs, add("webpush", made, err, "NOD_VAPID_SUBJECT"))
-		w.checkPush = func(t verify.PushTarget) error {
-			if t.Provider != "webpush" {
-				return nil
+		if err == nil {
+			w.pushKey = made.PublicKey()
+			w.checkPush = func(t verify.PushTarget) error {
+				if t.Provider != "webpush" {
+					return nil
+				}
+				return webpush.CheckToken(t.Token, c.local())
 			}
-			return webpush.CheckToken(t.Token, c.local())
 		}
-		w.pushKey, err = subscriptionKey(s.vapid)
-		errs = append(errs, err)
 	}
 	if len(pushes) > 0 {
 		w.channels[verify.Push] = pushes
@@ -277,11 +277,4 @@ func (w *ways) absent() (names []string) {
 		}
 	}
 	return names
-}
-
-// subscriptionKey is the public half of the VAPID key as a browser takes it: an
-// uncompressed point (RFC 8292, section 3.2).
-func subscriptionKey(k *ecdsa.PrivateKey) (string, error) {
-	point, err := k.PublicKey.Bytes()
-	return base64.RawURLEncoding.EncodeToString(point), err
 }

@@ -72,7 +72,7 @@ func New(c Config) (*WebPush, error) {
 	if err != nil {
 		return nil, errors.New("the VAPID key is no key")
 	}
-	if err := checkSubject(c.Subject); err != nil {
+	if err := CheckSubject(c.Subject); err != nil {
 		return nil, err
 	}
 	dialer, base := wire.Dialer(), wire.NewBase()
@@ -91,7 +91,8 @@ func New(c Config) (*WebPush, error) {
 	}, nil
 }
 
-func checkSubject(subject string) error {
+// CheckSubject says what is wrong with a subject, in words for the operator.
+func CheckSubject(subject string) error {
 	u, err := url.Parse(subject)
 	switch {
 	case err == nil && u.Scheme == "mailto" && strings.Contains(u.Opaque, "@") && !strings.ContainsAny(u.Opaque, " ,:"):
@@ -101,6 +102,10 @@ func checkSubject(subject string) error {
 	}
 	return errors.New("NOD_VAPID_SUBJECT is mailto: and an address, or an https: address: a push service writes there when something is wrong")
 }
+
+// PublicKey is what a browser subscribes with: the public half of the VAPID key, an
+// uncompressed point in base64url (RFC 8292, section 3.2).
+func (p *WebPush) PublicKey() string { return p.public }
 
 // Check has nothing to ask: each browser has a push service of its own, and none
 // can be tried without a subscription. The key and the subject were looked at by
