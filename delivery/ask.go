@@ -51,7 +51,7 @@ func (d *Dispatcher) learn(ctx context.Context, asker Asker, q question) end {
 
 // askOnce asks a provider; false when it does not say.
 func (d *Dispatcher) askOnce(ctx context.Context, asker Asker, q question) (r verify.Receipt, told bool) {
-	defer func() { d.panicked(recover(), "asking", q.DeliveryID, q.Channel) }()
+	defer func() { d.panicked(recover(), "asking", "delivery_id", q.DeliveryID, "channel", q.Channel) }()
 	r, err := asker.Ask(ctx, q.Provider, q.ProviderID)
 	return r, err == nil && r.State != ""
 }

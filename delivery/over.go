@@ -2,8 +2,6 @@ package delivery
 
 import (
 	"context"
-	"fmt"
-	"runtime/debug"
 	"time"
 
 	"nod/verify"
@@ -93,21 +91,11 @@ func (d *Dispatcher) withdraw(ctx context.Context, m Message) {
 	d.tries.Go(func() {
 		became := failed
 		defer func() { d.figures.leave(&d.figures.Withdrawals, became) }()
-		defer func() { d.panicked(recover(), "withdrawing", m.DeliveryID, m.Channel) }()
+		defer func() { d.panicked(recover(), "withdrawing", "delivery_id", m.DeliveryID, "channel", m.Channel) }()
 		ctx, cancel := context.WithTimeout(ctx, d.config.Timeout)
 		defer cancel()
 		if w, can := d.config.Channels[m.Channel].(Withdrawer); can && w.Withdraw(ctx, m) == nil {
 			became = done
 		}
 	})
-}
-
-// panicked reports whether a channel did, and logs it: r is what was recovered. It
-// may hold what was being sent; its type and the stack do not.
-func (d *Dispatcher) panicked(r any, in, deliveryID string, c verify.Channel) bool {
-	if r == nil {
-		return false
-	}
-	d.config.Log.Error("a channel panicked", "in", in, "delivery_id", deliveryID, "channel", c, "type", fmt.Sprintf("%T", r), "stack", string(debug.Stack()))
-	return true
 }

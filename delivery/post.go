@@ -4,9 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"fmt"
 	mathrand "math/rand/v2"
-	"runtime/debug"
 	"time"
 
 	"nod/verify"
@@ -75,11 +73,7 @@ func (d *Dispatcher) post(ctx context.Context, w Webhook, began time.Time) end {
 // postOnce makes one try. It always has an outcome.
 func (d *Dispatcher) postOnce(ctx context.Context, w Webhook) (o WebhookOutcome) {
 	o.Detail = "panic" // unless it returns
-	defer func() {
-		if r := recover(); r != nil {
-			d.config.Log.Error("a webhook panicked", "webhook_id", w.ID, "type", fmt.Sprintf("%T", r), "stack", string(debug.Stack()))
-		}
-	}()
+	defer func() { d.panicked(recover(), "posting", "webhook_id", w.ID) }()
 	ctx, cancel := context.WithTimeout(ctx, WebhookLease/2)
 	defer cancel()
 	return d.config.Poster.Post(ctx, w)

@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"context"
+	"fmt"
 
 	"nod/verify"
 )
@@ -21,6 +22,16 @@ func (m Message) Data() map[string]string {
 		d["jwe"] = m.Sealed
 	}
 	return d
+}
+
+// WithdrawBy tells an app that a request is over by a message of its own over c, whose
+// pushes can say so ([Message.Data]).
+func WithdrawBy(ctx context.Context, c Channel, m Message) error {
+	m.Withdrawn = true
+	if o := c.Send(ctx, m); o.State != verify.StateAccepted {
+		return fmt.Errorf("the end of a request was not taken: %s", o.Detail)
+	}
+	return nil
 }
 
 // Pushes is the channel to phones over the push provider of each device, by its

@@ -3,7 +3,9 @@ package delivery
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
+	"runtime/debug"
 	"time"
 
 	"nod/verify"
@@ -74,7 +76,7 @@ func (d *Dispatcher) dropPush(ctx context.Context, v *verify.Verification, deliv
 // sides agree on, whatever their clocks say.
 func (d *Dispatcher) send(ctx context.Context, l leased, row *verify.Delivery) (o verify.Outcome) {
 	defer func() {
-		if d.panicked(recover(), "sending", row.ID, row.Channel) {
+		if d.panicked(recover(), "sending", "delivery_id", row.ID, "channel", row.Channel) {
 			o = verify.Outcome{State: verify.StateUnknown, Class: verify.ClassUnknown, Detail: "panic"}
 		}
 	}()
@@ -135,4 +137,15 @@ func (d *Dispatcher) persist(ctx context.Context, transact func(context.Context)
 			return began, err
 		}
 	}
+}
+
+// panicked reports whether a channel did, and logs it: r is what was recovered, about
+// the pairs that name the row. What was recovered may hold what was being sent; its
+// type and the stack do not.
+func (d *Dispatcher) panicked(r any, in string, about ...any) bool {
+	if r == nil {
+		return false
+	}
+	d.config.Log.Error("a channel panicked", append(about, "in", in, "type", fmt.Sprintf("%T", r), "stack", string(debug.Stack()))...)
+	return true
 }

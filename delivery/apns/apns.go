@@ -120,11 +120,7 @@ func (a *APNs) Send(ctx context.Context, m delivery.Message) verify.Outcome {
 
 // Withdraw tells the app that a request is over, in the background.
 func (a *APNs) Withdraw(ctx context.Context, m delivery.Message) error {
-	m.Withdrawn = true
-	if o := a.Send(ctx, m); o.State != verify.StateAccepted {
-		return fmt.Errorf("the end of a request was not taken: %s", o.Detail)
-	}
-	return nil
+	return delivery.WithdrawBy(ctx, a, m)
 }
 
 // call makes one request and classes the answer. A provider token that is refused as

@@ -115,11 +115,7 @@ func (f *FCM) Send(ctx context.Context, m delivery.Message) verify.Outcome {
 
 // Withdraw tells the app that a request is over, in the background.
 func (f *FCM) Withdraw(ctx context.Context, m delivery.Message) error {
-	m.Withdrawn = true
-	if o := f.Send(ctx, m); o.State != verify.StateAccepted {
-		return fmt.Errorf("the end of a request was not taken: %s", o.Detail)
-	}
-	return nil
+	return delivery.WithdrawBy(ctx, f, m)
 }
 
 // call makes one request of the SDK and classes the answer. An access token that was

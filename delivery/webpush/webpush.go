@@ -27,7 +27,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"maps"
 	"net/http"
 	"net/url"
@@ -159,11 +158,7 @@ func (p *WebPush) Send(ctx context.Context, m delivery.Message) verify.Outcome {
 // Withdraw puts the end of a request in the place of the request, where it still
 // waits, or tells the page that it is over.
 func (p *WebPush) Withdraw(ctx context.Context, m delivery.Message) error {
-	m.Withdrawn = true
-	if o := p.Send(ctx, m); o.State != verify.StateAccepted {
-		return fmt.Errorf("the end of a request was not taken: %s", o.Detail)
-	}
-	return nil
+	return delivery.WithdrawBy(ctx, p, m)
 }
 
 // topic is the same for all pushes about a verification and tells nothing of it:
