@@ -2,7 +2,7 @@ package verify
 
 import "time"
 
-// Event is one fact about a verification (or a device or a provider: then
+// Event is one fact about a verification (or a user, a device or a provider: then
 // VerificationID is empty and Seq 0). It never holds a code, a token or a full phone number.
 type Event struct {
 	ID             string
@@ -29,7 +29,7 @@ type EventData struct {
 	Purpose     Purpose       `json:"purpose,omitempty"`
 	Step        int           `json:"step,omitempty"`         // delay step of a resend, in seconds
 	Refusal     string        `json:"refusal,omitempty"`      // code of a refused resend
-	SuccessorID string        `json:"successor_id,omitempty"` // of a superseded verification
+	SuccessorID string        `json:"successor_id,omitempty"` // of a superseded verification, or of one whose number was left
 }
 
 // The event names (contract, section 7).
@@ -52,6 +52,12 @@ const (
 
 	EventResendRequested = "resend.requested"
 	EventResendRejected  = "resend.rejected"
+
+	// Of the verification of the number that was left; it is canceled with it.
+	EventPhoneChanged = "phone.changed"
+
+	// Of a user, without a verification.
+	EventSettingsChanged = "settings.changed"
 
 	EventFallbackStarted = "delivery.fallback_started"
 	eventDelivery        = "delivery." // + state: queued, accepted, retrying, …

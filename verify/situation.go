@@ -7,6 +7,11 @@ type Applicant struct {
 	UserID  string
 	Purpose Purpose
 	Number  Number // zero when none was given
+	// Leaving is the number that a user gives up for Number; zero when none.
+	Leaving Number
+	// TrustedID is the id of the trusted device whose token came with the create;
+	// empty when none did.
+	TrustedID string
 }
 
 // Situation is what a create must know, read in the transaction that writes it.
@@ -25,6 +30,13 @@ type Situation struct {
 	// of it, with the newest CodeAcceptedAt; nil when no code was ever accepted.
 	// Only ResendCount, BaseStep and CodeAcceptedAt are read.
 	Earlier *Verification
+	// Settings are the user's.
+	Settings Settings
+	// Left is what Applicant.Leaving names: the user's newest phone verification of
+	// that number, whatever became of it, or else the open login with it. Nil when
+	// there is neither, or no number is left. A rule may change it; the store writes
+	// it back.
+	Left *Verification
 }
 
 // Once makes a write happen once per key (Idempotency-Key, 24 hours). The store
