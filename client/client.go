@@ -68,11 +68,16 @@ type Context struct {
 type Login struct {
 	UserID         string  `json:"user_id"`
 	PhoneNumber    string  `json:"phone_number,omitempty"` // E.164
+	Email          string  `json:"email,omitempty"`        // leave to prove this login by a code sent there, when the person asks for it
 	Channel        string  `json:"channel,omitempty"`      // auto (default), push, sms, both
 	Context        Context `json:"context"`
 	BindingMessage string  `json:"binding_message,omitempty"` // at most 140 characters, shown on the phone
 	Match          string  `json:"match,omitempty"`           // typed (default), strict, none
 	Locale         string  `json:"locale,omitempty"`
+
+	// RequireUserVerification asks the phone to look again who holds it: by its screen
+	// lock, a finger, a face.
+	RequireUserVerification bool `json:"require_user_verification,omitempty"`
 
 	// IdempotencyKey makes a repeat of the same request give the same answer.
 	IdempotencyKey string `json:"-"`
