@@ -1,0 +1,7 @@
+// The words of the pages and the component, in the languages of the SMS.
+
+export { directionOf, type Language, languageOf, languages } from "./languages";
+export { loadTexts } from "./load";
+export { Phrase } from "./Phrase";
+export { type Key, makeSay, type Plural, type Say, type Text, type Texts } from "./say";
+export { TextsProvider, useSay } from "./TextsProvider";

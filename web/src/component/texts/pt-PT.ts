@@ -1,0 +1,4 @@
+import { en } from "./en";
+import type { Texts } from "./say";
+
+export const ptPT: Texts = { ...en };
