@@ -145,16 +145,6 @@ func TestAnAnswerAfterThePromptsEnd(t *testing.T) {
 	w.is(verify.Pending, verify.CodeEntry)
 }
 
-func TestUserVerificationIsAsked(t *testing.T) {
-	w := asked(t, verify.None)
-	w.v.UserVerification = true
-	verdict, err := w.reply("dev_1", verify.Approve, "")
-	if err != nil || verdict.Accepted || verdict.Reason != "user_verification_required" {
-		t.Errorf("%+v, %v", verdict, err)
-	}
-	w.is(verify.Pending, verify.ContactingApp)
-}
-
 func TestTheFirstAnswerWins(t *testing.T) {
 	w := newWorld(t)
 	q := login(number)

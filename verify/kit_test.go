@@ -152,12 +152,16 @@ func (w *world) wrong() string {
 // reply answers as the device does, over exactly what it was shown.
 func (w *world) reply(device string, d verify.Decision, number string) (verify.Verdict, error) {
 	w.t.Helper()
-	frame := w.auth.Prompt(w.v, w.delivery(verify.WebSocket, device))
+	return w.respond(verify.Reply{DeviceID: device, Decision: d, Number: number})
+}
+
+// respond is reply with all that an answer can say.
+func (w *world) respond(a verify.Reply) (verify.Verdict, error) {
+	w.t.Helper()
+	frame := w.auth.Prompt(w.v, w.delivery(verify.WebSocket, a.DeviceID))
 	sum := sha256.Sum256([]byte(frame.Signed))
-	verdict, err := w.v.Reply(verify.Reply{
-		VerificationID: w.v.ID, DeviceID: device, Decision: d, Number: number,
-		PromptSHA256: base64.RawURLEncoding.EncodeToString(sum[:]),
-	}, w.auth, w.now)
+	a.VerificationID, a.PromptSHA256 = w.v.ID, base64.RawURLEncoding.EncodeToString(sum[:])
+	verdict, err := w.v.Reply(a, w.auth, w.now)
 	w.take()
 	return verdict, err
 }
