@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"nod/client"
 )
@@ -72,6 +73,58 @@ func TestDemo(t *testing.T) {
 			t.Errorf("after a restart Ann is %v", out)
 		}
 	})
+}
+
+// TestDemoPerson is what a page may do for its person at the demo's integrator, beside
+// a plain sign-in: act as them for a while, in their language, with what else reaches them.
+func TestDemoPerson(t *testing.T) {
+	t.Parallel()
+	p := start(t, "NOD_RESEND_DELAYS=1s,1s,1s")
+	_, ann := p.call("POST", "/demo/people", "", object{})
+	asAnn := "Authorization: Demo " + ann.str("demo_token")
+	messages := p.phoneOf(asAnn)
+
+	status, token := p.call("POST", "/demo/user-tokens", asAnn, object{})
+	ends, err := time.Parse(time.RFC3339, token.str("expires_at"))
+	if status != 201 || err != nil || time.Until(ends) > 6*time.Minute {
+		t.Fatalf("%d, the token ends at %v (%v)", status, ends, err)
+	}
+	asUser := "Authorization: Bearer " + token.str("token")
+	const another = "+14155550198"
+	if status, v := p.call("POST", "/api/onboarding/send-verification", asUser, object{"phone_number": another}); status != 202 {
+		t.Fatalf("%d %v", status, v)
+	} else if m := messages(); m.str("verification_id") != v.str("verification_id") {
+		t.Errorf("after Ann gave another number her phone was told %v", m)
+	}
+	if status, _ := p.call("GET", "/api/v1/users/stranger/devices", asUser, nil); status != 404 {
+		t.Errorf("Ann's token shows a stranger's devices: %d", status)
+	}
+	if status, out := p.call("POST", "/demo/user-tokens", "Authorization: Demo nobody.x", object{}); status != 401 {
+		t.Errorf("a stranger got a token: %d %v", status, out)
+	}
+
+	_, v := p.call("POST", "/demo/sign-ins", asAnn, object{"channel": "sms", "locale": "de-AT"})
+	if text := messages().str("text"); !strings.Contains(text, "ist der Code zur Anmeldung") {
+		t.Errorf("in German the SMS says %q", text)
+	}
+	eventually(t, "a mail is sent", func() bool {
+		status, _ := p.call("POST", pathOf(v)+"/resend", page(v), object{"channel": "email"})
+		return status == 202
+	})
+	if m := messages(); m.str("channel") != "email" || !strings.HasSuffix(ann.str("email"), "@example.com") {
+		t.Errorf("for the mail to %q her phone was told %v", ann.str("email"), m)
+	}
+
+	_, link := p.call("POST", "/demo/enrollments", asAnn, object{})
+	device, err := client.NewDevice(t.Context(), p.url, link.str("enrollment_token"), "Ann's phone", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.call("POST", "/demo/sign-ins", asAnn, object{"user_verification": true})
+	_, asked := p.call("GET", "/api/v1/prompts", "Authorization: "+device.RESTToken(), nil)
+	if prompts := asked.list("prompts"); len(prompts) != 1 || prompts[0]["require_user_verification"] != true {
+		t.Errorf("her phone is not to look who holds it: %v", asked)
+	}
 }
 
 // phoneOf opens a demo phone's stream of messages; each call waits for the next.

@@ -10,7 +10,6 @@
 package demo
 
 import (
-	"context"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
@@ -25,7 +24,6 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
-	"sync"
 	"time"
 
 	"nod/client"
@@ -62,6 +60,7 @@ func New(c Config) http.Handler {
 	mux.HandleFunc("POST /demo/people", d.meet)
 	mux.HandleFunc("GET /demo/me", d.known(d.me))
 	mux.HandleFunc("POST /demo/enrollments", d.known(d.enroll))
+	mux.HandleFunc("POST /demo/user-tokens", d.known(d.userToken))
 	mux.HandleFunc("POST /demo/sign-ins", d.known(d.signIn))
 	mux.HandleFunc("POST /demo/sign-ins/{id}/finish", d.known(d.finish))
 	mux.HandleFunc("GET /demo/messages", d.known(d.messages))
@@ -74,6 +73,7 @@ type person struct {
 	User        string `json:"user"`
 	Name        string `json:"name"`
 	PhoneNumber string `json:"phone_number"`
+	Email       string `json:"email"`
 	// SentBy is the same for everybody: who brings their messages, see [Config].
 	SentBy map[string][]string `json:"sent_by,omitempty"`
 }
@@ -84,11 +84,16 @@ var (
 )
 
 // who derives the person behind a user id: the same each time. Numbers are of
-// the range 555-0100 to 555-0199, which is kept for fiction.
+// the range 555-0100 to 555-0199, addresses of the domain example.com (RFC 2606,
+// section 3): both are kept for fiction.
 func who(user string) person {
 	sum := sha256.Sum256([]byte(user))
 	pick := func(i, n int) int { return int(binary.BigEndian.Uint16(sum[i:])) % n }
-	return person{User: user, Name: names[pick(0, len(names))], PhoneNumber: fmt.Sprintf("+1%d55501%02d", areas[pick(2, len(areas))], pick(4, 100))}
+	name := names[pick(0, len(names))]
+	return person{
+		User: user, Name: name, Email: strings.ToLower(name) + "@example.com",
+		PhoneNumber: fmt.Sprintf("+1%d55501%02d", areas[pick(2, len(areas))], pick(4, 100)),
+	}
 }
 
 func (d *demo) token(user string) string {
@@ -134,10 +139,26 @@ func (d *demo) enroll(w http.ResponseWriter, r *http.Request, p person) {
 	}{e, d.PublicURL + "/phone#" + fragment.Encode()})
 }
 
+// userTokenLife is short: the page asks again when nod no longer takes the token.
+const userTokenLife = 5 * time.Minute
+
+// userToken lets the page act as its person where nod takes no less: for the
+// verification of a number, which needs no other help of the bank.
+func (d *demo) userToken(w http.ResponseWriter, r *http.Request, p person) {
+	token, expiresAt, err := d.Client.UserToken(r.Context(), p.User, userTokenLife)
+	if err != nil {
+		d.fail(w, r, err)
+		return
+	}
+	answer(w, http.StatusCreated, map[string]any{"token": token, "expires_at": expiresAt})
+}
+
 func (d *demo) signIn(w http.ResponseWriter, r *http.Request, p person) {
 	var in struct {
-		Channel string `json:"channel"`
-		Match   string `json:"match"`
+		Channel          string `json:"channel"`
+		Match            string `json:"match"`
+		Locale           string `json:"locale"`
+		UserVerification bool   `json:"user_verification"`
 	}
 	if err := read(r, &in); err != nil {
 		problem(w, err)
@@ -145,9 +166,10 @@ func (d *demo) signIn(w http.ResponseWriter, r *http.Request, p person) {
 	}
 	ip := d.ClientIP(r)
 	v, err := d.Client.Start(r.Context(), client.Login{
-		UserID: p.User, PhoneNumber: p.PhoneNumber, Channel: in.Channel, Match: in.Match,
-		Context:        client.Context{App: "Nod Demo Bank", IP: ip, UserAgent: cut(r.UserAgent(), 400), Location: place(ip)},
-		IdempotencyKey: r.Header.Get("Idempotency-Key"),
+		UserID: p.User, PhoneNumber: p.PhoneNumber, Email: p.Email, Channel: in.Channel, Match: in.Match, Locale: in.Locale,
+		RequireUserVerification: in.UserVerification,
+		Context:                 client.Context{App: "Nod Demo Bank", IP: ip, UserAgent: cut(r.UserAgent(), 400), Location: place(ip)},
+		IdempotencyKey:          r.Header.Get("Idempotency-Key"),
 	})
 	if err != nil {
 		d.fail(w, r, err)
@@ -176,70 +198,43 @@ func (d *demo) finish(w http.ResponseWriter, r *http.Request, p person) {
 	answer(w, http.StatusOK, map[string]any{"user": p.User, "name": p.Name, "method": res.Method, "at": res.IssuedAt.UTC()})
 }
 
-// messages streams to a phone what was sent to its person's number or to its
-// own push token, as Server-Sent Events.
+// messages streams to a phone what was sent to its person, as Server-Sent Events:
+// to whichever number they gave or address they have, but a push only to the
+// phone's own token.
 func (d *demo) messages(w http.ResponseWriter, r *http.Request, p person) {
-	to := []string{p.PhoneNumber}
-	if push := r.Header.Get("Demo-Push-Token"); strings.HasPrefix(push, "sim-") {
-		to = append(to, push)
-	}
+	push := r.Header.Get("Demo-Push-Token")
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Accel-Buffering", "no")
 	out := &stream{w: w, c: http.NewResponseController(w)}
-	if out.write(": hello\n\n") != nil {
-		return
-	}
-	ctx, stop := context.WithCancel(r.Context())
-	defer stop()
-	var all sync.WaitGroup
-	for _, t := range to {
-		all.Go(func() {
-			defer stop() // one that ends ends the stream: the page comes again
-			d.follow(ctx, p, t, out)
-		})
-	}
-	all.Wait()
-	_ = out.c.SetWriteDeadline(time.Now().Add(5 * time.Second)) // or the stream would be cut off, not ended
-}
-
-// follow writes a person's messages to one target until ctx ends or the page is
-// gone. A number may be another's too, and a push token is only claimed: what
-// was for somebody else is passed over.
-func (d *demo) follow(ctx context.Context, p person, to string, out *stream) {
-	after := ""
-	for ctx.Err() == nil {
-		messages, next, err := d.Client.Outbox(ctx, to, after, 20*time.Second)
-		if err != nil {
-			return
-		}
-		after = next
+	err := out.write(": hello\n\n")
+	for after := ""; err == nil && r.Context().Err() == nil; {
+		var messages []client.Message
+		messages, after, err = d.Client.Outbox(r.Context(), "", after, 20*time.Second)
 		for _, m := range messages {
-			if m.UserID != p.User {
+			if m.UserID != p.User || (m.Channel == "push" && m.To != push) || err != nil {
 				continue
 			}
 			m.UserID, m.To = "", "" // the page knows
-			b, err := json.Marshal(m)
-			if err != nil || out.write("event: message\ndata: "+string(b)+"\n\n") != nil {
-				return
+			var b []byte
+			if b, err = json.Marshal(m); err == nil {
+				err = out.write("event: message\ndata: " + string(b) + "\n\n")
 			}
 		}
-		if len(messages) == 0 && out.write(": still here\n\n") != nil {
-			return
+		if len(messages) == 0 && err == nil {
+			err = out.write(": still here\n\n")
 		}
 	}
+	_ = out.c.SetWriteDeadline(time.Now().Add(5 * time.Second)) // or the stream would be cut off, not ended
 }
 
-// stream writes events, one at a time, each within five seconds.
+// stream writes events, each within five seconds.
 type stream struct {
-	mu sync.Mutex
-	w  http.ResponseWriter
-	c  *http.ResponseController
+	w http.ResponseWriter
+	c *http.ResponseController
 }
 
 func (s *stream) write(event string) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	if err := s.c.SetWriteDeadline(time.Now().Add(5 * time.Second)); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return err
 	}
