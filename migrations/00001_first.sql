@@ -164,6 +164,14 @@ create table devices (
 );
 create index devices_live on devices (user_id, created_at) where revoked_at is null;
 
+-- What users chose for all their verifications. Who chose nothing has no row.
+create table settings (
+    user_id            text   not null primary key,
+    channel_preference text   not null, -- auto, push, sms or both
+    locale             text   not null, -- empty: none
+    changed_at         bigint not null
+);
+
 create table enrollments (
     id         text   not null primary key, -- the token is derived from it
     user_id    text   not null,

@@ -63,7 +63,6 @@ const (
 	codeInternal         = "internal"
 	codeUnavailable      = "unavailable"
 	codeRateLimited      = "rate_limited"
-	codeSameNumber       = "same_number"
 )
 
 // kind is what all problems of one code share.
@@ -83,7 +82,7 @@ var problems = []kind{
 	{codeMethodNotAllowed, "Not possible here", 405},
 	{verify.CodeConflict, "Not possible now", 409},
 	{verify.CodeInProgress, "Still on its way", 409},
-	{codeSameNumber, "The number is the same", 409},
+	{verify.CodeSameNumber, "The number is the same", 409},
 	{verify.CodeMaxResends, "No resend is left", 409},
 	{verify.CodeAlreadyDecided, "Already decided", 409},
 	{verify.CodeIdempotencyConflict, "The key was used for another request", 409},

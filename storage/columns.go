@@ -176,6 +176,13 @@ var enrollments = newTable("enrollments", []string{"id"}, blank, []column[verify
 	{"used_at", false, func(e *verify.Enrollment) any { return (*millis)(&e.UsedAt) }},
 })
 
+var settings = newTable("settings", []string{"user_id"}, blank, []column[verify.Settings]{
+	{"user_id", true, func(s *verify.Settings) any { return &s.UserID }},
+	{"channel_preference", false, func(s *verify.Settings) any { return &s.Preference }},
+	{"locale", false, func(s *verify.Settings) any { return &s.Locale }},
+	{"changed_at", false, func(s *verify.Settings) any { return (*millis)(&s.ChangedAt) }},
+})
+
 // answerRow is a recorded answer to an Idempotency-Key.
 type answerRow struct {
 	verify.Answer

@@ -2,6 +2,7 @@ package storage
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"nod/verify"
@@ -9,30 +10,30 @@ import (
 
 // CreateVerification runs rule in one transaction with the situation of the
 // applicant, which no other create of the same user or number can change
-// meanwhile. What the rule returns is written with its events, and so is a
-// changed Situation.Open; returning Situation.Open itself writes only that. An
-// error of the rule is returned as it is and nothing is kept. With a once that
-// was used before, the rule does not run: a [*verify.Replay] or
-// [verify.ErrIdempotencyConflict] is returned.
+// meanwhile. What the rule returns is written with its events, and so are
+// Situation.Open and Situation.Left where it changed them; returning
+// Situation.Open itself writes only those. An error of the rule is returned as it
+// is and nothing is kept. With a once that was used before, the rule does not run:
+// a [*verify.Replay] or [verify.ErrIdempotencyConflict] is returned.
 func (s *Store) CreateVerification(ctx context.Context, who verify.Applicant, once *verify.Once, rule func(*verify.Situation, time.Time) (*verify.Verification, error)) error {
 	return s.write(ctx, func(ctx context.Context, t *tx) error {
 		if err := t.reserve(ctx, once); err != nil {
 			return err
 		}
-		situation, open, now, err := t.situation(ctx, who)
+		met, now, err := t.situation(ctx, who)
 		if err != nil {
 			return err
 		}
-		v, err := rule(situation, now)
+		v, err := rule(&met.Situation, now)
 		if err != nil {
 			return err
 		}
-		if open != nil { // first, for it makes room in the unique index
-			if err := t.save(open); err != nil {
+		for _, a := range met.rows { // first, for they make room in the unique indexes
+			if err := t.save(a); err != nil {
 				return err
 			}
 		}
-		if open == nil || v != open.Verification {
+		if met.Open == nil || v != met.Open {
 			if err := t.create(v); err != nil {
 				return err
 			}
@@ -41,56 +42,117 @@ func (s *Store) CreateVerification(ctx context.Context, who verify.Applicant, on
 	})
 }
 
-// situation takes the locks and reads what a create must know. The open
-// verification is locked. The conditions are word for word those of the unique
-// indexes on open verifications, so that the same indexes answer them.
-func (t *tx) situation(ctx context.Context, who verify.Applicant) (*verify.Situation, *aggregate, time.Time, error) {
-	locks, hash := []string{"user " + who.UserID}, ""
-	if !who.Number.IsZero() {
-		hash = t.keys.HashNumber(who.Number)
-		locks = append(locks, "phone "+hash)
-	}
+// met is a situation with the rows, locked, that a rule may change.
+type met struct {
+	verify.Situation
+	rows []*aggregate
+}
+
+// situation takes the locks and reads what a create must know: in one round trip,
+// and in a second what belongs to the verifications that it meets, if it meets any.
+// The conditions for the open one are word for word those of the unique indexes on
+// open verifications, so that the same indexes answer them.
+func (t *tx) situation(ctx context.Context, who verify.Applicant) (*met, time.Time, error) {
+	hash, leaving := t.hash(who.Number), t.hash(who.Leaving)
 	condition, args := "where user_id = $1 and purpose = 'login' and status = 'pending'", []any{who.UserID}
 	if who.Purpose != verify.Login {
 		condition, args = "where user_id = $1 and number_hash = $2 and purpose = 'phone' and status = 'pending'", []any{who.UserID, hash}
 	}
-	var f found
-	all := append(t.locks(locks...), verifications.reading(&f.rows, condition+t.forUpdate, args...))
-	all = append(all, f.live("= $1", who.UserID))
-	var earlier []*verificationRow
+	var (
+		open, left found
+		earlier    []*verificationRow
+		chosen     []*verify.Settings
+		reported   int64 // when the user last said "this isn't me"
+	)
+	all := append(t.locks(append([]string{"user " + who.UserID}, phones(hash, leaving)...)...), verifications.reading(&open.rows, condition+t.forUpdate, args...))
+	all = append(all, open.live("= $1", who.UserID), readingSettings(&chosen, who.UserID))
 	if hash != "" {
 		all = append(all, verifications.reading(&earlier, "where user_id = $1 and number_hash = $2 and code_accepted_at is not null order by code_accepted_at desc limit 1", who.UserID, hash))
 	}
-	var reported int64 // when the user last said "this isn't me"
+	if leaving != "" { // the newest of the number is the first row, if it was ever to be proved
+		all = append(all,
+			verifications.reading(&left.rows, "where user_id = $1 and number_hash = $2 and purpose = 'phone' order by created_at desc, id desc limit 1"+t.forUpdate, who.UserID, leaving),
+			verifications.reading(&left.rows, "where user_id = $1 and purpose = 'login' and status = 'pending' and number_hash = $2"+t.forUpdate, who.UserID, leaving))
+	}
 	if who.Purpose == verify.Login {
 		all = append(all, number(&reported, "select max(ended_at) from verifications where user_id = $1 and reason = 'user_reported'", who.UserID))
 	}
 	now, err := t.look(ctx, all...)
 	if err != nil {
-		return nil, nil, now, err
+		return nil, now, err
 	}
-	s := &verify.Situation{}
+	m := &met{Situation: verify.Situation{Settings: settingsOf(who.UserID, chosen)}}
 	if reported != 0 {
-		s.ReportedAt = time.UnixMilli(reported).UTC()
+		m.ReportedAt = time.UnixMilli(reported).UTC()
 	}
 	if len(earlier) > 0 {
-		s.Earlier = earlier[0].Verification
+		m.Earlier = earlier[0].Verification
 		if err := t.unseal(earlier[0]); err != nil {
-			return nil, nil, now, err
+			return nil, now, err
 		}
 	}
-	if len(f.rows) == 0 {
-		s.Devices, err = t.devices(f.devices)
-		return s, nil, now, err
+	if m.Devices, err = t.devices(open.devices); err != nil {
+		return nil, now, err
 	}
-	if err := t.run(ctx, f.owned("= $1", f.rows[0].ID)...); err != nil { // there seldom is one
-		return nil, nil, now, err
+	left.devices = open.devices
+	if err := t.meet(ctx, &open, &left); err != nil { // there seldom is one
+		return nil, now, err
 	}
-	open, err := watch(t.open(&f)[0])
-	if err == nil {
-		s.Open, s.Devices = open.Verification, open.Devices
+	if m.Open, err = m.watch(t.open(&open)); err != nil {
+		return nil, now, err
 	}
-	return s, open, now, err
+	m.Left, err = m.watch(t.open(&left))
+	return m, now, err
+}
+
+// phones names the locks of numbers, by their hashes, in the one order in which
+// everybody takes them: two who swap numbers do not wait for each other.
+func phones(hashes ...string) []string {
+	slices.Sort(hashes)
+	var names []string
+	for _, h := range slices.Compact(hashes) {
+		if h != "" {
+			names = append(names, "phone "+h)
+		}
+	}
+	return names
+}
+
+// meet reads what belongs to the first verification of each, which is the one that
+// counts.
+func (t *tx) meet(ctx context.Context, each ...*found) error {
+	var owned []statement
+	for _, f := range each {
+		if len(f.rows) > 0 {
+			f.rows = f.rows[:1]
+			owned = append(owned, f.owned("= $1", f.rows[0].ID)...)
+		}
+	}
+	if len(owned) == 0 {
+		return nil
+	}
+	return t.run(ctx, owned...)
+}
+
+// watch keeps the verification that is met, if one is, to write it back.
+func (m *met) watch(all []opened) (*verify.Verification, error) {
+	if len(all) == 0 {
+		return nil, nil
+	}
+	a, err := watch(all[0])
+	if err != nil {
+		return nil, err
+	}
+	m.rows = append(m.rows, a)
+	return a.Verification, nil
+}
+
+// hash is the keyed hash of a number; empty for none.
+func (t *tx) hash(n verify.Number) string {
+	if n.IsZero() {
+		return ""
+	}
+	return t.keys.HashNumber(n)
 }
 
 // UpdateVerification runs rule on the verification inside the transaction that
@@ -168,12 +230,8 @@ func (s *Store) readVerifications(ctx context.Context, asked []*question[string,
 // (a zero number: one without a number) for a purpose, whatever became of it.
 func (s *Store) NewestVerification(ctx context.Context, userID string, purpose verify.Purpose, n verify.Number) (v *verify.Verification, now time.Time, err error) {
 	err = s.read(ctx, func(ctx context.Context, t *tx) error {
-		hash := ""
-		if !n.IsZero() {
-			hash = t.keys.HashNumber(n)
-		}
 		condition := "where user_id = $1 and number_hash = $2 and purpose = $3 order by created_at desc, id desc limit 1"
-		args := []any{userID, hash, string(purpose)}
+		args := []any{userID, t.hash(n), string(purpose)}
 		var f found
 		all := append(f.owned("in (select id from verifications "+condition+")", args...), f.live("= $1", userID),
 			verifications.reading(&f.rows, condition, args...))

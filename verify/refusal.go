@@ -30,6 +30,7 @@ const (
 	CodeBlocked             = "blocked"
 	CodeConflict            = "conflict"
 	CodeInProgress          = "in_progress"
+	CodeSameNumber          = "same_number"
 	CodeMaxResends          = "max_resends_reached"
 	CodeAlreadyDecided      = "already_decided"
 	CodeIdempotencyConflict = "idempotency_conflict"

@@ -1,6 +1,9 @@
 package verify
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // Request is what a create asks for, checked for form but not yet for sense.
 type Request struct {
@@ -10,11 +13,14 @@ type Request struct {
 	UserID    string
 	Purpose   Purpose
 	Number    Number // zero: none
+	// Leaving is the number that is given up for Number, to be proved by [Prove];
+	// zero: none.
+	Leaving Number
 	// Email is the integrator's leave to prove this login by a code sent there, on
 	// the person's explicit wish; zero: none.
 	Email            Mailbox
-	Channel          Channel
-	Locale           string
+	Channel          Channel // empty: what the user prefers
+	Locale           string  // empty: what the user chose
 	Context          Context
 	BindingMessage   string
 	Match            Match
@@ -32,13 +38,10 @@ type Request struct {
 func Start(q Request, s *Situation, p *Policy, now time.Time) (*Verification, error) {
 	v := &Verification{
 		ID: q.ID, UserID: q.UserID, Purpose: q.Purpose, Status: Pending, Stage: Queued,
-		Channel: q.Channel, Number: q.Number, Email: q.Email, Locale: q.Locale, Context: q.Context,
+		Channel: s.channel(q, p), Number: q.Number, Email: q.Email, Locale: cmp.Or(q.Locale, s.Settings.Locale), Context: q.Context,
 		BindingMessage: q.BindingMessage, Match: q.Match, UserVerification: q.UserVerification,
 		KeyID: q.KeyID, SecretGeneration: 1, Prompt: Prompt{SignKeyID: q.SignKeyID},
 		CreatedAt: now, SessionEndsAt: now.Add(p.SessionLife), Devices: s.Devices,
-	}
-	if v.Channel == "" {
-		v.Channel = Auto
 	}
 	if v.Match == "" {
 		v.Match = Typed
@@ -72,6 +75,23 @@ func Start(q Request, s *Situation, p *Policy, now time.Time) (*Verification, er
 	}
 	v.settle(p, now)
 	return v, nil
+}
+
+// channel is what a request asks for. A login that names no channel goes the way that
+// the user prefers, if there is one; a preference push is never lowered, whatever the
+// request says: whoever chose the app alone is not to be reached by what a thief of
+// the number would get.
+func (s *Situation) channel(q Request, p *Policy) Channel {
+	preferred := s.Settings.Preference
+	switch {
+	case q.Purpose == Login && preferred == Push:
+		return Push
+	case q.Channel != "":
+		return q.Channel
+	case q.Purpose != Login || preferred == SMS && (q.Number.IsZero() || !p.HasSMS):
+		return Auto
+	}
+	return s.Settings.Channel()
 }
 
 // block ends a verification before anything was sent; the row stays, and the
