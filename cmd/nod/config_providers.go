@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"net/mail"
 	"net/url"
 	"os"
@@ -30,17 +31,20 @@ type providers struct {
 	}
 	VAPIDSubject string
 	SMS          []string // the order; empty: twilio, vonage, sns
-	Twilio       struct{ AccountSID, AuthToken, From, BaseURL string }
-	Vonage       struct{ Key, Secret, From, SignatureSecret, BaseURL string }
-	SNS          struct{ Region, KeyID, Secret, Endpoint string }
-	Voice        bool // a call by itself after two failed SMS
-	SMTPURL      string
-	EmailFrom    string
-	Prices       []byte
-	Texts        []byte // the operator's own templates
-	AppHash      string // of an Android app that reads the SMS by itself
-	WebhookURL   string
-	Webhook      []string // its secrets: the first signs, all do while they are rotated
+	Twilio       struct {
+		AccountSID, AuthToken, From, BaseURL string
+		Network                              http.RoundTripper // no setting: see twilio.Config
+	}
+	Vonage     struct{ Key, Secret, From, SignatureSecret, BaseURL string }
+	SNS        struct{ Region, KeyID, Secret, Endpoint string }
+	Voice      bool // a call by itself after two failed SMS
+	SMTPURL    string
+	EmailFrom  string
+	Prices     []byte
+	Texts      []byte // the operator's own templates
+	AppHash    string // of an Android app that reads the SMS by itself
+	WebhookURL string
+	Webhook    []string // its secrets: the first signs, all do while they are rotated
 }
 
 // smsProviders are those that nod knows, in the order in which they are asked

@@ -146,7 +146,7 @@ func (w *ways) addNumbers(c *config, s surroundings) error {
 	}
 	texters := map[string]delivery.Channel{}
 	if p.hasSMS(twilio.Name) {
-		account, err := twilio.New(twilio.Config{AccountSID: p.Twilio.AccountSID, AuthToken: p.Twilio.AuthToken, From: p.Twilio.From, BaseURL: p.Twilio.BaseURL, PublicURL: s.callbacks})
+		account, err := twilio.New(twilio.Config{AccountSID: p.Twilio.AccountSID, AuthToken: p.Twilio.AuthToken, From: p.Twilio.From, BaseURL: p.Twilio.BaseURL, PublicURL: s.callbacks, Network: p.Twilio.Network})
 		if err != nil {
 			return fmt.Errorf("TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN, TWILIO_PHONE_NUMBER: %w", err)
 		}

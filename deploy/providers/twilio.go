@@ -40,6 +40,9 @@ type Twilio struct {
 	Service    string // the SID of its only messaging service; empty: none
 	Standing   string // of the account; empty is active
 
+	// Network carries the callbacks; nil: this machine's.
+	Network http.RoundTripper
+
 	mu        sync.Mutex
 	resources map[string]*twilioResource // by SID
 	texts     map[[2]string]time.Time    // when a text went to a number
@@ -183,7 +186,10 @@ func (t *Twilio) takeUp(made *twilioResource, kind string, receipts []Receipt) {
 	if t.resources == nil {
 		t.resources, t.texts = map[string]*twilioResource{}, map[[2]string]time.Time{}
 		t.ctx, t.cancel = context.WithCancel(context.Background())
-		t.client = &http.Client{Transport: &http.Transport{}}
+		t.client = &http.Client{Transport: t.Network}
+		if t.Network == nil {
+			t.client.Transport = &http.Transport{}
+		}
 	}
 	t.resources[made.sid] = made
 	key := [2]string{to, text}

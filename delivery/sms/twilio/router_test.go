@@ -32,11 +32,10 @@ func TestAnOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		judge := &providers.Twilio{AccountSID: "AC" + hexText(16), AuthToken: hexText(16), Number: sender}
 		defer judge.Close()
-		account, err := twilio.New(twilio.Config{AccountSID: judge.AccountSID, AuthToken: judge.AuthToken, From: sender})
+		account, err := twilio.New(twilio.Config{AccountSID: judge.AccountSID, AuthToken: judge.AuthToken, From: sender, Network: doorstep{judge}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		account.Through(doorstep{judge})
 		var mu sync.Mutex
 		var told []string
 		router, err := sms.New(sms.Config{
@@ -111,11 +110,10 @@ func TestNoCallbackToThisMachine(t *testing.T) {
 		"https://nod.example/": "https://nod.example/webhooks/twilio/status?delivery=dlv_1",
 	} {
 		judge := &providers.Twilio{AccountSID: "AC" + hexText(16), AuthToken: hexText(16), Number: sender}
-		account, err := twilio.New(twilio.Config{AccountSID: judge.AccountSID, AuthToken: judge.AuthToken, From: sender, PublicURL: public})
+		account, err := twilio.New(twilio.Config{AccountSID: judge.AccountSID, AuthToken: judge.AuthToken, From: sender, PublicURL: public, Network: doorstep{judge}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		account.Through(doorstep{judge})
 		judge.Script("", providers.Answer{Receipts: []providers.Receipt{}})
 		account.SMS().Send(t.Context(), text())
 		judge.Close()
