@@ -6,10 +6,10 @@
 export function Announcer({ polite, assertive }: { polite: string; assertive: string }) {
   return (
     <>
-      <div className="spoken" aria-live="polite" aria-atomic="true">
+      <div className="nod-spoken" aria-live="polite" aria-atomic="true">
         {polite}
       </div>
-      <div className="spoken" aria-live="assertive" aria-atomic="true">
+      <div className="nod-spoken" aria-live="assertive" aria-atomic="true">
         {assertive}
       </div>
     </>

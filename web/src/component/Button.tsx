@@ -23,7 +23,7 @@ export function Button({
   return (
     <button
       type="button"
-      className={`button button-${tone}`}
+      className={`nod-button nod-button-${tone}`}
       data-wide={wide ? "" : undefined}
       aria-busy={busy || undefined}
       {...rest}

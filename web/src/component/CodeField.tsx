@@ -42,23 +42,23 @@ export function CodeField({
   };
   const told = [error && `${id}-error`, hint && `${id}-hint`].filter(Boolean).join(" ");
   return (
-    <div className="code" data-error={error ? "" : undefined}>
-      <div className="code-top">
-        <label className="code-label" htmlFor={id}>
+    <div className="nod-code" data-error={error ? "" : undefined}>
+      <div className="nod-code-top">
+        <label className="nod-code-label" htmlFor={id}>
           {label}
         </label>
         {hint && (
-          <span className="code-hint" id={`${id}-hint`}>
+          <span className="nod-code-hint" id={`${id}-hint`}>
             {hint}
           </span>
         )}
       </div>
-      <div className="code-boxes" data-length={length}>
+      <div className="nod-code-boxes" data-length={length}>
         {Array.from({ length }, (_, place) => (
           <span
             // biome-ignore lint/suspicious/noArrayIndexKey: a box is its place
             key={place}
-            className="code-box"
+            className="nod-code-box"
             data-next={place === Math.min(value.length, length - 1) ? "" : undefined}
             aria-hidden="true"
           >
@@ -68,7 +68,7 @@ export function CodeField({
         <input
           ref={input}
           id={id}
-          className="code-input"
+          className="nod-code-input"
           inputMode={keyboard ? "numeric" : "none"}
           autoComplete={oneTimeCode ? "one-time-code" : "off"}
           pattern={`[0-9]{${length}}`}
@@ -81,7 +81,7 @@ export function CodeField({
         />
       </div>
       {error && (
-        <p className="code-error" id={`${id}-error`}>
+        <p className="nod-code-error" id={`${id}-error`}>
           {error}
         </p>
       )}

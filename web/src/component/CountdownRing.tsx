@@ -26,11 +26,11 @@ export function CountdownRing({
   const left = useSecondsLeft(endsAt, now);
   const share = left === null ? 1 : Math.min(1, left / Math.max(total, 1));
   return (
-    <div className="ring" data-low={left !== null && left <= 10 ? "" : undefined}>
+    <div className="nod-ring" data-low={left !== null && left <= 10 ? "" : undefined}>
       <svg viewBox="0 0 200 200" aria-hidden="true">
-        <circle className="ring-track" cx="100" cy="100" r={radius} />
+        <circle className="nod-ring-track" cx="100" cy="100" r={radius} />
         <circle
-          className="ring-rest"
+          className="nod-ring-rest"
           cx="100"
           cy="100"
           r={radius}
@@ -38,10 +38,10 @@ export function CountdownRing({
           strokeDashoffset={around * (1 - share)}
         />
       </svg>
-      <div className="ring-inside">
+      <div className="nod-ring-inside">
         {children}
         {left !== null && (
-          <span className="ring-left" role="timer">
+          <span className="nod-ring-left" role="timer">
             {left === 0 ? "Time is up" : `${clock(left)} left`}
           </span>
         )}

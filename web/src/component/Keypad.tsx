@@ -18,7 +18,7 @@ export function Keypad({
 }) {
   return (
     <fieldset className="keypad" disabled={disabled}>
-      <legend className="spoken">Keypad</legend>
+      <legend className="nod-spoken">Keypad</legend>
       {keys.map((key) => (
         <button
           key={key}

@@ -20,12 +20,15 @@ export function Notice({
   action?: ReactNode;
 }) {
   return (
-    <div className={`notice notice-${tone}`} role={tone === "problem" ? "alert" : undefined}>
+    <div
+      className={`nod-notice nod-notice-${tone}`}
+      role={tone === "problem" ? "alert" : undefined}
+    >
       {icon && <Icon name={icon} />}
-      <div className="notice-words">
-        <p className="notice-title">{title}</p>
-        {children && <div className="notice-text">{children}</div>}
-        {action && <div className="notice-action">{action}</div>}
+      <div className="nod-notice-words">
+        <p className="nod-notice-title">{title}</p>
+        {children && <div className="nod-notice-text">{children}</div>}
+        {action && <div className="nod-notice-action">{action}</div>}
       </div>
     </div>
   );

@@ -8,18 +8,18 @@ const states = { quiet: "waiting", active: "under way", done: "done", failed: "n
 /** The ways to a person, in order, each with one plain sentence. */
 export function Rail({ steps }: { steps: Step[] }) {
   return (
-    <ol className="rail" aria-label="Ways to reach you">
+    <ol className="nod-rail" aria-label="Ways to reach you">
       {steps.map((step) => (
-        <li key={step.kind} className="rail-step" data-state={step.state} data-step={step.kind}>
-          <span className="rail-icon">
+        <li key={step.kind} className="nod-rail-step" data-state={step.state} data-step={step.kind}>
+          <span className="nod-rail-icon">
             <Icon name={sign(step)} />
           </span>
-          <span className="rail-words">
-            <span className="rail-name">
+          <span className="nod-rail-words">
+            <span className="nod-rail-name">
               {names[step.kind]}
-              <span className="spoken">, {states[step.state]}: </span>
+              <span className="nod-spoken">, {states[step.state]}: </span>
             </span>
-            <span className="rail-sentence">{step.sentence}</span>
+            <span className="nod-rail-sentence">{step.sentence}</span>
           </span>
         </li>
       ))}

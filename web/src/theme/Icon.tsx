@@ -37,7 +37,7 @@ export type IconName = keyof typeof drawings;
 
 export function Icon({ name }: { name: IconName }) {
   return (
-    <svg className="icon" viewBox="0 0 20 20" aria-hidden="true">
+    <svg className="nod-icon" viewBox="0 0 20 20" aria-hidden="true">
       <path d={drawings[name]} />
     </svg>
   );

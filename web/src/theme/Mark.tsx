@@ -7,13 +7,13 @@ import "./Mark.css";
 export function Mark({ nods = false, label }: { nods?: boolean; label?: string }) {
   return (
     <svg
-      className={nods ? "mark mark-nods" : "mark"}
+      className={nods ? "nod-mark nod-mark-nods" : "nod-mark"}
       viewBox="0 0 40 40"
       role={label ? "img" : undefined}
       aria-label={label}
       aria-hidden={label ? undefined : true}
     >
-      <circle className="mark-head" cx="20" cy="14" r="9" fill="currentColor" />
+      <circle className="nod-mark-head" cx="20" cy="14" r="9" fill="currentColor" />
       <path
         d="M5 24c3.5 7.5 9 11 15 11s11.5-3.5 15-11"
         fill="none"

@@ -13,7 +13,7 @@ export function LockScreen({ phone }: { phone: Phone }) {
   const now = useMinute();
   return (
     <div className="lock" inert={phone.open !== null || phone.outcome !== null}>
-      <h1 className="spoken">Locked phone</h1>
+      <h1 className="nod-spoken">Locked phone</h1>
       <div className="lock-clock">
         <p className="lock-time" aria-hidden="true">
           {timeOfDay(now, false)}

@@ -22,7 +22,7 @@ function Fact({ icon, name, value }: { icon: IconName; name: string; value: stri
   return (
     <div className="fact">
       <Icon name={icon} />
-      <dt className="spoken">{name}</dt>
+      <dt className="nod-spoken">{name}</dt>
       <dd>{value}</dd>
     </div>
   );

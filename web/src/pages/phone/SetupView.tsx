@@ -7,7 +7,7 @@ import type { Phone } from "./usePhone";
 export function SetupView({ phone }: { phone: Phone }) {
   return (
     <div className="setup">
-      <h1 className="spoken">New phone</h1>
+      <h1 className="nod-spoken">New phone</h1>
       {phone.problem ? (
         <Notice
           tone="problem"

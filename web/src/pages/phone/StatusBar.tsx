@@ -15,7 +15,7 @@ export function StatusBar({ phone }: { phone: Phone }) {
         <span className="status-word">
           {connection === "closed" ? "Offline" : connection === "connecting" ? "Connecting" : ""}
         </span>
-        <span className="spoken">
+        <span className="nod-spoken">
           {switches.signal ? "Signal" : "No signal"}
           {connection === "open" ? ", online" : ""}
         </span>

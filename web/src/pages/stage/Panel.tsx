@@ -117,7 +117,7 @@ function Tries({
               {tried.includes(one) ? <Icon name="check" /> : place + 1}
             </span>
             <span>
-              {tried.includes(one) && <span className="spoken">Done: </span>}
+              {tried.includes(one) && <span className="nod-spoken">Done: </span>}
               {words[one]}
             </span>
           </li>
