@@ -5,6 +5,8 @@ import { Mark } from "../../theme/Mark";
 import type { Notification } from "./model";
 import { useMinute } from "./useMinute";
 
+const apps = { sms: "Messages", voice: "Phone", email: "Mail" } as const;
+
 /** One notification: a request that can be opened, or a text with its code to copy. */
 export function NotificationCard({
   notification,
@@ -33,11 +35,11 @@ export function NotificationCard({
   return (
     <div className="card">
       <span className="card-badge">
-        <Icon name="sms" />
+        <Icon name={notification.channel} />
       </span>
       <div className="card-words">
         <span className="card-app">
-          Messages <span>{ago(notification.at, now)}</span>
+          {apps[notification.channel]} <span>{ago(notification.at, now)}</span>
         </span>
         <p className="card-text">{notification.text}</p>
         {notification.code && <CopyCode code={notification.code} />}

@@ -41,7 +41,7 @@ export function readMessage(data: string): Delivered | null {
     const known =
       typeof value?.id === "string" &&
       typeof value.at === "string" &&
-      (value.channel === "sms" || value.channel === "push");
+      ["push", "sms", "voice", "email"].includes(value.channel ?? "");
     return known ? (value as Delivered) : null;
   } catch {
     return null;

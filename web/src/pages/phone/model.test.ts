@@ -18,9 +18,9 @@ const push = (id: string, secondsAgo: number, ver = `ver_${id}`): Delivered => (
   data: { verification_id: ver },
   at: at(secondsAgo),
 });
-const sms = (id: string, secondsAgo: number): Delivered => ({
+const sms = (id: string, secondsAgo: number, channel: Delivered["channel"] = "sms"): Delivered => ({
   id,
-  channel: "sms",
+  channel,
   text: "123456 is your code.",
   at: at(secondsAgo),
 });
@@ -44,6 +44,13 @@ test("without signal no text is shown, and it is there when the signal is back",
   const list = [sms("1", 5)];
   expect(keys([], list, none, false, now)).toEqual([]);
   expect(keys([], list, none, true, now)).toEqual(["1"]);
+});
+
+test("a call needs signal, a mail does not, and each says what it is", () => {
+  const list = [sms("call", 5, "voice"), sms("mail", 6, "email")];
+  expect(keys([], list, none, false, now)).toEqual(["mail"]);
+  const [call, mail] = notifications([], list, none, true, now);
+  expect([call, mail]).toMatchObject([{ channel: "voice" }, { channel: "email" }]);
 });
 
 test("the newest stands on top", () => {

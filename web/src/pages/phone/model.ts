@@ -1,9 +1,12 @@
 import type { Prompt } from "../../sdk";
 
+/** The ways of a message that the person reads or hears themselves. */
+export type Told = "sms" | "voice" | "email";
+
 /** What the demo's network brings to this phone. */
 export interface Delivered {
   id: string;
-  channel: "sms" | "push";
+  channel: "push" | Told;
   text?: string;
   title?: string;
   body?: string;
@@ -14,14 +17,14 @@ export interface Delivered {
 /** A line on the locked screen. Requests stay generic: a locked screen is read by anybody. */
 export type Notification =
   | { kind: "request"; key: string; verificationId: string; at: number; push: Delivered | null }
-  | { kind: "text"; key: string; text: string; code: string | null; at: number };
+  | { kind: "text"; key: string; channel: Told; text: string; code: string | null; at: number };
 
 const requestLife = 120_000;
 const textLife = 600_000;
 
 /**
  * What the locked screen shows, newest first: each open request once, however
- * it came, and the texts while there is signal.
+ * it came, and the texts and calls while there is signal; mails come anyhow.
  */
 export function notifications(
   prompts: Prompt[],
@@ -42,15 +45,18 @@ export function notifications(
     const id = p.verificationId;
     requests.set(id, { kind: "request", key: id, verificationId: id, at, push: null });
   }
-  const texts = delivered
-    .filter((d) => d.channel === "sms" && signal && now - Date.parse(d.at) < textLife)
-    .map<Notification>((d) => ({
+  const texts = delivered.flatMap<Notification>((d) => {
+    if (d.channel === "push" || now - Date.parse(d.at) >= textLife) return [];
+    if (!signal && d.channel !== "email") return [];
+    return {
       kind: "text",
       key: d.id,
+      channel: d.channel,
       text: d.text ?? "",
       code: codeIn(d.text ?? ""),
       at: Date.parse(d.at),
-    }));
+    };
+  });
   return [...requests.values(), ...texts].sort((a, b) => b.at - a.at);
 }
 
