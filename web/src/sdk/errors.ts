@@ -1,6 +1,9 @@
 /** What a problem document (RFC 9457) of the server says. */
 export interface Problem {
-  /** The contract's word, for example `cooldown`; or `network`, `timeout`, `bad_answer` from this side. */
+  /**
+   * The contract's word, for example `cooldown`; or from this side `network`, `timeout`,
+   * `bad_answer`, `no_token` (the page's `fetchToken` gave none) and `client` (a bug).
+   */
   code: string;
   title: string;
   /** For people, with the next step. */
@@ -13,6 +16,8 @@ export interface Problem {
   field?: string;
   /** The row that a refused create left. */
   verificationId?: string;
+  /** The server's name of the text that helps. */
+  helpKey?: string;
 }
 
 /** A refusal of the server, or the lack of an answer, in one shape. */
@@ -24,6 +29,7 @@ export class NodError extends Error implements Problem {
   readonly retryAfter?: number;
   readonly field?: string;
   readonly verificationId?: string;
+  readonly helpKey?: string;
 
   constructor(problem: Problem, options?: ErrorOptions) {
     super(problem.detail || problem.title, options);
@@ -35,12 +41,25 @@ export class NodError extends Error implements Problem {
     this.retryAfter = problem.retryAfter;
     this.field = problem.field;
     this.verificationId = problem.verificationId;
+    this.helpKey = problem.helpKey;
   }
 
   /** Whether the same call may succeed later without a change. */
   get temporary(): boolean {
     return this.status === 0 || this.status === 429 || this.status >= 500;
   }
+}
+
+/** Any failure as a NodError: what is none is a bug of this side, and its cause says where. */
+export function problemOf(error: unknown): NodError {
+  if (error instanceof NodError) return error;
+  const problem = {
+    code: "client",
+    title: "Something went wrong on this page",
+    detail: "Something went wrong on this page. Reload it and try again.",
+    status: 0,
+  };
+  return new NodError(problem, { cause: error });
 }
 
 /** Reads a problem document; what is missing is filled in from the status. */
@@ -65,5 +84,6 @@ export function problemFrom(
     retryAfter: Number.isFinite(wait) ? wait : undefined,
     field: text("field"),
     verificationId: text("verification_id"),
+    helpKey: text("help_key"),
   };
 }

@@ -93,6 +93,10 @@ export interface StatusBody {
   verification_id: string;
   /** Only in the first answer. */
   client_secret?: Maybe<string>;
+  /** An open verification was given back and nothing was sent. */
+  reused?: Maybe<boolean>;
+  /** After a change of the number: the verification that it ended. */
+  previous_verification_id?: Maybe<string>;
   purpose: "login" | "phone";
   status: Status;
   stage?: Maybe<Stage>;

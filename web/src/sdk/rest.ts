@@ -1,4 +1,5 @@
 import type { ServerClock } from "./clock.ts";
+import { randomId } from "./encoding.ts";
 import { NodError, problemFrom } from "./errors.ts";
 
 /** What a caller of the REST side needs to say once. */
@@ -43,6 +44,20 @@ export class Rest {
     });
   }
 
+  /**
+   * A POST that starts something. Under one Idempotency-Key it may be asked for again without
+   * doing it twice, so one whose answer was lost is, once. Throws a NodError.
+   */
+  async send<Answer>(path: string, body: object, headers: Record<string, string>): Promise<Answer> {
+    const call = { body, headers: { "idempotency-key": randomId(), ...headers } };
+    try {
+      return await this.call("POST", path, call);
+    } catch (error) {
+      if (!(error instanceof NodError) || error.status !== 0) throw error;
+      return await this.call("POST", path, call);
+    }
+  }
+
   /** One request whose body the caller reads; a problem document is thrown as NodError. */
   async open(method: string, path: string, options: CallOptions = {}): Promise<Response> {
     const fetcher = this.#options.fetch ?? globalThis.fetch;
@@ -78,7 +93,8 @@ async function readJson(response: Response): Promise<unknown> {
   try {
     return await response.json();
   } catch (cause) {
-    if (cause instanceof DOMException) throw unreachable(cause);
+    // What is not JSON comes from a proxy; anything else is a body that broke off.
+    if (nameOf(cause) !== "SyntaxError") throw unreachable(cause);
     return undefined;
   }
 }
@@ -93,7 +109,7 @@ async function withTimeout<T>(
   const stop = () => abort.abort(outer?.reason);
   if (outer?.aborted) stop();
   outer?.addEventListener("abort", stop, { once: true });
-  const timer = setTimeout(() => abort.abort(new DOMException("too slow", "TimeoutError")), ms);
+  const timer = setTimeout(() => abort.abort(tooSlow()), ms);
   try {
     return await work(abort.signal);
   } finally {
@@ -102,9 +118,18 @@ async function withTimeout<T>(
   }
 }
 
+function tooSlow(): Error {
+  return Object.assign(new Error("too slow"), { name: "TimeoutError" });
+}
+
+// By name: an error of `fetch` may come from another realm, and not every runtime has DOMException.
+function nameOf(cause: unknown): unknown {
+  return (cause as { name?: unknown } | null)?.name;
+}
+
 function unreachable(cause: unknown): NodError {
   if (cause instanceof NodError) return cause;
-  const late = cause instanceof DOMException && cause.name === "TimeoutError";
+  const late = nameOf(cause) === "TimeoutError";
   const problem = late
     ? {
         code: "timeout",

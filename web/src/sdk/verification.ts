@@ -1,7 +1,5 @@
-import { randomId } from "./encoding.ts";
-import { NodError } from "./errors.ts";
 import type { StatusBody } from "./protocol.ts";
-import type { CallOptions, Rest } from "./rest.ts";
+import type { Rest } from "./rest.ts";
 
 /** What the holder of a `client_secret` may do with its verification. All calls throw a NodError. */
 export class Verification {
@@ -42,17 +40,8 @@ export class Verification {
     return await this.#rest.call("POST", `${this.#path}/cancel`, call);
   }
 
-  // Under one key a send may be asked for again without sending twice, so a lost answer is.
   async #send(action: string, body: object): Promise<StatusBody> {
-    const headers = { ...this.#headers(), "idempotency-key": randomId() };
-    const call: CallOptions = { body, headers };
-    const path = `${this.#path}/${action}`;
-    try {
-      return await this.#rest.call("POST", path, call);
-    } catch (error) {
-      if (!(error instanceof NodError) || error.status !== 0) throw error;
-      return await this.#rest.call("POST", path, call);
-    }
+    return await this.#rest.send(`${this.#path}/${action}`, body, this.#headers());
   }
 
   #headers(): Record<string, string> {

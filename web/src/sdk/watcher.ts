@@ -35,6 +35,8 @@ export interface WatcherOptions {
   status?: StatusBody;
   /** The last event that was seen; 0 asks for all of them, absent for those from now on. */
   lastSeq?: number;
+  /** Shared with others that speak with the same server. */
+  clock?: ServerClock;
   webSocket?: SocketConstructor;
   fetch?: typeof fetch;
   now?: () => number;
@@ -80,7 +82,7 @@ export class Watcher {
 
   constructor(options: WatcherOptions) {
     this.#options = options;
-    this.#clock = new ServerClock(options.now);
+    this.#clock = options.clock ?? new ServerClock(options.now);
     const { baseUrl, verificationId, clientSecret, fetch } = options;
     const rest = new Rest({ baseUrl, clock: this.#clock, fetch });
     this.#verification = new Verification(rest, verificationId, clientSecret);
@@ -117,6 +119,11 @@ export class Watcher {
 
   /** The server's time in epoch milliseconds. */
   readonly now = (): number => this.#clock.now();
+
+  /** Which one is followed. */
+  get verificationId(): string {
+    return this.#options.verificationId;
+  }
 
   /** Begins to follow; after the result there is nothing to follow. */
   start(): void {
