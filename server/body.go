@@ -15,6 +15,7 @@ type Status struct {
 	VerificationID string         `json:"verification_id"`
 	ClientSecret   string         `json:"client_secret,omitempty" doc:"The page's credential. Only in the first answer."`
 	Reused         bool           `json:"reused,omitempty" doc:"An open verification was given back, nothing was sent."`
+	PreviousID     string         `json:"previous_verification_id,omitempty" doc:"Of the number that was left: canceled now. Only in the answer of change-phone."`
 	OK             *bool          `json:"ok,omitempty" doc:"Whether the checked code was right. Only in the answer of a check."`
 	Purpose        verify.Purpose `json:"purpose" enum:"login,phone"`
 	Status         verify.Status  `json:"status" enum:"pending,approved,denied,expired,failed,blocked,canceled,superseded"`
@@ -39,13 +40,13 @@ type Status struct {
 	PromptExpiresAt  *string `json:"prompt_expires_at" format:"date-time" doc:"When the open request on the phone ends."`
 	SessionExpiresAt string  `json:"session_expires_at" format:"date-time"`
 
-	CanChangePhone     bool             `json:"can_change_phone"`
-	AlternativeMessage *string          `json:"alternative_contact_message"`
+	CanChangePhone     bool             `json:"can_change_phone" doc:"Whether POST /api/onboarding/change-phone takes another number now."`
+	AlternativeMessage *string          `json:"alternative_contact_message" doc:"For people, in the locale's language."`
 	Alternatives       []Alternative    `json:"alternatives" nullable:"false"`
 	NextActions        verify.Actions   `json:"next_actions" doc:"Seconds until each is possible; 0 is now, null is not possible."`
 	Fallback           *verify.Fallback `json:"fallback" doc:"What the ladder will start by itself; null when nothing."`
-	Message            *string          `json:"message"`
-	MessageKey         *string          `json:"message_key"`
+	Message            *string          `json:"message" doc:"For people, in the locale's language; English where nod does not speak it."`
+	MessageKey         *string          `json:"message_key" enum:"code.sent,resend.another,resend.final"`
 	LockedUntil        *string          `json:"locked_until" format:"date-time"`
 	AttemptHistory     []Attempt        `json:"attempt_history,omitzero" nullable:"false"`
 	Deliveries         []Delivery       `json:"deliveries,omitzero" nullable:"false"`
@@ -56,7 +57,7 @@ type Status struct {
 // Alternative is another way that the page may offer.
 type Alternative struct {
 	Kind        string `json:"kind" enum:"change_phone,voice,email,support"`
-	Label       string `json:"label"`
+	Label       string `json:"label" doc:"For people, in the locale's language."`
 	AvailableIn int    `json:"available_in" doc:"Seconds; 0 is now."`
 }
 
@@ -156,18 +157,17 @@ func (s *Status) tellResend(v *verify.Verification, p *verify.Policy, now time.T
 // be asked for in emailIn seconds (nil: never), is a way from the start for who has
 // no number that a code can reach.
 func (s *Status) tellWays(v *verify.Verification, p *verify.Policy, emailIn *int) {
-	dead := v.Undeliverable()
-	s.CanChangePhone = v.Purpose == verify.Phone && (v.ResendCount >= 2 || dead)
-	tired := v.ResendCount >= min(3, p.Resends) || dead
+	s.CanChangePhone = v.CanChangePhone(p)
+	tired := v.ResendCount >= min(3, p.Resends) || v.Undeliverable()
 	if tired && s.CanChangePhone {
-		s.Alternatives = append(s.Alternatives, Alternative{Kind: "change_phone", Label: "Use another phone number"})
+		s.offer(v, "change_phone", 0)
 	}
 	if in := s.NextActions.VoiceIn; tired && in != nil {
-		s.Alternatives = append(s.Alternatives, Alternative{Kind: "voice", Label: "Get the code by a phone call", AvailableIn: *in})
+		s.offer(v, "voice", *in)
 	}
 	noNumber := s.NextActions.SMSIn == nil && s.NextActions.VoiceIn == nil
 	if emailIn != nil && (tired || noNumber) {
-		s.Alternatives = append(s.Alternatives, Alternative{Kind: "email", Label: "Get a code by e-mail", AvailableIn: *emailIn})
+		s.offer(v, "email", *emailIn)
 	}
 	if !tired {
 		return
@@ -175,56 +175,19 @@ func (s *Status) tellWays(v *verify.Verification, p *verify.Policy, emailIn *int
 	if p.Support != "" {
 		s.Alternatives = append(s.Alternatives, Alternative{Kind: "support", Label: p.Support})
 	}
-	check, way := "the number is right and has signal", "choose another way to continue"
+	key := "stuck.number"
 	if v.Number.IsZero() {
-		check = "the phone is on and connected"
+		key = "stuck.app"
 	}
 	if len(s.Alternatives) == 0 {
-		way = "start again"
+		key += ".again"
 	}
-	s.AlternativeMessage = new("Still nothing? Check that " + check + ", or " + way + ".")
+	s.AlternativeMessage = new(say(v.Locale, key))
 }
 
-// The texts of message_key. The contract names the keys.
-var messages = map[string]string{
-	"code.sent":      "Verification code sent.",
-	"resend.another": "Another verification code has been sent.",
-	"resend.final":   "Final verification code sent.",
-	"resend.max":     "The maximum number of resends is reached.",
-}
-
-// appMessages are the texts where no code was sent but another request to the app.
-var appMessages = map[string]string{
-	"resend.another": "Another request has been sent to the phone.",
-	"resend.final":   "The final request has been sent to the phone.",
-}
-
-// sent says which message belongs to the last send, if one does: the first
-// request to the app needs none, and a code that certainly did not leave is not
-// said to have been sent.
-func sent(v *verify.Verification, p *verify.Policy) (key, text string) {
-	app, codes, last := v.LastChannel.App(), 0, false
-	for i := range v.Deliveries {
-		if d := &v.Deliveries[i]; !d.Channel.App() {
-			if last = d.OnItsWay() || d.MayHaveLeft(); last {
-				codes++
-			}
-		}
-	}
-	switch {
-	case app && v.ResendCount == 0, !app && codes == 0:
-		return "", ""
-	case !app && codes == 1:
-		key = "code.sent"
-	case v.ResendCount >= p.Resends && (app || last):
-		key = "resend.final"
-	default:
-		key = "resend.another"
-	}
-	if app {
-		return key, appMessages[key]
-	}
-	return key, messages[key]
+// offer adds another way, which is open in some seconds.
+func (s *Status) offer(v *verify.Verification, kind string, in int) {
+	s.Alternatives = append(s.Alternatives, Alternative{Kind: kind, Label: say(v.Locale, "way."+kind), AvailableIn: in})
 }
 
 // attempts tells what was tried as a person remembers it: sends and typed codes,

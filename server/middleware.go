@@ -102,7 +102,7 @@ func (s *Server) refuse(err error, c echo.Context) {
 
 // cors lets the pages of allowed origins call. Cookies stay at home.
 func (s *Server) cors(next echo.HandlerFunc) echo.HandlerFunc {
-	methods := strings.Join([]string{get, post, "PUT", patch, remove}, ", ")
+	methods := strings.Join([]string{get, post, put, patch, remove}, ", ")
 	return func(c echo.Context) error {
 		r, h := c.Request(), c.Response().Header()
 		h.Add("Vary", "Origin") // what is kept for one page is not for another

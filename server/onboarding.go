@@ -18,8 +18,8 @@ type sendInput struct {
 	Once
 	Body struct {
 		PhoneNumber string         `json:"phone_number" maxLength:"32" doc:"E.164, as +14155550123."`
-		Channel     verify.Channel `json:"channel,omitempty" enum:"auto,sms,voice" default:"auto"`
-		Locale      string         `json:"locale,omitempty" maxLength:"35" pattern:"^[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8})*$"`
+		Channel     verify.Channel `json:"channel,omitempty" enum:"auto,sms,voice" doc:"How the code travels; auto when left out."`
+		Locale      string         `json:"locale,omitempty" maxLength:"35" pattern:"^[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8})*$" doc:"Language of the code's message and of the texts here; the user's own when left out."`
 	}
 }
 
@@ -30,12 +30,49 @@ func (s *Server) sendVerification(ctx context.Context, in *sendInput) (*statusAn
 	if err != nil {
 		return nil, err
 	}
+	q := verify.Request{Number: n, Channel: in.Body.Channel, Locale: in.Body.Locale}
+	return s.prove(ctx, q, in.Once, &in.Body)
+}
+
+// prove starts to prove a number of the caller's own.
+func (s *Server) prove(ctx context.Context, q verify.Request, once Once, body any) (*statusAnswer, error) {
 	c := callerFrom(ctx)
-	q := verify.Request{
-		UserID: c.userID, Purpose: verify.Phone, Number: n, Channel: in.Body.Channel, Locale: in.Body.Locale,
-		Context: verify.Context{IP: c.ip, UserAgent: shorten(c.agent, 400)},
+	q.UserID, q.Purpose = c.userID, verify.Phone
+	q.Context = verify.Context{IP: c.ip, UserAgent: shorten(c.agent, 400)}
+	return s.start(ctx, creation{Request: q, once: once, body: body, view: viewSent, status: http.StatusAccepted, reuse: true})
+}
+
+// changeInput leaves one number for another.
+type changeInput struct {
+	Once
+	Body struct {
+		Old string `json:"old_phone_number" maxLength:"32" doc:"E.164: the number that is being verified."`
+		New string `json:"new_phone_number" maxLength:"32" doc:"E.164: the number to verify in its place."`
 	}
-	return s.start(ctx, creation{Request: q, once: in.Once, body: &in.Body, view: viewSent, status: http.StatusAccepted, reuse: true})
+}
+
+// changePhone ends the verification of one number and starts that of another.
+func (s *Server) changePhone(ctx context.Context, in *changeInput) (*statusAnswer, error) {
+	old, err := parseNumber("old_phone_number", in.Body.Old)
+	if err != nil {
+		return nil, err
+	}
+	n, err := parseNumber("new_phone_number", in.Body.New)
+	if err != nil {
+		return nil, err
+	}
+	return s.prove(ctx, verify.Request{Number: n, Leaving: old}, in.Once, &in.Body)
+}
+
+// parseNumber reads a number that came in a field of another name than phone_number.
+func parseNumber(field, value string) (verify.Number, error) {
+	n, err := verify.ParseNumber(value)
+	if err != nil {
+		p := problemOf(err)
+		p.Field = field
+		return n, p
+	}
+	return n, nil
 }
 
 // shorten cuts what a browser sent without being asked: too long a name of a

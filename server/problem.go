@@ -127,7 +127,7 @@ func problemOf(err error) *Problem {
 		return p
 	}
 	if r, ok := errors.AsType[*verify.Refusal](err); ok {
-		return refusalProblem(r)
+		return refusalProblem(r, "")
 	}
 	if e, ok := errors.AsType[*echo.HTTPError](err); ok {
 		return httpProblem(e.Code)
@@ -137,12 +137,14 @@ func problemOf(err error) *Problem {
 	return p
 }
 
-func refusalProblem(r *verify.Refusal) *Problem {
+// refusalProblem is a rule's no. What it says beside the detail is in the locale's
+// language.
+func refusalProblem(r *verify.Refusal, locale string) *Problem {
 	p := newProblem(r.Code, r.Detail)
 	p.Field, p.VerificationID = r.Field, r.VerificationID
 	p.RetryAfter = int(math.Ceil(r.RetryAfter.Seconds()))
 	if r.Code == verify.CodeMaxResends {
-		p.MessageKey, p.Message = "resend.max", messages["resend.max"]
+		p.MessageKey, p.Message = messageMax, say(locale, messageMax)
 	}
 	return p
 }

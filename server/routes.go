@@ -10,6 +10,7 @@ import (
 const (
 	get    = "GET"
 	post   = "POST"
+	put    = "PUT"
 	patch  = "PATCH"
 	remove = "DELETE"
 )
@@ -22,6 +23,7 @@ var table = []section{
 		op(post, "/api/onboarding/resend-verification", byUser|byPage, 202, "Send once more", (*Server).resendVerification),
 		op(post, "/api/onboarding/verify-code", byUser|byPage, 200, "Check a typed code", (*Server).verifyCode),
 		op(get, "/api/onboarding/verification-status", byUser|byPage, 200, "How it stands; waits for news", (*Server).verificationStatus),
+		op(post, "/api/onboarding/change-phone", byUser, 202, "Leave a number for another one", (*Server).changePhone),
 		op(get, "/api/onboarding/verification-analytics", byUser, 200, "One's own figures", (*Server).figures),
 	}},
 	{"Verifications", []route{
@@ -40,6 +42,8 @@ var table = []section{
 		op(post, "/api/v1/users/{user_id}/enrollments", byKey, 201, "Let a device join a user", (*Server).enroll),
 		op(post, "/api/v1/devices", public, 201, "Join with an enrollment token", (*Server).join),
 		op(get, "/api/v1/push-key", public, 200, "The key that a page subscribes to Web Push with", (*Server).pushKey),
+		op(get, "/api/v1/users/{user_id}/settings", byKey|byUser, 200, "What a user chose", (*Server).settings),
+		op(put, "/api/v1/users/{user_id}/settings", byKey|byUser, 200, "Replace what a user chose", (*Server).setSettings),
 		op(get, "/api/v1/users/{user_id}/devices", byKey|byUser|byDevice, 200, "List a user's devices", (*Server).devices),
 		op(patch, "/api/v1/devices/{id}", byKey|byUser|byDevice, 200, "Rename a device, change or switch off its push", (*Server).change),
 		op(remove, "/api/v1/devices/{id}", byKey|byUser|byDevice, 204, "Revoke a device", (*Server).revoke),

@@ -107,7 +107,7 @@ func newTraffic(r prometheus.Registerer, h *hub.Hub) (*traffic, error) {
 // saw counts one request. The method is one of a few, whatever was sent.
 func (f *traffic) saw(method, route string, status int, took time.Duration) {
 	switch method {
-	case get, post, "PUT", patch, remove, "HEAD", "OPTIONS":
+	case get, post, put, patch, remove, "HEAD", "OPTIONS":
 	default:
 		method = "other"
 	}

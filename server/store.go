@@ -19,6 +19,7 @@ type Store interface { //nolint:interfacebloat // a list of small ones, one for 
 	Decisions
 	Trail
 	Changes
+	Preferences
 	Enrollments
 	Devices
 	DeviceSessions
@@ -68,6 +69,12 @@ type Trail interface {
 type Changes interface {
 	Changed(ctx context.Context, from, to time.Time) ([]verify.Changed, error)
 	UsersEvents(ctx context.Context, users []string, since time.Time) ([]verify.Event, error)
+}
+
+// Preferences keeps what users chose for all their verifications.
+type Preferences interface {
+	Settings(ctx context.Context, userID string) (verify.Settings, time.Time, error)
+	UpdateSettings(ctx context.Context, userID string, rule func(*verify.Settings, time.Time) []verify.Event) (verify.Settings, time.Time, error)
 }
 
 // Enrollments lets devices join.

@@ -29,13 +29,13 @@ type createInput struct {
 		Purpose          verify.Purpose `json:"purpose,omitempty" enum:"login,phone" default:"login"`
 		PhoneNumber      *string        `json:"phone_number,omitempty" maxLength:"32" nullable:"false" doc:"E.164, as +14155550123."`
 		Email            string         `json:"email,omitempty" maxLength:"254" doc:"Leave to prove this login by a code sent there. It is sent only when the person asks for it (resend with channel email, offered in alternatives), never by itself, and proves no number: the result says email_code. Not for purpose phone. Without effect where no mail server is set up."`
-		Channel          verify.Channel `json:"channel,omitempty" enum:"auto,push,sms,both,voice" default:"auto"`
+		Channel          verify.Channel `json:"channel,omitempty" enum:"auto,push,sms,both,voice" doc:"The user's channel_preference when left out, auto when there is none. A preference push is never lowered."`
 		Context          verify.Context `json:"context,omitempty" doc:"What the person is shown about the request."`
 		BindingMessage   string         `json:"binding_message,omitempty" maxLength:"140"`
 		Match            verify.Match   `json:"match,omitempty" enum:"typed,strict,none" default:"typed"`
 		UserVerification bool           `json:"require_user_verification,omitempty"`
 		TrustedDevice    string         `json:"trusted_device_token,omitempty" maxLength:"1024" doc:"Taken for later: no device is trusted yet."`
-		Locale           string         `json:"locale,omitempty" maxLength:"35" pattern:"^[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8})*$"`
+		Locale           string         `json:"locale,omitempty" maxLength:"35" pattern:"^[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8})*$" doc:"Language of messages and of the texts here; the user's own when left out."`
 	}
 }
 
@@ -85,7 +85,7 @@ type creation struct {
 func (s *Server) start(ctx context.Context, c creation) (*statusAnswer, error) {
 	c.ID, c.KeyID, c.SignKeyID = verify.NewID("ver"), s.keys.CodeKey(), s.keys.SignKey()
 	var (
-		v       *verify.Verification
+		v, left *verify.Verification
 		at      time.Time
 		refused *Problem // what left a row and is no answer
 		reused  bool
@@ -94,6 +94,9 @@ func (s *Server) start(ctx context.Context, c creation) (*statusAnswer, error) {
 		body, code := statusOf(v, s.keys, s.policy, at, c.view), c.status
 		if body.Reused = reused; reused {
 			code = http.StatusOK
+		}
+		if left != nil {
+			body.PreviousID = left.ID
 		}
 		return code, body
 	}
@@ -104,18 +107,16 @@ func (s *Server) start(ctx context.Context, c creation) (*statusAnswer, error) {
 		code, body := answer()
 		return recorded(code, body, v)
 	})
-	a := verify.Applicant{UserID: c.UserID, Purpose: c.Purpose, Number: c.Number}
+	a := verify.Applicant{UserID: c.UserID, Purpose: c.Purpose, Number: c.Number, Leaving: c.Leaving}
 	err := s.store.CreateVerification(ctx, a, once, func(sit *verify.Situation, now time.Time) (*verify.Verification, error) {
-		at, refused, reused = now, nil, false
-		if open := sit.Open; open != nil && c.reuse {
-			if open.Advance(s.policy, now); !open.Terminal() {
-				open.Reuse(now)
-				v, reused = open, true
-				return v, nil
-			}
-		}
+		at, left, refused, reused = now, sit.Left, nil, false
 		var err error
-		if v, err = verify.Start(c.Request, sit, s.policy, now); v == nil {
+		if c.reuse {
+			v, reused, err = verify.Prove(c.Request, sit, s.policy, now)
+		} else {
+			v, err = verify.Start(c.Request, sit, s.policy, now)
+		}
+		if v == nil {
 			return nil, err
 		}
 		if err != nil {
@@ -244,15 +245,16 @@ func (s *Server) sendAgain(ctx context.Context, id string, channel verify.Channe
 	if !ok || refusal.Code == verify.CodeNotFound || refusal.Code == verify.CodeIdempotencyConflict {
 		return out, err
 	}
+	locale := ""
 	if _, e := s.act(ctx, s.store, id, Once{}, nil, 0, func(v *verify.Verification, now time.Time) error {
-		if !v.Terminal() {
+		if locale = v.Locale; !v.Terminal() {
 			v.RejectResend(refusal, now)
 		}
 		return nil
 	}); e != nil {
 		return nil, e
 	}
-	return nil, err
+	return nil, refusalProblem(refusal, locale)
 }
 
 // emptyInput is a call without a word more.

@@ -1,6 +1,9 @@
 package verify
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // Prove starts to prove a number. The open verification of the same user and number
 // is given back without another send: reused is true then. A request that leaves
@@ -17,6 +20,7 @@ func Prove(q Request, s *Situation, p *Policy, now time.Time) (v *Verification, 
 		if err := s.leavable(q, p, now); err != nil {
 			return nil, false, err
 		}
+		q.Locale = cmp.Or(q.Locale, s.Left.Locale)
 	}
 	if s.Open != nil {
 		s.Open.Advance(p, now) // who comes after the end meets the end
