@@ -44,6 +44,7 @@ create table verifications (
     ended_at                bigint,
     redeemed_at             bigint,
     answered_by             text    not null,
+    trusted_id              text    not null, -- of the trusted device whose good token came with it; empty: none
     prompt_generation       bigint  not null, -- 0: no prompt was ever made
     prompt_key_id           text    not null,
     prompt_sign_key_id      text    not null,
@@ -172,6 +173,25 @@ create table settings (
     changed_at         bigint not null
 );
 
+-- Browsers in which a user was approved and asked to be remembered. A token is
+-- derived from the row, the newest one and the one before from its generation.
+create table trusted_devices (
+    id             text   not null primary key,
+    user_id        text   not null,
+    key_id         text   not null,
+    generation     bigint not null, -- of the newest token
+    networks       text   not null, -- JSON: keyed hashes of the networks that the person was approved from
+    shown_sealed   text   not null, -- by what the person knows it: user agent and location
+    approved_at    bigint not null,
+    expires_at     bigint not null,
+    rotated_at     bigint not null,
+    used_at        bigint,
+    revoked_at     bigint,
+    revoked_reason text   not null
+);
+create index trusted_devices_live on trusted_devices (user_id, approved_at) where revoked_at is null;
+create index trusted_devices_expired on trusted_devices (expires_at);
+
 create table enrollments (
     id         text   not null primary key, -- the token is derived from it
     user_id    text   not null,
@@ -184,15 +204,16 @@ create index enrollments_expired on enrollments (expires_at);
 -- Idempotency-Key: which answer a repeat is told. Key and body are keyed hashes,
 -- because callers put phone numbers into both.
 create table idempotency (
-    id                text   not null primary key,
-    body_hash         text   not null,
-    status            bigint not null, -- 0 only inside the transaction that writes it
-    body_sealed       text   not null,
-    verification_id   text   not null,
-    secret_generation bigint not null,
-    prompt_generation bigint not null,
-    subject           text   not null,
-    created_at        bigint not null
+    id                 text   not null primary key,
+    body_hash          text   not null,
+    status             bigint not null, -- 0 only inside the transaction that writes it
+    body_sealed        text   not null,
+    verification_id    text   not null,
+    secret_generation  bigint not null,
+    prompt_generation  bigint not null,
+    trusted_generation bigint not null,
+    subject            text   not null,
+    created_at         bigint not null
 );
 create index idempotency_created on idempotency (created_at);
 

@@ -62,6 +62,7 @@ var verifications = newTable("verifications", []string{"id"}, emptyVerification,
 	{"ended_at", false, func(r *verificationRow) any { return (*millis)(&r.EndedAt) }},
 	{"redeemed_at", false, func(r *verificationRow) any { return (*millis)(&r.RedeemedAt) }},
 	{"answered_by", false, func(r *verificationRow) any { return &r.AnsweredBy }},
+	{"trusted_id", false, func(r *verificationRow) any { return &r.TrustedID }},
 	{"prompt_generation", false, func(r *verificationRow) any { return &r.Prompt.Generation }},
 	{"prompt_key_id", false, func(r *verificationRow) any { return &r.Prompt.KeyID }},
 	{"prompt_sign_key_id", false, func(r *verificationRow) any { return &r.Prompt.SignKeyID }},
@@ -168,6 +169,36 @@ var devices = newTable("devices", []string{"id"}, emptyDevice, []column[deviceRo
 	{"revoked_at", false, func(r *deviceRow) any { return (*millis)(&r.RevokedAt) }},
 })
 
+// trustedRow is a trusted device with the sealed form of what its person is shown
+// of it.
+type trustedRow struct {
+	*verify.TrustedDevice
+	shown string // sealed JSON of [trustedShown]
+}
+
+// trustedShown is by what a person knows a trusted device.
+type trustedShown struct {
+	UserAgent string `json:"user_agent,omitempty"`
+	Location  string `json:"location,omitempty"`
+}
+
+func emptyTrusted() *trustedRow { return &trustedRow{TrustedDevice: &verify.TrustedDevice{}} }
+
+var trusted = newTable("trusted_devices", []string{"id"}, emptyTrusted, []column[trustedRow]{
+	{"id", true, func(r *trustedRow) any { return &r.ID }},
+	{"user_id", true, func(r *trustedRow) any { return &r.UserID }},
+	{"key_id", true, func(r *trustedRow) any { return &r.KeyID }},
+	{"generation", false, func(r *trustedRow) any { return &r.Generation }},
+	{"networks", true, func(r *trustedRow) any { return &document[[]string]{&r.Networks} }},
+	{"shown_sealed", true, func(r *trustedRow) any { return &r.shown }},
+	{"approved_at", true, func(r *trustedRow) any { return (*millis)(&r.ApprovedAt) }},
+	{"expires_at", true, func(r *trustedRow) any { return (*millis)(&r.ExpiresAt) }},
+	{"rotated_at", false, func(r *trustedRow) any { return (*millis)(&r.RotatedAt) }},
+	{"used_at", false, func(r *trustedRow) any { return (*millis)(&r.UsedAt) }},
+	{"revoked_at", false, func(r *trustedRow) any { return (*millis)(&r.RevokedAt) }},
+	{"revoked_reason", false, func(r *trustedRow) any { return &r.RevokedReason }},
+})
+
 var enrollments = newTable("enrollments", []string{"id"}, blank, []column[verify.Enrollment]{
 	{"id", true, func(e *verify.Enrollment) any { return &e.ID }},
 	{"user_id", true, func(e *verify.Enrollment) any { return &e.UserID }},
@@ -200,6 +231,7 @@ var idempotency = newTable("idempotency", []string{"id"}, blank, []column[answer
 	{"verification_id", false, func(r *answerRow) any { return &r.VerificationID }},
 	{"secret_generation", false, func(r *answerRow) any { return &r.SecretGeneration }},
 	{"prompt_generation", false, func(r *answerRow) any { return &r.PromptGeneration }},
+	{"trusted_generation", false, func(r *answerRow) any { return &r.TrustedGeneration }},
 	{"subject", false, func(r *answerRow) any { return &r.Subject }},
 	{"created_at", true, func(r *answerRow) any { return (*millis)(&r.createdAt) }},
 })

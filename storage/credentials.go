@@ -80,7 +80,7 @@ const enrollmentRest = 24 * time.Hour
 const sweepLimit = 1000
 
 // Sweep deletes what has expired: spent token ids, recorded answers, enrollments,
-// and webhooks that were delivered or given up long ago. Verifications and events
+// trusted devices, and webhooks that were delivered or given up long ago. Verifications and events
 // are kept.
 func (s *Store) Sweep(ctx context.Context) error {
 	for _, kind := range []struct {
@@ -90,6 +90,7 @@ func (s *Store) Sweep(ctx context.Context) error {
 		{"spent_tokens", "id", "", "expires_at", 0},
 		{"idempotency", "id", "", "created_at", verify.IdempotencyWindow},
 		{"enrollments", "id", "", "expires_at", enrollmentRest},
+		{"trusted_devices", "id", "", "expires_at", 0},
 		{"webhooks", "event_id", "state = 'delivered' and ", "settled_at", deliveredRest},
 		{"webhooks", "event_id", "state = 'failed' and ", "settled_at", undeliveredRest},
 		{"webhooks", "event_id", "state = 'held' and ", "settled_at", undeliveredRest},

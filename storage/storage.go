@@ -31,10 +31,11 @@
 // socket, which bears the limit of a transaction.
 //
 // Locks are always taken in the same order – idempotency key, user, phone
-// (advisory, until the end of the transaction), then rows – so creates that could
-// meet run one after the other, and the unique indexes on open verifications only
-// stand guard. The clock is read after the locks. Serialization failures and
-// deadlocks run the rule again on fresh copies.
+// (advisory, until the end of the transaction), then rows, at last the user's
+// trusted devices (advisory, and their rows) – so creates that could meet run one
+// after the other, and the unique indexes on open verifications only stand guard.
+// The clock is read after the locks. Serialization failures and deadlocks run the
+// rule again on fresh copies.
 //
 // When Postgres is gone or hangs, every call has an error within 2 s, and works
 // again as soon as it is back, also when the network has only forgotten the

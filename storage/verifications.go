@@ -11,8 +11,8 @@ import (
 // CreateVerification runs rule in one transaction with the situation of the
 // applicant, which no other create of the same user or number can change
 // meanwhile. What the rule returns is written with its events, and so are
-// Situation.Open and Situation.Left where it changed them; returning
-// Situation.Open itself writes only those. An error of the rule is returned as it
+// Situation.Open, Situation.Left and Situation.Trusted where it changed them;
+// returning Situation.Open itself writes only those. An error of the rule is returned as it
 // is and nothing is kept. With a once that was used before, the rule does not run:
 // a [*verify.Replay] or [verify.ErrIdempotencyConflict] is returned.
 func (s *Store) CreateVerification(ctx context.Context, who verify.Applicant, once *verify.Once, rule func(*verify.Situation, time.Time) (*verify.Verification, error)) error {
@@ -38,6 +38,9 @@ func (s *Store) CreateVerification(ctx context.Context, who verify.Applicant, on
 				return err
 			}
 		}
+		if err := t.saveTrusted(met.trusted...); err != nil {
+			return err
+		}
 		return t.record(once)
 	})
 }
@@ -45,7 +48,8 @@ func (s *Store) CreateVerification(ctx context.Context, who verify.Applicant, on
 // met is a situation with the rows, locked, that a rule may change.
 type met struct {
 	verify.Situation
-	rows []*aggregate
+	rows    []*aggregate
+	trusted []*watched // one, or none
 }
 
 // situation takes the locks and reads what a create must know: in one round trip,
@@ -62,6 +66,7 @@ func (t *tx) situation(ctx context.Context, who verify.Applicant) (*met, time.Ti
 		open, left found
 		earlier    []*verificationRow
 		chosen     []*verify.Settings
+		trusts     []*trustedRow
 		reported   int64 // when the user last said "this isn't me"
 	)
 	all := append(t.locks(append([]string{"user " + who.UserID}, phones(hash, leaving)...)...), verifications.reading(&open.rows, condition+t.forUpdate, args...))
@@ -73,6 +78,9 @@ func (t *tx) situation(ctx context.Context, who verify.Applicant) (*met, time.Ti
 		all = append(all,
 			verifications.reading(&left.rows, "where user_id = $1 and number_hash = $2 and purpose = 'phone' order by created_at desc, id desc limit 1"+t.forUpdate, who.UserID, leaving),
 			verifications.reading(&left.rows, "where user_id = $1 and purpose = 'login' and status = 'pending' and number_hash = $2"+t.forUpdate, who.UserID, leaving))
+	}
+	if who.TrustedID != "" {
+		all = append(all, trusted.reading(&trusts, "where id = $1"+t.forUpdate, who.TrustedID))
 	}
 	if who.Purpose == verify.Login {
 		all = append(all, number(&reported, "select max(ended_at) from verifications where user_id = $1 and reason = 'user_reported'", who.UserID))
@@ -90,6 +98,12 @@ func (t *tx) situation(ctx context.Context, who verify.Applicant) (*met, time.Ti
 		if err := t.unseal(earlier[0]); err != nil {
 			return nil, now, err
 		}
+	}
+	if m.trusted, err = t.trusted(trusts); err != nil {
+		return nil, now, err
+	}
+	for _, d := range m.trusted {
+		m.Trusted = d.TrustedDevice
 	}
 	if m.Devices, err = t.devices(open.devices); err != nil {
 		return nil, now, err
@@ -158,7 +172,8 @@ func (t *tx) hash(n verify.Number) string {
 // UpdateVerification runs rule on the verification inside the transaction that
 // writes what it changed, one after the other for one id. It returns
 // [verify.ErrNotFound], or the rule's error as it is with nothing kept; once is
-// as in [Store.CreateVerification].
+// as in [Store.CreateVerification]. What the rule meant for the user's trusted
+// devices ([verify.Verification.TakeTrust]) is done with it.
 func (s *Store) UpdateVerification(ctx context.Context, id string, once *verify.Once, rule func(*verify.Verification, time.Time) error) error {
 	return s.write(ctx, func(ctx context.Context, t *tx) error {
 		if err := t.reserve(ctx, once); err != nil {
@@ -181,6 +196,9 @@ func (s *Store) UpdateVerification(ctx context.Context, id string, once *verify.
 			return err
 		}
 		if err := t.save(a); err != nil {
+			return err
+		}
+		if err := t.trust(ctx, a.UserID, a.TakeTrust()); err != nil {
 			return err
 		}
 		return t.record(once)

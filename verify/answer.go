@@ -56,6 +56,7 @@ func (v *Verification) Reply(a Reply, auth *Authority, now time.Time) (Verdict, 
 		return v.decide(d, Denied, UserDenied, now), nil
 	case Report:
 		v.emit(EventReported, now, EventData{DeviceID: a.DeviceID})
+		v.trust = RevokeTrust(UserReported)
 		return v.decide(d, Denied, UserReported, now), nil
 	default:
 		return Verdict{}, &Refusal{Code: CodeInvalidRequest, Field: "decision", Detail: "Answer with approve, deny or report."}

@@ -19,6 +19,7 @@ type EventData struct {
 	Channel     Channel       `json:"channel,omitempty"`
 	DeliveryID  string        `json:"delivery_id,omitempty"`
 	DeviceID    string        `json:"device_id,omitempty"`
+	TrustedID   string        `json:"trusted_device_id,omitempty"`
 	State       DeliveryState `json:"state,omitempty"`
 	Class       Class         `json:"class,omitempty"`
 	Detail      string        `json:"detail,omitempty"`
@@ -34,17 +35,18 @@ type EventData struct {
 
 // The event names (contract, section 7).
 const (
-	EventCreated      = "verification.created"
-	EventReused       = "verification.reused"
-	EventStageChanged = "verification.stage_changed"
-	EventApproved     = "verification.approved"
-	EventDenied       = "verification.denied"
-	EventReported     = "verification.reported"
-	EventFailed       = "verification.failed"
-	EventExpired      = "verification.expired"
-	EventCanceled     = "verification.canceled"
-	EventSuperseded   = "verification.superseded"
-	EventBlocked      = "verification.blocked"
+	EventCreated        = "verification.created"
+	EventReused         = "verification.reused"
+	EventStageChanged   = "verification.stage_changed"
+	EventApproved       = "verification.approved"
+	EventDenied         = "verification.denied"
+	EventReported       = "verification.reported"
+	EventFailed         = "verification.failed"
+	EventExpired        = "verification.expired"
+	EventCanceled       = "verification.canceled"
+	EventSuperseded     = "verification.superseded"
+	EventBlocked        = "verification.blocked"
+	EventSkippedTrusted = "verification.skipped_trusted"
 
 	EventCodeIssued    = "code.issued"
 	EventCheckFailed   = "code.check_failed"
@@ -66,6 +68,12 @@ const (
 	EventDeviceTokenRotated = "device.token_rotated"
 	EventDeviceTokenInvalid = "device.token_invalid"
 	EventDeviceRevoked      = "device.revoked"
+
+	// Of a user, without a verification. A skip is told by verification.skipped_trusted too.
+	EventTrustedAdded   = "trusted_device.added"
+	EventTrustedUsed    = "trusted_device.used"
+	EventTrustedRevoked = "trusted_device.revoked"
+	EventTrustedReused  = "trusted_device.reuse_detected"
 
 	// Of a provider, as one node sees it: without a user and a verification.
 	EventProviderDegraded  = "provider.degraded"

@@ -54,6 +54,7 @@ type StoredKey struct {
 // use. Of each kind the newest makes, all of them check.
 type Keys struct {
 	secrets map[string][]byte // code, hash and seal keys by id
+	codes   []string          // ids of the code keys
 	newest  map[KeyKind]string
 	signing []signingKey // newest first
 	push    *ecdsa.PrivateKey
@@ -109,6 +110,9 @@ func OpenKeys(stored []StoredKey, secret, previous []byte) (*Keys, error) {
 		ks.newest[s.Kind] = s.ID
 		if !s.Kind.signs() {
 			ks.secrets[s.ID] = raw
+			if s.Kind == KeyCode {
+				ks.codes = append(ks.codes, s.ID)
+			}
 			continue
 		}
 		key, err := x509.ParsePKCS8PrivateKey(raw)

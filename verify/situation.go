@@ -37,6 +37,10 @@ type Situation struct {
 	// there is neither, or no number is left. A rule may change it; the store writes
 	// it back.
 	Left *Verification
+	// Trusted is the device that Applicant.TrustedID names, whoever it belongs to;
+	// nil when there is none. A rule may change it; the store writes it back and
+	// tells its events.
+	Trusted *TrustedDevice
 }
 
 // Once makes a write happen once per key (Idempotency-Key, 24 hours). The store
@@ -56,9 +60,12 @@ type Answer struct {
 	Status           int
 	Body             []byte // JSON without secrets
 	VerificationID   string
-	SecretGeneration int    // the client secret to derive again; 0: the answer held none
-	PromptGeneration int    // the match number to derive again; 0: the answer held none
-	Subject          string // the enrollment or device the answer is about; empty otherwise
+	SecretGeneration int // the client secret to derive again; 0: the answer held none
+	PromptGeneration int // the match number to derive again; 0: the answer held none
+	// TrustedGeneration is the token of the trusted device Subject to derive again;
+	// 0: the answer held none.
+	TrustedGeneration int
+	Subject           string // the enrollment, device or trusted device the answer is about; empty otherwise
 }
 
 // Replay is returned by a store in place of writing, when the key has been used

@@ -25,6 +25,8 @@ type Request struct {
 	BindingMessage   string
 	Match            Match
 	UserVerification bool
+	// Trusted is what a trusted device's token claimed ([Keys.TrustClaim]); zero: nothing.
+	Trusted TrustClaim
 }
 
 // Start makes a new verification; the pending one it meets is superseded. It
@@ -34,7 +36,8 @@ type Request struct {
 // that earlier session goes on, or starting anew would be a way around it; when the
 // user reported a login a moment ago, new ones are held back. Start then returns
 // both a blocked verification, to be kept, and the refusal to answer: cooldown or
-// blocked.
+// blocked. A trusted device that nothing speaks against ([Situation.Doubt]) stands in
+// for the person: then nobody is asked and the verification is approved at once.
 func Start(q Request, s *Situation, p *Policy, now time.Time) (*Verification, error) {
 	v := &Verification{
 		ID: q.ID, UserID: q.UserID, Purpose: q.Purpose, Status: Pending, Stage: Queued,
@@ -48,6 +51,9 @@ func Start(q Request, s *Situation, p *Policy, now time.Time) (*Verification, er
 	}
 	if e := s.Earlier; e != nil && now.Sub(e.CodeAcceptedAt) < p.SessionLife {
 		v.BaseStep, v.NotBefore = e.step(), e.CodeAcceptedAt.Add(p.Delay(e.step()))
+	}
+	if v.skip(&q, s, now) {
+		return v, nil
 	}
 	useApp, useCode, err := v.routes(p)
 	if !p.HasEmail {

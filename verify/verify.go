@@ -240,10 +240,12 @@ type Verification struct {
 
 	Deliveries []Delivery // oldest first
 	Devices    []Device   // the user's live devices: read only, as they stand in this transaction
+	TrustedID  string     // of the trusted device whose good token came with the create, did it do or not; empty: none
 
 	NextAt time.Time // when something is due by itself; zero: never again
 	Seq    int64     // of the last event
 	events []Event
+	trust  TrustRule // see [Verification.TakeTrust]
 }
 
 // Terminal reports whether the verification has ended.
@@ -257,7 +259,7 @@ func (v *Verification) TakeEvents() []Event {
 	return es
 }
 
-// NewID returns a new id: the prefix (ver, dev, dlv, evt, enr), an underscore
+// NewID returns a new id: the prefix (ver, dev, dlv, evt, enr, trd), an underscore
 // and a UUIDv7 in 32 hex digits, so ids sort by time.
 func NewID(prefix string) string {
 	return prefix + "_" + strings.ReplaceAll(uuid.Must(uuid.NewV7()).String(), "-", "")
