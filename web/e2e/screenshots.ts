@@ -125,7 +125,7 @@ describe.each([
       await login.bringToFront();
       await take(login, "login-code");
       await typeCode(login, code === "000000" ? "111111" : "000000");
-      await login.getByText("That code is not right. Try again.").waitFor();
+      await login.getByText("That code is not right. Check the newest message and try again.").waitFor();
       await take(login, "login-code-wrong");
     }
 

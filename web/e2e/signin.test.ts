@@ -185,7 +185,7 @@ describe("without the app", () => {
     await login.getByRole("button", { name: "Text me a code instead" }).click();
     const code = await codeFromText(phone);
     await typeCode(login, code === "000000" ? "111111" : "000000");
-    await login.getByText("That code is not right. Try again.").waitFor();
+    await login.getByText("That code is not right. Check the newest message and try again.").waitFor();
     await login.getByText(/2 tries left/).waitFor();
     await typeCode(login, code);
     await signedIn(login);

@@ -1,4 +1,5 @@
 import type { ReactNode } from "react";
+import { useSay } from "./texts";
 import { clock } from "./time";
 import { type Clock, useSecondsLeft } from "./useSecondsLeft";
 import "./CountdownRing.css";
@@ -23,6 +24,7 @@ export function CountdownRing({
   now: Clock;
   children: ReactNode;
 }) {
+  const say = useSay();
   const left = useSecondsLeft(endsAt, now);
   const share = left === null ? 1 : Math.min(1, left / Math.max(total, 1));
   return (
@@ -42,7 +44,7 @@ export function CountdownRing({
         {children}
         {left !== null && (
           <span className="nod-ring-left" role="timer">
-            {left === 0 ? "Time is up" : `${clock(left)} left`}
+            {left === 0 ? say("time.up") : say("time.left", { time: clock(say, left) })}
           </span>
         )}
       </div>

@@ -1,14 +1,13 @@
 import { Icon, type IconName } from "../theme/Icon";
 import type { Step } from "./rail";
+import { useSay } from "./texts";
 import "./Rail.css";
-
-const names = { app: "App", push: "Push", sms: "SMS", voice: "Call", email: "E-mail" } as const;
-const states = { quiet: "waiting", active: "under way", done: "done", failed: "not possible" };
 
 /** The ways to a person, in order, each with one plain sentence. */
 export function Rail({ steps }: { steps: Step[] }) {
+  const say = useSay();
   return (
-    <ol className="nod-rail" aria-label="Ways to reach you">
+    <ol className="nod-rail" aria-label={say("rail.label")}>
       {steps.map((step) => (
         <li key={step.kind} className="nod-rail-step" data-state={step.state} data-step={step.kind}>
           <span className="nod-rail-icon">
@@ -16,8 +15,8 @@ export function Rail({ steps }: { steps: Step[] }) {
           </span>
           <span className="nod-rail-words">
             <span className="nod-rail-name">
-              {names[step.kind]}
-              <span className="nod-spoken">, {states[step.state]}: </span>
+              {say(`rail.name.${step.kind}`)}
+              <span className="nod-spoken">{`, ${say(`rail.state.${step.state}`)}: `}</span>
             </span>
             <span className="nod-rail-sentence">{step.sentence}</span>
           </span>

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import type { StatusBody } from "../sdk";
 import { type Fallback, outOfReach, railSteps } from "./rail";
+import { english } from "./texts";
 import type { Track } from "./tracks";
 
 const body = (more: Partial<StatusBody> = {}): StatusBody => ({
@@ -24,7 +25,9 @@ const track = (channel: string, state: string, more: Partial<Track> = {}): Track
 });
 
 const read = (tracks: Track[], more: Partial<StatusBody> = {}, fallback: Fallback | null = null) =>
-  railSteps(body(more), tracks, fallback).map((s) => `${s.kind} ${s.state}: ${s.sentence}`);
+  railSteps(english, body(more), tracks, fallback).map(
+    (s) => `${s.kind} ${s.state}: ${s.sentence}`,
+  );
 
 test("at the start the phone is looked for and nothing else is promised", () => {
   expect(read([])).toEqual([

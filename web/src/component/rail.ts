@@ -1,4 +1,6 @@
 import type { StatusBody } from "../sdk";
+import type { Say } from "./texts";
+import { clock } from "./time";
 import { speaker, type Track } from "./tracks";
 
 /** How a step of the rail looks: not started, under way, answered, or no way. */
@@ -33,17 +35,24 @@ const failed = (sentence: string): Said => ({ state: "failed", sentence });
  * The three steps of a verification, from its deliveries: how far each channel
  * has come, in words a person understands.
  */
-export function railSteps(body: StatusBody, tracks: Track[], fallback: Fallback | null): Step[] {
+export function railSteps(
+  say: Say,
+  body: StatusBody,
+  tracks: Track[],
+  fallback: Fallback | null,
+): Step[] {
   return [
-    { kind: "app", ...appStep(body, speaker(tracks, "websocket"), tracks) },
-    { kind: "push", ...pushStep(body, speaker(tracks, "push"), tracks, fallback) },
-    codeStep(body, newestCode(tracks), fallback),
+    { kind: "app", ...appStep(say, body, speaker(tracks, "websocket"), tracks) },
+    { kind: "push", ...pushStep(say, body, speaker(tracks, "push"), tracks, fallback) },
+    codeStep(say, body, newestCode(tracks), fallback),
   ];
 }
 
+const codes: readonly string[] = ["sms", "voice", "email"] satisfies Coded[];
+
 /** The delivery of the newest code, if one was sent. */
 export function newestCode(tracks: Track[]): CodeTrack | undefined {
-  return tracks.findLast((track): track is CodeTrack => track.channel in sendings);
+  return tracks.findLast((track): track is CodeTrack => codes.includes(track.channel));
 }
 
 const lost = ["undelivered", "failed"];
@@ -65,48 +74,45 @@ export function outOfReach(body: StatusBody, tracks: Track[]): boolean {
   );
 }
 
-function appStep(body: StatusBody, track: Track | undefined, all: Track[]): Said {
+function appStep(say: Say, body: StatusBody, track: Track | undefined, all: Track[]): Said {
   if (!track) {
-    if (body.status !== "pending") return quiet("Not needed this time");
-    return all.length === 0 ? active("Looking for your phone") : quiet("Not asked this time");
+    if (body.status !== "pending") return quiet(say("rail.not_needed"));
+    return all.length === 0 ? active(say("rail.app.looking")) : quiet(say("rail.not_asked"));
   }
   return (
-    onPhone(body, track) ??
-    byState(track, {
-      waiting: active("Looking for your phone"),
-      accepted: active("Asking your phone"),
-      delivered: active("Your phone has the request"),
-      lost: failed("Your app is not connected"),
+    onPhone(say, body, track) ??
+    byState(say, track, {
+      waiting: active(say("rail.app.looking")),
+      accepted: active(say("rail.app.asking")),
+      delivered: active(say("rail.app.there")),
+      lost: failed(say("rail.app.away")),
     })
   );
 }
 
 function pushStep(
+  say: Say,
   body: StatusBody,
   track: Track | undefined,
   all: Track[],
   fallback: Fallback | null,
 ): Said {
   if (!track) {
-    if (body.status !== "pending") return quiet("Not needed this time");
+    if (body.status !== "pending") return quiet(say("rail.not_needed"));
     if (fallback?.channel === "push") {
-      return quiet(`No answer yet, sending a notification in ${fallback.seconds} s`);
+      return quiet(say("rail.push.soon", { time: clock(say, fallback.seconds) }));
     }
-    if (outOfReach(body, all)) return failed("Notifications are off on your phone");
-    if (all.length > 0 && !speaker(all, "websocket")) return quiet("Not asked this time");
-    return quiet("Only if the app cannot be reached");
+    if (outOfReach(body, all)) return failed(say("rail.push.off"));
+    if (all.length > 0 && !speaker(all, "websocket")) return quiet(say("rail.not_asked"));
+    return quiet(say("rail.push.if_needed"));
   }
   return (
-    onPhone(body, track) ??
-    byState(track, {
-      waiting: active("Sending a notification"),
-      accepted: active("Notification sent, open it on your phone"),
-      delivered: active("Your phone has the notification"),
-      lost: failed(
-        track.class === "permanent_target"
-          ? "Notifications are off on your phone"
-          : "The notification did not get through",
-      ),
+    onPhone(say, body, track) ??
+    byState(say, track, {
+      waiting: active(say("rail.push.sending")),
+      accepted: active(say("rail.push.sent")),
+      delivered: active(say("rail.push.there")),
+      lost: failed(say(track.class === "permanent_target" ? "rail.push.off" : "rail.push.lost")),
     })
   );
 }
@@ -117,79 +123,61 @@ const coded: Record<string, Coded> = {
   email_code: "email",
 };
 
-function codeStep(body: StatusBody, track: CodeTrack | undefined, fallback: Fallback | null): Step {
+function codeStep(
+  say: Say,
+  body: StatusBody,
+  track: CodeTrack | undefined,
+  fallback: Fallback | null,
+): Step {
   const typed = coded[body.method ?? ""];
-  if (typed) return { kind: typed, ...done("You typed the code") };
-  if (track) return { kind: track.channel, ...sentStep(body, track) };
+  if (typed) return { kind: typed, ...done(say("rail.code_typed")) };
+  if (track) return { kind: track.channel, ...sentStep(say, body, track) };
   const call = fallback?.channel === "voice" && body.status === "pending";
-  return { kind: call ? "voice" : "sms", ...unsentStep(body, fallback) };
+  return { kind: call ? "voice" : "sms", ...unsentStep(say, body, fallback) };
 }
 
-function unsentStep(body: StatusBody, fallback: Fallback | null): Said {
-  if (body.status !== "pending") return quiet("Not needed this time");
-  if (fallback?.channel === "sms") {
-    return quiet(`No answer yet, sending an SMS in ${fallback.seconds} s`);
+function unsentStep(say: Say, body: StatusBody, fallback: Fallback | null): Said {
+  if (body.status !== "pending") return quiet(say("rail.not_needed"));
+  if (fallback && fallback.channel !== "push") {
+    return quiet(say(`rail.${fallback.channel}.soon`, { time: clock(say, fallback.seconds) }));
   }
-  if (fallback?.channel === "voice") {
-    return quiet(`No answer yet, calling you in ${fallback.seconds} s`);
-  }
-  return quiet(body.phone_number ? "Only if you need it" : "No number is on file");
+  return quiet(say(body.phone_number ? "rail.sms.if_needed" : "rail.sms.no_number"));
 }
 
-const sendings: Record<Coded, Record<"waiting" | "accepted" | "delivered" | "lost", string>> = {
-  sms: {
-    waiting: "Sending an SMS",
-    accepted: "Your code is on its way",
-    delivered: "Your code has arrived",
-    lost: "The SMS did not get through",
-  },
-  voice: {
-    waiting: "Calling you",
-    accepted: "We are calling you with a code",
-    delivered: "The call has reached you",
-    lost: "The call did not get through",
-  },
-  email: {
-    waiting: "Sending an e-mail",
-    accepted: "Your code is on its way",
-    delivered: "Your code has arrived",
-    lost: "The e-mail did not get through",
-  },
-};
-
-function sentStep(body: StatusBody, track: CodeTrack): Said {
-  if (track.state === "unknown") return failed("We cannot tell if it left, you may send it again");
-  if (body.stage === "awaiting_resend" && ["accepted", "delivered"].includes(track.state)) {
-    return failed("That code can no longer be used");
+function sentStep(say: Say, body: StatusBody, track: CodeTrack): Said {
+  const { channel, state } = track;
+  if (state === "unknown") return failed(say("rail.unknown"));
+  if (body.stage === "awaiting_resend" && ["accepted", "delivered"].includes(state)) {
+    return failed(say("rail.code_over"));
   }
-  const { waiting, accepted, delivered, lost } = sendings[track.channel];
-  const to = body.phone_number && track.channel === "sms" ? ` to ${body.phone_number}` : "";
-  return byState(track, {
-    waiting: active(`${waiting}${to}`),
-    accepted: active(accepted),
-    delivered: active(delivered),
-    lost: failed(lost),
+  const sending =
+    channel === "sms" && body.phone_number
+      ? say("rail.sms.sending_to", { number: body.phone_number })
+      : say(`rail.${channel}.sending`);
+  return byState(say, track, {
+    waiting: active(sending),
+    accepted: active(say(`rail.${channel}.sent`)),
+    delivered: active(say(`rail.${channel}.there`)),
+    lost: failed(say(`rail.${channel}.lost`)),
   });
 }
 
 // What a phone did with a request reads the same, whichever way it came.
-function onPhone(body: StatusBody, track: Track): Said | null {
+function onPhone(say: Say, body: StatusBody, track: Track): Said | null {
   const over = body.status === "pending" && !body.prompt_expires_at;
   if (over && ["accepted", "delivered", "displayed"].includes(track.state)) {
-    return failed("No answer in time");
+    return failed(say("rail.no_answer"));
   }
   if (track.state === "displayed") {
-    return body.status === "pending"
-      ? active("Your phone has shown it")
-      : quiet("Your phone has shown it");
+    return (body.status === "pending" ? active : quiet)(say("rail.shown"));
   }
   if (track.state !== "responded") return null;
-  return body.status === "approved" || body.status === "pending"
-    ? done("Your phone has answered")
-    : failed("Your phone has answered");
+  const stands = body.status === "approved" || body.status === "pending";
+  return (stands ? done : failed)(say("rail.answered"));
 }
 
 function byState(
+  say: Say,
   track: Track,
   words: { waiting: Said; accepted: Said; delivered: Said; lost: Said },
 ): Said {
@@ -206,10 +194,10 @@ function byState(
     case "responded":
       return words.delivered;
     case "expired":
-      return failed("No answer in time");
+      return failed(say("rail.no_answer"));
     case "canceled":
     case "suppressed":
-      return quiet("Not needed any more");
+      return quiet(say("rail.no_longer"));
     default:
       return words.lost;
   }

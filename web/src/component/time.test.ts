@@ -1,4 +1,6 @@
 import { expect, test } from "vitest";
+import { english, makeSay } from "./texts";
+import { en } from "./texts/en";
 import { ago, clock, delay, inWords, spokenCountdown, untilNextSecond } from "./time";
 
 test("a countdown turns when its second does", () => {
@@ -7,11 +9,17 @@ test("a countdown turns when its second does", () => {
 });
 
 test("a clock is short below a minute and has two digits above", () => {
-  expect([0, 59, 60, 125, 3600].map(clock)).toEqual(["0 s", "59 s", "1:00", "2:05", "1:00:00"]);
+  expect([0, 59, 60, 125, 3600].map((s) => clock(english, s))).toEqual([
+    "0 s",
+    "59 s",
+    "1:00",
+    "2:05",
+    "1:00:00",
+  ]);
 });
 
 test("a rest in words knows one and many", () => {
-  expect([1, 89, 90, 120, 3600, 7200].map(inWords)).toEqual([
+  expect([1, 89, 90, 120, 3600, 7200].map((s) => inWords(english, s))).toEqual([
     "1 second",
     "89 seconds",
     "2 minutes",
@@ -21,8 +29,15 @@ test("a rest in words knows one and many", () => {
   ]);
 });
 
+test("a rest in words is in the reader's language, in digits that all read", () => {
+  expect(inWords(makeSay("de", en), 45)).toBe("45 Sekunden");
+  expect(inWords(makeSay("ar", en), 600)).toMatch(/^10 /);
+});
+
 test("a countdown is read aloud at 30, 10 and 5 only", () => {
-  const spoken = Array.from({ length: 121 }, (_, s) => s).filter((s) => spokenCountdown(s));
+  const spoken = Array.from({ length: 121 }, (_, s) => s).filter((s) =>
+    spokenCountdown(english, s),
+  );
   expect(spoken).toEqual([5, 10, 30]);
 });
 

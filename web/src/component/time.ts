@@ -1,3 +1,5 @@
+import type { Say } from "./texts";
+
 /** Milliseconds until the shown second changes, so that all countdowns turn together. */
 export function untilNextSecond(endsAt: number, now: number): number {
   const left = endsAt - now;
@@ -6,25 +8,31 @@ export function untilNextSecond(endsAt: number, now: number): number {
 }
 
 /** "45 s" below a minute, "2:05" from there, "1:00:00" from an hour. */
-export function clock(seconds: number): string {
-  if (seconds < 60) return `${seconds} s`;
+export function clock(say: Say, seconds: number): string {
+  if (seconds < 60) return say("time.seconds", { seconds });
   const two = (n: number) => String(n).padStart(2, "0");
   const minutes = Math.floor(seconds / 60);
   if (minutes < 60) return `${minutes}:${two(seconds % 60)}`;
   return `${Math.floor(minutes / 60)}:${two(minutes % 60)}:${two(seconds % 60)}`;
 }
 
-/** A rest of time in words, for a sentence or a screen reader. */
-export function inWords(seconds: number): string {
-  const unit = (n: number, name: string) => `${n} ${name}${n === 1 ? "" : "s"}`;
-  if (seconds < 90) return unit(seconds, "second");
-  if (seconds < 5400) return unit(Math.round(seconds / 60), "minute");
-  return unit(Math.round(seconds / 3600), "hour");
+/** A rest of time in words, for a sentence or a screen reader: "89 seconds", "2 hours". */
+export function inWords(say: Say, seconds: number): string {
+  const many = (n: number, unit: "second" | "minute" | "hour") =>
+    new Intl.NumberFormat(say.language, {
+      style: "unit",
+      unit,
+      unitDisplay: "long",
+      numberingSystem: "latn",
+    }).format(n);
+  if (seconds < 90) return many(seconds, "second");
+  if (seconds < 5400) return many(Math.round(seconds / 60), "minute");
+  return many(Math.round(seconds / 3600), "hour");
 }
 
 /** The seconds at which a countdown is read aloud, and at no others. */
-export function spokenCountdown(seconds: number): string | null {
-  return seconds === 30 || seconds === 10 || seconds === 5 ? `${inWords(seconds)} left` : null;
+export function spokenCountdown(say: Say, seconds: number): string | null {
+  return [30, 10, 5].includes(seconds) ? say("time.left", { time: inWords(say, seconds) }) : null;
 }
 
 /** "14:32:07" in the reader's own time zone. */

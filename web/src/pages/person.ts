@@ -34,6 +34,11 @@ export function spacedNumber(number: string): string {
   return number.replace(/^\+1(\d{3})(\d{3})(\d{4})$/, "+1 $1 $2 $3");
 }
 
+/** What a person is called in a greeting: "Ada". */
+export function firstName(name: string): string {
+  return name.split(" ")[0] ?? name;
+}
+
 /** Reads whether a stored or sent value is a person. */
 function isPerson(value: unknown): value is Person {
   if (typeof value !== "object" || value === null) return false;

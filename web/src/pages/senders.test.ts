@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { english } from "../component/texts";
 import { anyOf, awayWords, pushAway, type Senders, whereabouts } from "./senders";
 
 const real: Senders = { push: ["fcm"], sms: ["twilio", "vonage", "sns"], voice: ["twilio"] };
@@ -12,7 +13,7 @@ const track = (channel: string, state = "accepted") => ({
 
 test("providers are called as people call them", () => {
   expect(anyOf(["twilio"])).toBe("Twilio");
-  expect(anyOf(real.sms)).toBe("Twilio, Vonage or Amazon SNS");
+  expect(anyOf(real.sms)).toBe("Twilio, Vonage, or Amazon SNS");
   expect(anyOf(["mine"])).toBe("mine");
   expect([anyOf(undefined), anyOf([])]).toEqual([null, null]);
 });
@@ -36,18 +37,20 @@ describe("where the newest message went", () => {
   const page = "With make run-providers, you can read it on the providers' page.";
   test.each([
     ["push", `The notification went to FCM. ${page}`],
-    ["sms", `The SMS went to Twilio, Vonage or Amazon SNS. ${page}`],
+    ["sms", `The SMS went to Twilio, Vonage, or Amazon SNS. ${page}`],
     ["voice", `The call went to Twilio. ${page}`],
     ["websocket", null],
   ])("by %s", (channel, words) => {
-    expect(whereabouts([track(channel)], real)).toBe(words);
-    expect(whereabouts([track(channel)], {})).toBeNull();
+    expect(whereabouts(english, [track(channel)], real)).toBe(words);
+    expect(whereabouts(english, [track(channel)], {})).toBeNull();
   });
 
   test("is said of one that was taken only, and of the last", () => {
-    expect(whereabouts([track("sms", "unknown")], real)).toBeNull();
-    expect(whereabouts([track("push"), track("sms", "sending")], real)).toMatch(/notification/);
-    expect(whereabouts([track("push"), track("sms", "delivered")], real)).toMatch(/SMS/);
-    expect(whereabouts([track("push"), track("sms")], { push: ["fcm"] })).toBeNull();
+    expect(whereabouts(english, [track("sms", "unknown")], real)).toBeNull();
+    expect(whereabouts(english, [track("push"), track("sms", "sending")], real)).toMatch(
+      /notification/,
+    );
+    expect(whereabouts(english, [track("push"), track("sms", "delivered")], real)).toMatch(/SMS/);
+    expect(whereabouts(english, [track("push"), track("sms")], { push: ["fcm"] })).toBeNull();
   });
 });

@@ -1,3 +1,4 @@
+import { english, type Say } from "../component/texts";
 import type { Track } from "../component/tracks";
 
 /**
@@ -20,10 +21,10 @@ const names: Record<string, string> = {
 };
 
 /** Providers as people call them, any one of which has it: "Twilio or Vonage". Null without one. */
-export function anyOf(senders: string[] | undefined): string | null {
+export function anyOf(senders: string[] | undefined, say: Say = english): string | null {
   if (!senders?.length) return null;
   const called = senders.map((name) => names[name] ?? name);
-  return new Intl.ListFormat("en-GB", { type: "disjunction" }).format(called);
+  return new Intl.ListFormat(say.language, { type: "disjunction" }).format(called);
 }
 
 /** Whether a channel was left without a provider: it is neither simulated nor real. */
@@ -40,32 +41,27 @@ export function isWebPush({ push }: Senders): boolean {
  * Who has a notification in the phone's place. Null while they are simulated, and with Web Push:
  * that reaches this very browser.
  */
-export function pushAway(senders: Senders): string | null {
-  return isWebPush(senders) ? null : anyOf(senders.push);
+export function pushAway(senders: Senders, say: Say = english): string | null {
+  return isWebPush(senders) ? null : anyOf(senders.push, say);
 }
-
-// Where somebody without the providers' accounts finds what they got.
-const onPage = (what: "it" | "them") =>
-  `With make run-providers, you can read ${what} on the providers' page.`;
 
 /** Which messages the demo's phone will not get, and where they go; null when it gets them all. */
 export function awayWords(senders: Senders): string | null {
   const [push, sms] = [pushAway(senders), anyOf(senders.sms)];
   const away = [push && `Notifications go to ${push}.`, sms && `SMS go to ${sms}.`].filter(Boolean);
-  return away.length > 0 ? [...away, onPage("them")].join(" ") : null;
+  const found = "With make run-providers, you can read them on the providers' page.";
+  return away.length > 0 ? [...away, found].join(" ") : null;
 }
 
 /** Where the newest message of a sign-in went, if not to the demo's phone; null if it did. */
-export function whereabouts(tracks: Track[], senders: Senders): string | null {
+export function whereabouts(say: Say, tracks: Track[], senders: Senders): string | null {
   const last = tracks.findLast(
-    ({ channel, state }) =>
-      ["push", "sms", "voice"].includes(channel) &&
-      ["accepted", "delivered", "displayed"].includes(state),
+    (track): track is Track & { channel: keyof Senders } =>
+      ["push", "sms", "voice"].includes(track.channel) &&
+      ["accepted", "delivered", "displayed"].includes(track.state),
   );
-  const went = {
-    push: ["The notification", pushAway(senders)],
-    sms: ["The SMS", anyOf(senders.sms)],
-    voice: ["The call", anyOf(senders.voice)],
-  }[last?.channel ?? ""];
-  return went?.[1] ? `${went[0]} went to ${went[1]}. ${onPage("it")}` : null;
+  if (!last) return null;
+  const { channel } = last;
+  const provider = channel === "push" ? pushAway(senders, say) : anyOf(senders[channel], say);
+  return provider && say(`login.went.${channel}`, { provider });
 }

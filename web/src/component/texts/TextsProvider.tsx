@@ -5,7 +5,8 @@ import { languageOf } from "./languages";
 import { loadTexts } from "./load";
 import { makeSay, type Say } from "./say";
 
-const english = makeSay("en", en);
+/** English, which is there at once: for what is not translated. */
+export const english = makeSay("en", en);
 const Voice = createContext<Say>(english);
 
 /** How long a language's file may take before the page is shown in English until it is there. */

@@ -3,5 +3,5 @@
 export { directionOf, type Language, languageOf, languages } from "./languages";
 export { loadTexts } from "./load";
 export { Phrase } from "./Phrase";
-export { type Key, makeSay, type Plural, type Say, type Text, type Texts } from "./say";
-export { TextsProvider, useSay } from "./TextsProvider";
+export { isKey, type Key, makeSay, type Plural, type Say, type Text, type Texts } from "./say";
+export { english, TextsProvider, useSay } from "./TextsProvider";

@@ -1,4 +1,4 @@
-import type { en } from "./en";
+import { en } from "./en";
 import type { Language } from "./languages";
 import { directionOf } from "./languages";
 
@@ -12,6 +12,11 @@ export type Text = string | Plural;
 
 /** The name of a text. */
 export type Key = keyof typeof en;
+
+/** Whether there is a text of this name: names that a server tells may be newer than this page. */
+export function isKey(name: string): name is Key {
+  return Object.hasOwn(en, name);
+}
 
 /** All texts in one language: English's keys, each of the same kind. */
 export type Texts = { readonly [K in Key]: (typeof en)[K] extends string ? string : Plural };
@@ -47,6 +52,7 @@ export function makeSay(language: Language, texts: Texts): Say {
   const numbers = new Intl.NumberFormat(language, latin);
   const times = new Intl.DateTimeFormat(language, {
     ...latin,
+    hourCycle: "h23", // short, and read the same everywhere
     hour: "2-digit",
     minute: "2-digit",
   });

@@ -1,3 +1,4 @@
+import { english } from "../../component/texts";
 import { inWords } from "../../component/time";
 import type { WebhookMessage, WebhookReport } from "./useWebhooks";
 
@@ -28,7 +29,7 @@ export function webhookWords(
   const last = lastTry(message);
   if (!last || !next_try_at) return "On its way";
   const seconds = Math.ceil((Date.parse(next_try_at) - Date.parse(server_time)) / 1000);
-  return `${last}. Next try ${seconds > 0 ? `in ${inWords(seconds)}` : "now"}`;
+  return `${last}. Next try ${seconds > 0 ? `in ${inWords(english, seconds)}` : "now"}`;
 }
 
 function lastTry({ status, detail }: WebhookMessage): string | null {

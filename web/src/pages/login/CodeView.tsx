@@ -4,22 +4,26 @@ import { CodeField } from "../../component/CodeField";
 import { Heading } from "../../component/Heading";
 import { Rail } from "../../component/Rail";
 import { newestCode, railSteps } from "../../component/rail";
+import { Phrase, type Say, useSay } from "../../component/texts";
 import { clock } from "../../component/time";
 import type { Track } from "../../component/tracks";
 import { useSecondsLeft } from "../../component/useSecondsLeft";
 import type { StatusBody } from "../../sdk";
-import { triesLeft } from "./model";
 import type { SignIn } from "./useSignIn";
 import { WaysOut } from "./WaysOut";
 import { Whereabouts } from "./Whereabouts";
 
 /** A code is out: one field for it, and the phone's number still beside it. */
 export function CodeView({ signIn, status }: { signIn: SignIn; status: StatusBody }) {
+  const say = useSay();
   const length = status.code_length ?? 6;
   const [code, setCode] = useState("");
   const [wrong, setWrong] = useState(false);
   const field = useRef<HTMLInputElement>(null);
   const left = useSecondsLeft(status.expires_at ? Date.parse(status.expires_at) : null, signIn.now);
+  const tries =
+    status.attempts_remaining != null &&
+    say("code.tries_left", { count: status.attempts_remaining });
   const newest = newestCode(signIn.tracks)?.id;
   // biome-ignore lint/correctness/useExhaustiveDependencies: each new code is to be typed at once
   useEffect(() => {
@@ -35,17 +39,16 @@ export function CodeView({ signIn, status }: { signIn: SignIn; status: StatusBod
   return (
     <>
       <div className="login-words">
-        <Heading>Enter your code</Heading>
+        <Heading>{say("login.code.title")}</Heading>
         <p>
-          {sentWords(status, signIn.tracks)}
+          {sentWords(say, status, signIn.tracks)}
           {status.match_number && (
             <>
               {" "}
-              Or type{" "}
-              <output className="login-either" aria-label="Number to type on your phone">
-                {status.match_number}
-              </output>{" "}
-              on your phone.
+              <Phrase
+                text="login.code.or"
+                slots={{ number: <output className="login-either">{status.match_number}</output> }}
+              />
             </>
           )}
         </p>
@@ -58,15 +61,15 @@ export function CodeView({ signIn, status }: { signIn: SignIn; status: StatusBod
         }}
       >
         <CodeField
-          label={`${length}-digit code`}
+          label={say("code.label", { length })}
           length={length}
           value={code}
           onChange={setCode}
           onComplete={(digits) => void check(digits)}
           disabled={signIn.busy}
           input={field}
-          error={wrong && !signIn.problem ? "That code is not right. Try again." : undefined}
-          hint={[triesLeft(status), left !== null && clock(left)].filter(Boolean).join(", ")}
+          error={wrong && !signIn.problem ? say("code.wrong") : undefined}
+          hint={[tries, left !== null && clock(say, left)].filter(Boolean).join(", ")}
         />
         <Button
           tone="accent"
@@ -75,26 +78,21 @@ export function CodeView({ signIn, status }: { signIn: SignIn; status: StatusBod
           busy={signIn.busy}
           disabled={code.length !== length}
         >
-          Confirm
+          {say("code.confirm")}
         </Button>
       </form>
-      <Rail steps={railSteps(status, signIn.tracks, null)} />
+      <Rail steps={railSteps(say, status, signIn.tracks, null)} />
       <Whereabouts signIn={signIn} />
       <WaysOut signIn={signIn} status={status} />
     </>
   );
 }
 
-function sentWords(status: StatusBody, tracks: Track[]): string {
+function sentWords(say: Say, status: StatusBody, tracks: Track[]): string {
+  const newest = newestCode(tracks);
+  const channel = newest?.channel ?? "sms";
+  const tried = newest?.state === "unknown" ? ("tried." as const) : "";
   const number = status.phone_number;
-  const at = number ? ` at ${number}` : "";
-  const to = number ? ` to ${number}` : "";
-  const ways = {
-    sms: [`We sent it by SMS${to}.`, `send it by SMS${to}`],
-    voice: [`We called you${at} with your code.`, `call you${at}`],
-    email: ["We sent it by e-mail.", "send it by e-mail"],
-  } as const;
-  const last = newestCode(tracks);
-  const [sent, tried] = ways[last?.channel ?? "sms"];
-  return last?.state === "unknown" ? `We tried to ${tried}, and cannot tell if it worked.` : sent;
+  if (channel === "email" || !number) return say(`login.code.${tried}${channel}`);
+  return say(`login.code.${tried}${channel}_to`, { number });
 }

@@ -121,7 +121,7 @@ test("the full code is sent by itself; a wrong one is said and costs a try", asy
     body: { ...pending(3, { ...code, attempts_remaining: 2 }), ok: body.code === "654321" },
   }));
   await userEvent.type(field, "111111");
-  expect(await screen.findByText("That code is not right. Try again.")).toBeTruthy();
+  expect(await screen.findByText("That code is not right. Check the newest message and try again.")).toBeTruthy();
   expect(screen.getByText(/2 tries left/)).toBeTruthy();
   expect(asked(server, "POST /api/v1/verifications/ver_1/check")).toHaveLength(1);
 });

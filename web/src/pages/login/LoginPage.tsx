@@ -2,6 +2,7 @@ import { useEffect, useRef } from "react";
 import { Announcer } from "../../component/Announcer";
 import { Notice } from "../../component/Notice";
 import { reveal } from "../../component/reveal";
+import { useSay } from "../../component/texts";
 import { Mark } from "../../theme/Mark";
 import { framed } from "../bridge";
 import { AskedView } from "./AskedView";
@@ -18,6 +19,7 @@ import "./login.css";
 
 /** The demo bank's sign-in page: one card that says at once what happens. */
 export function LoginPage() {
+  const say = useSay();
   const signIn = useSignIn();
   const spoken = useSpokenLadder(signIn);
   const problem = useRef<HTMLDivElement>(null);
@@ -25,7 +27,7 @@ export function LoginPage() {
     if (signIn.problem) reveal(problem.current);
   }, [signIn.problem]);
   return (
-    <main className="login" aria-label="Sign in">
+    <main className="login" aria-label={say("login.title")}>
       <div className="login-card card-alone" data-phase={signIn.phase}>
         <header className="login-brand">
           <Mark />
@@ -40,10 +42,8 @@ export function LoginPage() {
         </div>
         <CurrentView signIn={signIn} />
       </div>
-      {!framed() && (
-        <p className="login-foot">A demonstration. The bank and its people are made up.</p>
-      )}
-      <Announcer polite={spoken} assertive={resultSpoken(signIn.status)} />
+      {!framed() && <p className="login-foot">{say("login.foot")}</p>}
+      <Announcer polite={spoken} assertive={resultSpoken(say, signIn.status)} />
     </main>
   );
 }

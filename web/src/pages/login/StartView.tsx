@@ -1,17 +1,19 @@
 import { Button } from "../../component/Button";
 import { Heading } from "../../component/Heading";
 import { Skeleton } from "../../component/Skeleton";
-import { spacedNumber } from "../person";
+import { useSay } from "../../component/texts";
+import { firstName, spacedNumber } from "../person";
 import type { SignIn } from "./useSignIn";
 
 /** Before anything is asked: who would sign in, and one button. */
 export function StartView({ signIn }: { signIn: SignIn }) {
+  const say = useSay();
   const { person } = signIn;
   return (
     <>
       <div className="login-words">
-        <Heading>Sign in</Heading>
-        <p>No password. Your phone asks you, you answer.</p>
+        <Heading>{say("login.title")}</Heading>
+        <p>{say("login.text")}</p>
       </div>
       <div className="login-person">
         {person ? (
@@ -25,7 +27,7 @@ export function StartView({ signIn }: { signIn: SignIn }) {
             </span>
           </>
         ) : (
-          <Skeleton lines={2} label="Loading your demo account" />
+          <Skeleton lines={2} label={say("login.loading")} />
         )}
       </div>
       <Button
@@ -34,10 +36,10 @@ export function StartView({ signIn }: { signIn: SignIn }) {
         disabled={!person && !signIn.problem}
         onClick={() => signIn.start()}
       >
-        {person ? `Continue as ${person.name.split(" ")[0]}` : "Continue"}
+        {person ? say("login.go_as", { name: firstName(person.name) }) : say("login.go")}
       </Button>
       <Button tone="quiet" disabled={!person} onClick={() => signIn.start("sms")}>
-        Text me a code instead
+        {say("login.sms")}
       </Button>
     </>
   );

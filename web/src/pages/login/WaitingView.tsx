@@ -1,6 +1,7 @@
 import { Heading } from "../../component/Heading";
 import { Rail } from "../../component/Rail";
 import { railSteps } from "../../component/rail";
+import { useSay } from "../../component/texts";
 import type { StatusBody } from "../../sdk";
 import { waitingWords } from "./model";
 import type { SignIn } from "./useSignIn";
@@ -8,7 +9,8 @@ import { WaysOut } from "./WaysOut";
 
 /** Nothing is under way: what happened, and the ways to be asked again. */
 export function WaitingView({ signIn, status }: { signIn: SignIn; status: StatusBody }) {
-  const { title, text } = waitingWords(status, signIn.now());
+  const say = useSay();
+  const { title, text } = waitingWords(say, status, signIn.now());
   return (
     <>
       <div className="login-words">
@@ -16,7 +18,7 @@ export function WaitingView({ signIn, status }: { signIn: SignIn; status: Status
         <p>{text}</p>
       </div>
       <WaysOut signIn={signIn} status={status} first />
-      <Rail steps={railSteps(status, signIn.tracks, null)} />
+      <Rail steps={railSteps(say, status, signIn.tracks, null)} />
     </>
   );
 }

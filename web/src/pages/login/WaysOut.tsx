@@ -2,6 +2,7 @@ import { useEffect, useId, useRef, useState } from "react";
 import { Button } from "../../component/Button";
 import { Notice } from "../../component/Notice";
 import { reveal } from "../../component/reveal";
+import { useSay } from "../../component/texts";
 import type { StatusBody } from "../../sdk";
 import { waysOf } from "./model";
 import type { SignIn } from "./useSignIn";
@@ -17,13 +18,14 @@ export function WaysOut({
   /** Asking again is the one thing to do here. */
   first?: boolean;
 }) {
+  const say = useSay();
   const [noPhone, setNoPhone] = useState(false);
   const panel = useId();
   const advice = useRef<HTMLDivElement>(null);
   useEffect(() => {
     if (noPhone) reveal(advice.current);
   }, [noPhone]);
-  const ways = signIn.countdowns ? waysOf(signIn.tracks, signIn.countdowns) : [];
+  const ways = signIn.countdowns ? waysOf(say, signIn.tracks, signIn.countdowns) : [];
   return (
     <div className="login-ways">
       {ways.length > 0 && (
@@ -48,16 +50,15 @@ export function WaysOut({
           aria-controls={panel}
           onClick={() => setNoPhone(!noPhone)}
         >
-          I don't have my phone
+          {say("login.no_phone")}
         </Button>
         <Button tone="quiet" disabled={signIn.busy} onClick={signIn.cancel}>
-          Cancel
+          {say("login.cancel")}
         </Button>
       </div>
       <div id={panel} ref={advice} hidden={!noPhone}>
-        <Notice title="That is all right, nothing is lost">
-          {status.alternative_contact_message ??
-            "A code by SMS works with any phone that has your number. If the number is gone too, cancel here and ask your bank: nobody can sign in as you without your answer."}
+        <Notice title={say("login.no_phone.title")}>
+          {status.alternative_contact_message ?? say("login.no_phone.text")}
         </Notice>
       </div>
     </div>

@@ -1,14 +1,7 @@
 import { expect, test } from "vitest";
+import { english } from "../../component/texts";
 import { NO_COUNTDOWNS, type StatusBody } from "../../sdk";
-import {
-  askedWords,
-  endingOf,
-  resultSpoken,
-  triesLeft,
-  viewOf,
-  waitingWords,
-  waysOf,
-} from "./model";
+import { askedWords, endingOf, resultSpoken, viewOf, waitingWords, waysOf } from "./model";
 
 const body = (more: Partial<StatusBody>): StatusBody => ({
   verification_id: "ver_1",
@@ -33,22 +26,24 @@ test.each([
 test("a request that cannot come by itself is not insisted on", () => {
   const off = [{ id: "a", channel: "websocket", device: "d", state: "undelivered", class: "" }];
   const open = { match_number: "042", prompt_expires_at: "2026-05-04T10:02:00.000Z" };
-  expect(askedWords(null, [])).toContain("type this number, and approve");
-  expect(askedWords(body(open), [])).toContain("type this number, and approve");
-  expect(askedWords(body({ ...open, match_number: null }), [])).toContain("answer it");
-  expect(askedWords(body({ ...open, fallback: { channel: "sms", in: 30 } }), off)).toBe(
+  expect(askedWords(english, null, [])).toContain("type this number, and approve");
+  expect(askedWords(english, body(open), [])).toContain("type this number, and approve");
+  expect(askedWords(english, body({ ...open, match_number: null }), [])).toContain("answer it");
+  expect(askedWords(english, body({ ...open, fallback: { channel: "sms", in: 30 } }), off)).toBe(
     "We cannot reach your phone right now, so a code comes by SMS. Or open the app there and type this number.",
   );
-  expect(askedWords(body(open), off)).toContain("Choose another way, or open the app there");
+  expect(askedWords(english, body(open), off)).toContain(
+    "Choose another way, or open the app there",
+  );
 });
 
 test("only what is possible is offered, with its wait", () => {
   const left = { ...NO_COUNTDOWNS, push: 0, sms: 45 };
-  expect(waysOf([], left)).toEqual([
+  expect(waysOf(english, [], left)).toEqual([
     { channel: "push", wait: 0, label: "Ask my phone", first: false },
     { channel: "sms", wait: 45, label: "Text me in 45 s", first: true },
   ]);
-  expect(waysOf([], NO_COUNTDOWNS)).toEqual([]);
+  expect(waysOf(english, [], NO_COUNTDOWNS)).toEqual([]);
 });
 
 test("what was sent before is sent again", () => {
@@ -58,20 +53,10 @@ test("what was sent before is sent again", () => {
     { ...track, channel: "websocket" },
     { ...track, channel: "sms" },
   ];
-  expect(waysOf(tracks, left).map((way) => [way.label, way.first])).toEqual([
+  expect(waysOf(english, tracks, left).map((way) => [way.label, way.first])).toEqual([
     ["Ask again", false],
     ["Text again", false],
     ["Call me", false],
-  ]);
-});
-
-test("the tries that are left are counted in words", () => {
-  const words = [3, 1, 0, null].map((n) => triesLeft(body({ attempts_remaining: n })));
-  expect(words).toEqual([
-    "3 tries left",
-    "One try left",
-    "No tries left for this code. Send a new one.",
-    undefined,
   ]);
 });
 
@@ -88,31 +73,35 @@ test.each([
   ["superseded", null, "A newer sign-in took over"],
   ["canceled", null, "Sign-in canceled"],
 ] as const)("%s by %s ends with “%s”, a reason and a next step", (status, reason, title) => {
-  const ending = endingOf(body({ status, reason }));
+  const ending = endingOf(english, body({ status, reason }));
   expect(ending.title).toBe(title);
   expect(ending.text.length).toBeGreaterThan(40);
   expect(ending.text).not.toMatch(/!|prompt|[a-z]_[a-z]/);
-  expect(resultSpoken(body({ status, reason }))).toBe(`${title}. ${ending.text}`);
+  expect(resultSpoken(english, body({ status, reason }))).toBe(`${title}. ${ending.text}`);
 });
 
 test("after a report starting again at once is not offered", () => {
-  expect(endingOf(body({ status: "denied", reason: "user_reported" })).again).toBeNull();
+  expect(endingOf(english, body({ status: "denied", reason: "user_reported" })).again).toBeNull();
 });
 
 test("the result is spoken once there is one", () => {
-  expect(resultSpoken(null)).toBe("");
-  expect(resultSpoken(body({}))).toBe("");
-  expect(resultSpoken(body({ status: "approved" }))).toBe("Approved. You are being signed in.");
+  expect(resultSpoken(english, null)).toBe("");
+  expect(resultSpoken(english, body({}))).toBe("");
+  expect(resultSpoken(english, body({ status: "approved" }))).toBe(
+    "Approved. You are being signed in.",
+  );
 });
 
 test("while nothing is under way the page says why", () => {
-  const title = (more: Partial<StatusBody>) => waitingWords(body(more), 0).title;
+  const title = (more: Partial<StatusBody>) => waitingWords(english, body(more), 0).title;
   expect(title({ stage: "awaiting_resend" })).toBe("Shall we ask again?");
   expect(title({ stage: "awaiting_resend", attempts_remaining: 0 })).toBe("That code is used up");
 });
 
 test("a lock says how long", () => {
   const locked_until = new Date(600_000).toISOString();
-  expect(waitingWords(body({ stage: "locked", locked_until }), 0).text).toContain("in 10 minutes.");
-  expect(waitingWords(body({ stage: "locked" }), 0).text).toContain("paused for now");
+  expect(waitingWords(english, body({ stage: "locked", locked_until }), 0).text).toContain(
+    "in 10 minutes.",
+  );
+  expect(waitingWords(english, body({ stage: "locked" }), 0).text).toContain("paused for now");
 });

@@ -87,7 +87,7 @@ test("a wrong code is said, the field is empty again and has the focus", async (
   const field = screen.getByRole("textbox", { name: "6-digit code" });
   await userEvent.type(field, "123456");
   expect(page.check).toHaveBeenCalledExactlyOnceWith("123456");
-  expect(await screen.findByText("That code is not right. Try again.")).toBeTruthy();
+  expect(await screen.findByText("That code is not right. Check the newest message and try again.")).toBeTruthy();
   expect(field).toHaveProperty("value", "");
   expect(document.activeElement).toBe(field);
   expect(screen.getByText("2 tries left")).toBeTruthy();

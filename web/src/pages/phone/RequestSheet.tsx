@@ -5,9 +5,12 @@ import { afterKey } from "../../component/digits";
 import { Heading } from "../../component/Heading";
 import { Keypad } from "../../component/Keypad";
 import { Notice } from "../../component/Notice";
+import { english } from "../../component/texts";
 import { clock } from "../../component/time";
 import type { Prompt } from "../../sdk";
 import { RequestFacts } from "./RequestFacts";
+import { UnlockNotice } from "./UnlockNotice";
+import { canApprove } from "./unlock";
 import { useEverySecond } from "./useEverySecond";
 import type { Phone } from "./usePhone";
 
@@ -22,7 +25,8 @@ export function RequestSheet({ phone, prompt }: { phone: Phone; prompt: Prompt }
     if (!phone.busy && document.hasFocus()) field.current?.focus({ preventScroll: true });
   }, [phone.busy]);
   const left = phone.remaining(prompt);
-  const complete = number.length === prompt.digits;
+  const able = canApprove(phone.unlock);
+  const complete = able && number.length === prompt.digits;
   const approve = () => phone.answer("approve", prompt.digits > 0 ? number : undefined);
   const typeAnywhere = (event: KeyboardEvent) => {
     if (event.target === field.current || event.ctrlKey || event.metaKey || event.altKey) return;
@@ -51,7 +55,9 @@ export function RequestSheet({ phone, prompt }: { phone: Phone; prompt: Prompt }
       >
         <div className="sheet-top">
           <span className="sheet-app">{prompt.context.app ?? "A sign-in"}</span>
-          <span className="sheet-left">{left > 0 ? `${clock(left)} left` : "Time is up"}</span>
+          <span className="sheet-left">
+            {left > 0 ? `${clock(english, left)} left` : "Time is up"}
+          </span>
         </div>
         <Heading>
           <span id="request">Is this you signing in?</span>
@@ -63,7 +69,8 @@ export function RequestSheet({ phone, prompt }: { phone: Phone; prompt: Prompt }
             {phone.problem.text}
           </Notice>
         )}
-        {prompt.digits > 0 && !reporting && (
+        {!reporting && <UnlockNotice phone={phone} />}
+        {prompt.digits > 0 && able && !reporting && (
           <div className="sheet-number">
             <CodeField
               label="Type the number from the page"
