@@ -39,12 +39,15 @@ export {
   type Summary,
   type Which,
 } from "./onboarding.ts";
-export { NO_PHONE, type PhoneAct, type PhonePhase, type PhoneState } from "./phonestate.ts";
 export {
+  NO_PHONE,
+  type PhoneAct,
   type PhoneEvents,
-  PhoneVerification,
+  type PhonePhase,
+  type PhoneState,
   type PhoneVerificationOptions,
-} from "./phoneverification.ts";
+} from "./phonestate.ts";
+export { PhoneVerification } from "./phoneverification.ts";
 export type { Prompt, Refused } from "./prompts.ts";
 export * from "./protocol.ts";
 export { type PushMessage, readPush } from "./push.ts";

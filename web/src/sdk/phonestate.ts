@@ -2,8 +2,34 @@ import type { ConnectionState } from "./connection.ts";
 import { type Countdowns, NO_COUNTDOWNS } from "./countdown.ts";
 import type { NodError } from "./errors.ts";
 import type { Transport } from "./feed.ts";
+import type { Memory } from "./memory.ts";
 import type { Summary } from "./onboarding.ts";
 import type { Result, StatusBody } from "./protocol.ts";
+import type { SocketConstructor } from "./socket.ts";
+import type { FetchToken } from "./usertoken.ts";
+import type { WatcherEvents } from "./watcher.ts";
+
+/** What proving a number needs. */
+export interface PhoneVerificationOptions {
+  baseUrl: string;
+  fetchToken: FetchToken;
+  /** The language of the message, for example `pt-BR`. */
+  locale?: string;
+  /** Without it a reload asks the server what is open. */
+  memory?: Memory;
+  webSocket?: SocketConstructor;
+  fetch?: typeof fetch;
+  now?: () => number;
+  /** In [0, 1). */
+  random?: () => number;
+}
+
+/** What the proof of a number tells. */
+export interface PhoneEvents extends Pick<WatcherEvents, "event"> {
+  /** Once for each verification that ends. */
+  result: Result;
+  problem: NodError;
+}
 
 /**
  * Where the proof of a number stands:

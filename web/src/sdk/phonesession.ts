@@ -1,0 +1,346 @@
+import { backoff } from "./backoff.ts";
+import type { ServerClock } from "./clock.ts";
+import { NO_COUNTDOWNS } from "./countdown.ts";
+import type { Store } from "./emitter.ts";
+import { NodError, problemFrom, problemOf } from "./errors.ts";
+import { pause } from "./followers.ts";
+import { Notebook } from "./memory.ts";
+import { isRefused, type Onboarding, type PhoneChannel } from "./onboarding.ts";
+import {
+  NO_PHONE,
+  type PhoneEvents,
+  type PhoneState,
+  type PhoneVerificationOptions,
+} from "./phonestate.ts";
+import type { Result, StatusBody } from "./protocol.ts";
+import { resultOf } from "./status.ts";
+import { Watcher, type WatcherOptions } from "./watcher.ts";
+
+/** What a session works with, and whom it tells. */
+export interface PhoneSessionOptions extends PhoneVerificationOptions {
+  store: Store<PhoneState>;
+  clock: ServerClock;
+  onboarding: Onboarding;
+  onEvent(event: PhoneEvents["event"]): void;
+  onResult(result: Result): void;
+  onProblem(error: unknown): void;
+}
+
+/**
+ * The one verification that a page follows at a time, and the knowledge of what may become of it
+ * beside the watcher's view: a reload, a lost answer, another window, another number. It has two
+ * credentials: the verification's own, and the user's token, which is asked when that one is void.
+ */
+export class PhoneSession {
+  readonly #options: PhoneSessionOptions;
+  readonly #store: Store<PhoneState>;
+  readonly #notebook: Notebook;
+  #watcher: Watcher | null = null;
+  #asked = "";
+  #life: AbortController | null = null;
+  #disposed = false;
+  #codeEndsAt: string | null = null;
+  #finding: Promise<void> | null = null;
+  #leavingFor: string | null = null; // the new number, while it is not sure that the old one was left
+
+  constructor(options: PhoneSessionOptions) {
+    this.#options = options;
+    this.#store = options.store;
+    this.#notebook = new Notebook(options.memory);
+  }
+
+  /** Follows, from now on. */
+  start(): void {
+    this.#life = new AbortController();
+    if (this.#store.getState().elsewhere) this.#findOut();
+    else this.#watcher?.start();
+  }
+
+  /** Follows no more; `start` goes on where it was. */
+  stop(): void {
+    this.#life?.abort();
+    this.#life = null;
+    this.#finding = null;
+    this.#watcher?.stop();
+  }
+
+  /** The page is looked at again, or the network is back. */
+  wake(): void {
+    const closed = this.#watcher?.getState().closed;
+    if (this.#store.getState().elsewhere || closed?.kind === "unauthenticated") {
+      this.#findOut();
+    } else this.#watcher?.wake();
+  }
+
+  /** Stops for good. */
+  dispose(): void {
+    this.#disposed = true;
+    this.stop();
+    this.#watcher?.dispose();
+  }
+
+  /** Takes up what a reload interrupted, or what is open under this number, without a send. */
+  async resume(asked: string): Promise<void> {
+    this.#asked = asked;
+    const kept = this.#notebook.read(asked);
+    const phoneNumber = kept?.phoneNumber ?? asked;
+    const { verificationId, clientSecret } = kept ?? {};
+    this.#store.update({ phoneNumber, phase: phoneNumber === "" ? "entry" : "loading" });
+    if (phoneNumber === "") return;
+    if (!verificationId || !clientSecret) {
+      await this.#lookUp(phoneNumber);
+      return;
+    }
+    // The watcher comes to the same; this is faster, and says at once when there is no network.
+    const watcher = this.#follow({ verificationId, clientSecret });
+    await watcher.refresh().catch((error) => {
+      if (watcher !== this.#watcher || this.#store.getState().phase !== "loading") return;
+      if (isRefused(error)) this.#findOut();
+      else this.#options.onProblem(error);
+    });
+  }
+
+  /** Sends a code, or gets the open verification of the number back. Throws a NodError. */
+  async begin(phoneNumber: string, channel?: PhoneChannel): Promise<boolean> {
+    const asked = this.#asked;
+    const before = this.#notebook.read(asked);
+    // A reload while the answer is awaited finds what was sent under its number.
+    this.#notebook.write({ asked, phoneNumber });
+    if (this.#store.getState().phase !== "open") this.#store.update({ phoneNumber });
+    try {
+      const body = await this.#options.onboarding.send(phoneNumber, channel, this.#options.locale);
+      return this.#adopt(body, phoneNumber);
+    } catch (error) {
+      if (!isUncertain(error)) this.#notebook.write(before);
+      throw error;
+    }
+  }
+
+  /** Leaves the number for another. Throws a NodError, and the old one goes on. */
+  async change(newNumber: string): Promise<boolean> {
+    this.#leavingFor = newNumber;
+    try {
+      const body = await this.#options.onboarding.changePhone(
+        this.#store.getState().phoneNumber,
+        newNumber,
+      );
+      this.#leavingFor = null;
+      return this.#adopt(body, newNumber);
+    } catch (error) {
+      // Where the answer was lost the end of the old one will tell.
+      if (!isUncertain(error)) this.#leavingFor = null;
+      throw error;
+    }
+  }
+
+  /** Goes on here with what another window has taken. Throws a NodError. */
+  async reclaim(): Promise<void> {
+    await this.#ask();
+    if (this.#store.getState().elsewhere) await this.begin(this.#store.getState().phoneNumber);
+  }
+
+  /**
+   * Acts under the verification's own credential; null when there is nothing to act on any more:
+   * then the state says what became of it. Throws a NodError.
+   */
+  async own<T>(work: (watcher: Watcher) => Promise<T>): Promise<T | null> {
+    if (this.#store.getState().elsewhere) await this.reclaim();
+    const watcher = this.#watcher;
+    if (!watcher || this.#store.getState().phase !== "open") return null;
+    try {
+      return await work(watcher);
+    } catch (error) {
+      if (!isRefused(error)) throw error;
+      await this.#ask();
+      return null;
+    }
+  }
+
+  /** The state moved on while this side did not know: reads it again. */
+  refresh(): void {
+    void this.#watcher?.refresh().catch(() => undefined);
+  }
+
+  /** A token that is still good; null when there is none to be had. */
+  async resultToken(): Promise<string | null> {
+    const { phase, status } = this.#store.getState();
+    if (phase !== "approved" || !status) return null;
+    const token = this.#watcher
+      ? this.#watcher.resultToken()
+      : this.#read(status.verification_id).then((read) => read?.result_token ?? null);
+    return await token.catch(() => null);
+  }
+
+  /** Lets go of the verification; it stays open and is found again under its number. */
+  reset(): void {
+    this.#forget();
+    const { phoneNumber, busy, summary } = this.#store.getState();
+    this.#store.update({ ...NO_PHONE, phase: "entry", phoneNumber, busy, summary });
+  }
+
+  /** Takes over what the watcher knows. */
+  mirror(): void {
+    const { phase, busy, elsewhere } = this.#store.getState();
+    if (!this.#watcher || elsewhere) return;
+    const { closed, result, ...seen } = this.#watcher.getState();
+    if (result?.reason === "phone_changed" && this.#leavingFor) {
+      if (busy !== "change") this.#arriveAt(this.#leavingFor);
+      return;
+    }
+    // Approved and redeemed before this page began: that proof is spent.
+    if (phase === "loading" && result?.status === "approved" && !result.result_token) {
+      this.reset();
+      return;
+    }
+    const codeEndsAt = seen.status?.expires_at ?? this.#codeEndsAt;
+    const renewed = codeEndsAt !== this.#codeEndsAt ? { wrong: 0 } : {};
+    this.#codeEndsAt = codeEndsAt;
+    const found =
+      phase === "loading" && seen.status ? { phase: "open" as const, problem: null } : {};
+    if (result) this.#end(result, { ...seen, ...renewed, ...found });
+    else this.#store.update({ ...seen, ...renewed, ...found });
+    if (closed?.kind === "unauthenticated" && !result) this.#findOut();
+  }
+
+  // The first time is the end; later its token may only be a newer one.
+  #end(result: Result, seen: Partial<PhoneState>): void {
+    const first = this.#store.getState().result === null;
+    const phase = result.status === "approved" ? "approved" : "ended";
+    if (first && phase === "ended") this.#notebook.write(null);
+    const countdowns = NO_COUNTDOWNS;
+    this.#store.update({ ...seen, phase, result, elsewhere: false, countdowns });
+    if (first) this.#options.onResult(result);
+  }
+
+  // Follows what a send has answered.
+  #adopt(body: StatusBody, phoneNumber: string): boolean {
+    const { verification_id: verificationId, client_secret: clientSecret } = body;
+    if (this.#disposed) return false;
+    if (!clientSecret) throw new NodError(problemFrom(200, null));
+    this.#notebook.write({ asked: this.#asked, phoneNumber, verificationId, clientSecret });
+    this.#codeEndsAt = null;
+    const { busy, summary } = this.#store.getState();
+    const reused = body.reused === true;
+    this.#store.update({ ...NO_PHONE, phase: "open", phoneNumber, reused, busy, summary });
+    this.#follow({ verificationId, clientSecret, status: body, lastSeq: body.seq });
+    return true;
+  }
+
+  #follow(what: Pick<WatcherOptions, "verificationId" | "clientSecret" | "status" | "lastSeq">) {
+    this.#drop();
+    const { baseUrl, fetch, webSocket, now, random, clock } = this.#options;
+    const watcher = new Watcher({ baseUrl, fetch, webSocket, now, random, clock, ...what });
+    this.#watcher = watcher;
+    watcher.subscribe(() => this.mirror());
+    watcher.on("event", this.#options.onEvent);
+    if (this.#life) watcher.start();
+    this.mirror();
+    return watcher;
+  }
+
+  // Nothing but a number is known: what is open under it goes on here, else it is only filled in.
+  // While it is open the server answers a send by giving it back.
+  async #lookUp(phoneNumber: string): Promise<void> {
+    try {
+      const status = await this.#options.onboarding.status({ phoneNumber });
+      if (this.#store.getState().phase !== "loading") return;
+      if (status?.status === "pending") await this.begin(phoneNumber);
+    } catch (error) {
+      this.#options.onProblem(error);
+    }
+    if (this.#store.getState().phase === "loading") this.#store.update({ phase: "entry" });
+  }
+
+  // The number was changed although the answer was lost.
+  #arriveAt(phoneNumber: string): void {
+    this.#forget();
+    this.#notebook.write({ asked: this.#asked, phoneNumber });
+    this.#store.update({ ...NO_PHONE, phoneNumber, summary: this.#store.getState().summary });
+    void this.#lookUp(phoneNumber);
+  }
+
+  // The credential is void, so the user's token must tell why, as soon as it can.
+  #findOut(): void {
+    if (this.#finding) return;
+    const finding = this.#keepAsking().finally(() => {
+      if (this.#finding === finding) this.#finding = null;
+    });
+    this.#finding = finding;
+  }
+
+  async #keepAsking(): Promise<void> {
+    const signal = this.#life?.signal;
+    for (let attempt = 0; signal && !signal.aborted; attempt++) {
+      try {
+        await this.#ask();
+        return;
+      } catch (error) {
+        this.#options.onProblem(error);
+        if (!problemOf(error).temporary) return;
+        await pause(backoff(attempt, (this.#options.random ?? Math.random)()), signal);
+      }
+    }
+  }
+
+  async #ask(): Promise<void> {
+    const watcher = this.#watcher;
+    const id = watcher?.verificationId ?? this.#store.getState().status?.verification_id;
+    if (!id) return;
+    const status = await this.#read(id);
+    if (this.#watcher === watcher) this.#settle(status);
+  }
+
+  async #read(verificationId: string): Promise<StatusBody | null> {
+    return await this.#options.onboarding.status({ verificationId }).catch((error) => {
+      if (error instanceof NodError && error.status === 404) return null;
+      throw error;
+    });
+  }
+
+  // What the user's token knows of a verification whose credential is void.
+  #settle(status: StatusBody | null): void {
+    const result = status && resultOf(status);
+    if (!status) {
+      this.reset();
+      this.#options.onProblem(gone());
+    } else if (result?.reason === "phone_changed" && this.#leavingFor) {
+      this.#arriveAt(this.#leavingFor);
+    } else if (result) {
+      this.#drop();
+      this.#end(result, { status, connection: "closed", transport: null });
+    } else {
+      this.#watcher?.stop();
+      const countdowns = NO_COUNTDOWNS;
+      const seen = { status, countdowns, connection: "closed", transport: null } as const;
+      this.#store.update({ ...seen, phase: "open", elsewhere: true, problem: null });
+    }
+  }
+
+  #forget(): void {
+    this.#drop();
+    this.#leavingFor = null;
+    this.#notebook.write(null);
+  }
+
+  // A watcher may be in the middle of telling, so it ends when it has told.
+  #drop(): void {
+    const watcher = this.#watcher;
+    this.#watcher = null;
+    queueMicrotask(() => watcher?.dispose());
+  }
+}
+
+// Whether it may have been done although this side heard of a failure.
+function isUncertain(error: unknown): boolean {
+  const { status, code } = problemOf(error);
+  return code !== "no_token" && (status < 400 || status >= 500);
+}
+
+function gone(): NodError {
+  return new NodError({
+    code: "expired",
+    title: "This has ended",
+    detail: "It took too long and has ended. Ask for a new code.",
+    status: 410,
+  });
+}
