@@ -17,6 +17,10 @@ type modelSends struct {
 	asked map[verify.Channel]int          // sends that somebody asked for
 }
 
+func newModelSends() modelSends {
+	return modelSends{over: map[string]bool{}, best: map[string]verify.DeliveryState{}, asked: map[verify.Channel]int{}}
+}
+
 // send answers one try as some provider may.
 func (m *modelSends) send(r *rapid.T, w *world, d verify.Delivery) verify.Outcome {
 	if m.over[d.ID] {

@@ -16,6 +16,7 @@ type model struct {
 	codes []modelCode
 	ended bool
 	wrote modelSends
+	left  []*verify.Verification // numbers that were left for others
 }
 
 type modelCode struct {
@@ -39,17 +40,21 @@ func (m *model) live(now time.Time) (out []*modelCode) {
 func TestModel(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		w := newWorld(t)
-		channel := rapid.SampledFrom([]verify.Channel{verify.Auto, verify.Push, verify.SMS, verify.Both}).Draw(r, "channel")
+		channels := []verify.Channel{verify.Auto, verify.Push, verify.SMS, verify.Both}
 		q, s := login(number), verify.Situation{Devices: []verify.Device{
 			w.device("dev_1", rapid.Bool().Draw(r, "push"), start.Add(-time.Duration(rapid.IntRange(0, 90).Draw(r, "seen"))*time.Second)),
 		}}
-		q.Channel = channel
-		if rapid.Bool().Draw(r, "mail") {
+		switch rapid.IntRange(0, 2).Draw(r, "kind") {
+		case 0:
 			q.Email = verify.StoredMailbox(address)
+		case 1:
+			q.Purpose, channels = verify.Phone, []verify.Channel{verify.Auto, verify.SMS}
 		}
+		channel := rapid.SampledFrom(channels).Draw(r, "channel")
+		q.Channel = channel
 		w.policy.VoiceFallback = rapid.Bool().Draw(r, "voice")
 		w.word = rapid.SampledFrom(append(receiptStates, "")).Draw(r, "word")
-		m := &model{wrote: modelSends{over: map[string]bool{}, best: map[string]verify.DeliveryState{}, asked: map[verify.Channel]int{}}}
+		m := &model{wrote: newModelSends()}
 		w.answer = func(d verify.Delivery) verify.Outcome { return m.wrote.send(r, w, d) }
 		if err := w.begin(q, s); err != nil {
 			r.Fatal(err)
@@ -76,6 +81,9 @@ func (m *model) watch(w *world) {
 
 func act(r *rapid.T, w *world, m *model) {
 	acts := []string{"wait", "wait", "wait", "guess", "guess", "guess", "guess", "resend", "resend", "next", "display", "away", "receipt", "receipt"}
+	if w.v.Purpose == verify.Phone {
+		acts = append(acts, "resend", "resend", "change", "change")
+	}
 	if rapid.IntRange(0, 7).Draw(r, "end it") == 0 {
 		acts = []string{"code", "approve", "wrong number", "deny", "cancel"}
 	}
@@ -117,6 +125,8 @@ func act(r *rapid.T, w *world, m *model) {
 		if err == nil {
 			m.wrote.asked[verify.SMS]++
 		}
+	case "change":
+		m.change(r, w)
 	case "receipt":
 		m.wrote.receipt(r, w)
 	case "display":
@@ -192,21 +202,7 @@ var terminalEvents = map[string]verify.Status{
 
 // always holds after every act.
 func always(r *rapid.T, w *world, m *model, channel verify.Channel) {
-	terminal := verify.Pending
-	for i, e := range w.events {
-		if e.Seq != int64(i+1) {
-			r.Fatalf("event %d has seq %d", i+1, e.Seq)
-		}
-		if s, ok := terminalEvents[e.Name]; ok {
-			if terminal != verify.Pending {
-				r.Fatalf("two terminal events: %v", w.names())
-			}
-			terminal = s
-		}
-	}
-	if terminal != w.v.Status {
-		r.Fatalf("status %s, terminal event of %s", w.v.Status, terminal)
-	}
+	ends(r, w)
 	if w.v.Terminal() != w.v.NextAt.IsZero() {
 		r.Fatalf("%s is next due at %s", w.v.Status, w.v.NextAt)
 	}
@@ -230,11 +226,32 @@ func always(r *rapid.T, w *world, m *model, channel verify.Channel) {
 		}
 	}
 	m.wrote.always(r, w)
+	m.stayLeft(r, w)
 	told(r, w)
 	seq := w.v.Seq
 	w.v.Advance(&w.policy, w.now)
 	if w.v.Seq != seq {
 		r.Fatal("advancing where nothing is due did something")
+	}
+}
+
+// ends holds the events against the status: without gaps, one of them terminal where
+// that is.
+func ends(r *rapid.T, w *world) {
+	terminal := verify.Pending
+	for i, e := range w.events {
+		if e.Seq != int64(i+1) {
+			r.Fatalf("event %d has seq %d", i+1, e.Seq)
+		}
+		if s, ok := terminalEvents[e.Name]; ok {
+			if terminal != verify.Pending {
+				r.Fatalf("two terminal events: %v", w.names())
+			}
+			terminal = s
+		}
+	}
+	if terminal != w.v.Status {
+		r.Fatalf("status %s, terminal event of %s", w.v.Status, terminal)
 	}
 }
 
