@@ -90,11 +90,23 @@ func TestDemoPerson(t *testing.T) {
 		t.Fatalf("%d, the token ends at %v (%v)", status, ends, err)
 	}
 	asUser := "Authorization: Bearer " + token.str("token")
+	prove := func(number string) (id string, proof object) {
+		status, v := p.call("POST", "/api/onboarding/send-verification", asUser, object{"phone_number": number})
+		m := messages()
+		if status != 202 || m.str("verification_id") != v.str("verification_id") {
+			t.Fatalf("%d; after Ann gave another number her phone was told %v", status, m)
+		}
+		_, out := p.call("POST", pathOf(v)+"/check", page(v), object{"code": m.str("text")[:6]})
+		return v.str("verification_id"), object{"result_token": out.str("result_token")}
+	}
 	const another = "+14155550198"
-	if status, v := p.call("POST", "/api/onboarding/send-verification", asUser, object{"phone_number": another}); status != 202 {
-		t.Fatalf("%d %v", status, v)
-	} else if m := messages(); m.str("verification_id") != v.str("verification_id") {
-		t.Errorf("after Ann gave another number her phone was told %v", m)
+	id, proof := prove(another)
+	if status, out := p.call("POST", "/demo/numbers/"+id+"/finish", asAnn, proof); status != 200 || out.str("phone_number") != another {
+		t.Errorf("the bank has no proof of her number: %d %v", status, out)
+	}
+	id, proof = prove("+14155550197")
+	if status, out := p.call("POST", "/demo/sign-ins/"+id+"/finish", asAnn, proof); status == 200 {
+		t.Errorf("the proof of a number signed her in: %v", out)
 	}
 	if status, _ := p.call("GET", "/api/v1/users/stranger/devices", asUser, nil); status != 404 {
 		t.Errorf("Ann's token shows a stranger's devices: %d", status)

@@ -63,6 +63,7 @@ func New(c Config) http.Handler {
 	mux.HandleFunc("POST /demo/user-tokens", d.known(d.userToken))
 	mux.HandleFunc("POST /demo/sign-ins", d.known(d.signIn))
 	mux.HandleFunc("POST /demo/sign-ins/{id}/finish", d.known(d.finish))
+	mux.HandleFunc("POST /demo/numbers/{id}/finish", d.known(d.finishNumber))
 	mux.HandleFunc("GET /demo/messages", d.known(d.messages))
 	return mux
 }
@@ -180,22 +181,38 @@ func (d *demo) signIn(w http.ResponseWriter, r *http.Request, p person) {
 
 // finish redeems what the page was handed: only the signed result counts.
 func (d *demo) finish(w http.ResponseWriter, r *http.Request, p person) {
+	if res := d.redeem(w, r, p, "login"); res != nil {
+		answer(w, http.StatusOK, map[string]any{"user": p.User, "name": p.Name, "method": res.Method, "at": res.IssuedAt.UTC()})
+	}
+}
+
+// finishNumber does so for a number, which from here on the bank would know.
+func (d *demo) finishNumber(w http.ResponseWriter, r *http.Request, p person) {
+	if res := d.redeem(w, r, p, "phone"); res != nil {
+		answer(w, http.StatusOK, map[string]any{"user": p.User, "phone_number": res.PhoneNumber, "at": res.IssuedAt.UTC()})
+	}
+}
+
+// redeem returns the signed result of an approved verification of this person that
+// was for this purpose: whoever proved a number has not signed in. Nil: it has
+// answered why not.
+func (d *demo) redeem(w http.ResponseWriter, r *http.Request, p person, purpose string) *client.Result {
 	var in struct {
 		ResultToken string `json:"result_token"`
 	}
 	if err := read(r, &in); err != nil {
 		problem(w, err)
-		return
+		return nil
 	}
 	res, err := d.Client.Exchange(r.Context(), r.PathValue("id"), in.ResultToken)
-	if err == nil && (res.UserID != p.User || res.Status != "approved") {
+	if err == nil && (res.UserID != p.User || res.Status != "approved" || res.Purpose != purpose) {
 		err = client.ErrBadResult
 	}
 	if err != nil {
 		d.fail(w, r, err)
-		return
+		return nil
 	}
-	answer(w, http.StatusOK, map[string]any{"user": p.User, "name": p.Name, "method": res.Method, "at": res.IssuedAt.UTC()})
+	return res
 }
 
 // messages streams to a phone what was sent to its person, as Server-Sent Events:
