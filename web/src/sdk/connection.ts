@@ -1,5 +1,5 @@
 import { type BackoffPolicy, backoff, DEFAULT_BACKOFF } from "./backoff.ts";
-import { type CloseReason, STOPPED } from "./closereason.ts";
+import { type CloseReason, closeReason, STOPPED } from "./closereason.ts";
 import { Emitter } from "./emitter.ts";
 import { type Challenge, Link, type LinkEnd, type Silence } from "./link.ts";
 import type { Frame, Welcome } from "./protocol.ts";
@@ -115,9 +115,22 @@ export class Connection {
 
   #dial(): void {
     clearTimeout(this.#retry);
-    this.#link = new Link({
+    const webSocket = this.#options.webSocket ?? globalSocket();
+    try {
+      this.#link = this.#connect(webSocket);
+    } catch {
+      // A browser refuses some addresses at once: `ws:` for a page of `https:`, for example.
+      const reason = closeReason(1006, null);
+      this.#lost({ reason, welcomedAt: null, reconnectAfterMs: null });
+      return;
+    }
+    this.#set("connecting", this.#change.reason, null);
+  }
+
+  #connect(webSocket: SocketConstructor): Link {
+    return new Link({
       url: this.#options.url,
-      webSocket: this.#options.webSocket ?? globalSocket(),
+      webSocket,
       now: this.#now,
       silence: this.#options.silence,
       authenticate: (challenge) => this.#options.authenticate(challenge),
@@ -129,7 +142,6 @@ export class Connection {
       onFrame: (frame) => this.#events.emit("frame", frame),
       onEnd: (end) => this.#lost(end),
     });
-    this.#set("connecting", this.#change.reason, null);
   }
 
   #lost(end: LinkEnd): void {

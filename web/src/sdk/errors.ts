@@ -62,6 +62,18 @@ export function problemOf(error: unknown): NodError {
   return new NodError(problem, { cause: error });
 }
 
+/** Whether the credential is not, or no longer, good for what was asked. */
+export function isRefused(error: unknown): boolean {
+  const { status } = problemOf(error);
+  return status === 401 || status === 404;
+}
+
+/** Whether it may have been done all the same: no answer of the server says that it was not. */
+export function isUncertain(error: unknown): boolean {
+  const { status, code } = problemOf(error);
+  return code !== "no_token" && (status < 400 || status >= 500);
+}
+
 /** Reads a problem document; what is missing is filled in from the status. */
 export function problemFrom(
   status: number,

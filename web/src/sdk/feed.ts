@@ -5,7 +5,7 @@ import { NodError } from "./errors.ts";
 import { type FollowOptions, followPolls, followStream, pause } from "./followers.ts";
 import type { Frame } from "./protocol.ts";
 import { type Rest, socketUrl } from "./rest.ts";
-import type { SocketConstructor } from "./socket.ts";
+import { ownSocket, type SocketConstructor } from "./socket.ts";
 
 /** Failed tries before the first fallback: one may be chance. */
 const PATIENCE = 2;
@@ -44,6 +44,7 @@ export interface FeedChange {
 export class Feed {
   readonly #options: FeedOptions;
   readonly #connection: Connection;
+  readonly #hasSocket: boolean;
   #running: AbortController | null = null;
   #wait: AbortController | null = null;
   #patience = PATIENCE;
@@ -52,9 +53,11 @@ export class Feed {
 
   constructor(options: FeedOptions) {
     this.#options = options;
+    const webSocket = options.webSocket ?? ownSocket();
+    this.#hasSocket = webSocket !== null;
     this.#connection = new Connection({
       url: socketUrl(options.rest.baseUrl),
-      webSocket: options.webSocket,
+      ...(webSocket ? { webSocket } : {}),
       random: options.random,
       silence: { afterMs: () => SILENCE_MS },
       authenticate: () => {
@@ -87,7 +90,7 @@ export class Feed {
     this.#patience = PATIENCE;
     this.#attempt = 0;
     this.#tell("connecting", null);
-    this.#connection.start();
+    this.#connect(this.#running.signal);
   }
 
   /** Ends it; nothing is left running. */
@@ -137,7 +140,13 @@ export class Feed {
     }
     if (signal.aborted) return;
     this.#patience = 1;
-    this.#connection.start();
+    this.#connect(signal);
+  }
+
+  // A runtime without WebSockets is like a network without them.
+  #connect(signal: AbortSignal): void {
+    if (this.#hasSocket) this.#connection.start();
+    else void this.#goWithout(signal);
   }
 
   // True when at least one frame came this way.

@@ -1,5 +1,4 @@
 import type { ServerClock } from "./clock.ts";
-import { NodError } from "./errors.ts";
 import type { StatusBody } from "./protocol.ts";
 import { type CallOptions, Rest } from "./rest.ts";
 import { type FetchToken, TokenSource } from "./usertoken.ts";
@@ -99,11 +98,6 @@ export class Onboarding {
       this.#rest.call(method, `${PATH}/${path}`, { ...options, headers }),
     );
   }
-}
-
-/** Whether a failure means that the credential is not, or no longer, good for what was asked. */
-export function isRefused(error: unknown): boolean {
-  return error instanceof NodError && (error.status === 401 || error.status === 404);
 }
 
 function named(which: Which): Record<string, string> {

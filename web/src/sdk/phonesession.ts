@@ -2,17 +2,17 @@ import { backoff } from "./backoff.ts";
 import type { ServerClock } from "./clock.ts";
 import { NO_COUNTDOWNS } from "./countdown.ts";
 import type { Store } from "./emitter.ts";
-import { NodError, problemFrom, problemOf } from "./errors.ts";
+import { isRefused, isUncertain, NodError, problemFrom, problemOf } from "./errors.ts";
 import { pause } from "./followers.ts";
 import { Notebook } from "./memory.ts";
-import { isRefused, type Onboarding, type PhoneChannel } from "./onboarding.ts";
+import type { Onboarding, PhoneChannel } from "./onboarding.ts";
 import {
   NO_PHONE,
   type PhoneEvents,
   type PhoneState,
   type PhoneVerificationOptions,
 } from "./phonestate.ts";
-import type { Result, StatusBody } from "./protocol.ts";
+import { isTerminal, type Result, type StatusBody } from "./protocol.ts";
 import { resultOf } from "./status.ts";
 import { Watcher, type WatcherOptions } from "./watcher.ts";
 
@@ -187,10 +187,13 @@ export class PhoneSession {
       if (busy !== "change") this.#arriveAt(this.#leavingFor);
       return;
     }
-    // Approved and redeemed before this page began: that proof is spent.
-    if (phase === "loading" && result?.status === "approved" && !result.result_token) {
-      this.reset();
-      return;
+    if (phase === "loading" && seen.status && isTerminal(seen.status.status)) {
+      if (!result) return; // it follows
+      if (result.status === "approved" && !result.result_token) {
+        // Redeemed before this page began: that proof is spent.
+        this.reset();
+        return;
+      }
     }
     const codeEndsAt = seen.status?.expires_at ?? this.#codeEndsAt;
     const renewed = codeEndsAt !== this.#codeEndsAt ? { wrong: 0 } : {};
@@ -328,12 +331,6 @@ export class PhoneSession {
     this.#watcher = null;
     queueMicrotask(() => watcher?.dispose());
   }
-}
-
-// Whether it may have been done although this side heard of a failure.
-function isUncertain(error: unknown): boolean {
-  const { status, code } = problemOf(error);
-  return code !== "no_token" && (status < 400 || status >= 500);
 }
 
 function gone(): NodError {

@@ -169,13 +169,60 @@ export interface Tick {
   session_in?: number;
 }
 
-/** One event of a verification's life. */
+/** The names of a verification's events (contract, section 7). */
+export type EventName =
+  | `verification.${
+      | "created"
+      | "reused"
+      | "stage_changed"
+      | "approved"
+      | "denied"
+      | "reported"
+      | "failed"
+      | "expired"
+      | "canceled"
+      | "superseded"
+      | "blocked"
+      | "locked"
+      | "skipped_trusted"}`
+  | `code.${"issued" | "check_failed" | "exhausted"}`
+  | `resend.${"requested" | "rejected"}`
+  | `delivery.${
+      | "queued"
+      | "accepted"
+      | "retrying"
+      | "unknown"
+      | "delivered"
+      | "displayed"
+      | "responded"
+      | "undelivered"
+      | "failed"
+      | "suppressed"
+      | "expired"
+      | "canceled"
+      | "fallback_started"}`
+  | "phone.changed"
+  | `risk.${"limit_hit" | "push_suppressed"}`;
+
+/** One event of a verification's life, with what its name needs. */
 export interface VerificationEvent {
-  /** For example `delivery.accepted`. */
-  name: string;
+  /** A newer server may tell of more. */
+  name: EventName | (string & {});
   at: string;
   /** The status body after the event, without the history. */
   state?: Maybe<StatusBody>;
+  channel?: Channel | (string & {});
+  delivery_id?: string;
+  device_id?: string;
+  /** Of a delivery that failed. */
+  class?: string;
+  stage?: Stage;
+  reason?: string;
+  method?: Method;
+  /** The code of a refused resend. */
+  refusal?: string;
+  /** The verification that took the place of this one. */
+  successor_id?: string;
   [detail: string]: unknown;
 }
 

@@ -44,4 +44,51 @@ describe("a sequence", () => {
     expect(sequence.last).toBe(8);
     expect(sequence.hasGap).toBe(false);
   });
+
+  test("takes no number that is none", () => {
+    const sequence = new Sequence<string>(0);
+    expect(feed(sequence, 1.5, Number.POSITIVE_INFINITY, Number.NaN, 1)).toEqual(["e1"]);
+    expect(sequence.hasGap).toBe(false);
+  });
 });
+
+// Whatever a server or a network makes of the numbers: losses, repeats, leaps, new beginnings.
+describe.each(Array.from({ length: 50 }, (_, seed) => seed + 1))("a sequence, run %i", (seed) => {
+  const random = randomFrom(seed);
+  const below = (limit: number) => Math.floor(random() * limit);
+
+  test("holds at most 64, and lets each out once and in order", () => {
+    const sequence = new Sequence<string>(random() < 0.5 ? null : below(50));
+    let newest = sequence.last ?? Number.NEGATIVE_INFINITY;
+    let at = 1 + below(100);
+    for (let step = 0; step < 400; step++) {
+      const act = random();
+      let out: [number, string][] = [];
+      if (act < 0.02) out = sequence.skipGap();
+      else if (act < 0.03) sequence.rebase(at + below(200));
+      else {
+        at += random() < 0.05 ? below(1000) : below(4);
+        const seq = random() < 0.3 ? at - below(80) : at;
+        out = sequence.offer(seq, `e${seq}`);
+      }
+      for (const [seq, item] of out) {
+        expect(seq).toBeGreaterThan(newest);
+        expect(item).toBe(`e${seq}`);
+        newest = seq;
+      }
+      newest = Math.max(newest, sequence.last ?? newest);
+      expect(sequence.waiting).toBeLessThanOrEqual(64);
+    }
+  });
+});
+
+// Mulberry32: the same numbers in every run, so that a failure can be looked at.
+function randomFrom(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
+  };
+}

@@ -24,8 +24,14 @@ export class Sequence<Item> {
     return this.#waiting.size > 0;
   }
 
+  /** How many wait for a missing number; at most 64. */
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
   /** Takes one in, and returns what can come out now. Before the start is known nothing can wait. */
   offer(seq: number, item: Item): [number, Item][] {
+    if (!Number.isSafeInteger(seq)) return [];
     if (this.#last === null) this.#last = seq - 1;
     if (seq <= this.#last) return [];
     this.#waiting.set(seq, item);

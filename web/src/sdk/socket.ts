@@ -15,11 +15,15 @@ export interface SocketLike {
 /** Opens WebSockets. */
 export type SocketConstructor = new (url: string, protocols: string[]) => SocketLike;
 
+/** The constructor of this place; null in a runtime without one. */
+export function ownSocket(): SocketConstructor | null {
+  const found = (globalThis as { WebSocket?: unknown }).WebSocket;
+  return typeof found === "function" ? (found as SocketConstructor) : null;
+}
+
 /** The constructor of this place; a runtime without one must hand it in. */
 export function globalSocket(): SocketConstructor {
-  const found = (globalThis as { WebSocket?: unknown }).WebSocket;
-  if (typeof found !== "function") {
-    throw new TypeError("this runtime has no WebSocket: pass one as `webSocket`");
-  }
-  return found as SocketConstructor;
+  const found = ownSocket();
+  if (!found) throw new TypeError("this runtime has no WebSocket: pass one as `webSocket`");
+  return found;
 }

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import type { SocketConstructor } from "./socket.ts";
 import { pending } from "./testing/bodies.ts";
 import { nodeSocket, type Peer, problem, TestServer } from "./testing/server.ts";
 import { SilentSocket } from "./testing/silent.ts";
@@ -15,6 +16,7 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   vi.useRealTimers();
+  vi.unstubAllGlobals();
   watcher.dispose();
   await server.stop();
 });
@@ -266,6 +268,28 @@ describe("without a WebSocket", () => {
       accept: "text/event-stream",
     });
     expect(server.dials).toBe(2);
+  });
+
+  test.each([
+    ["there is none", undefined],
+    [
+      "the browser refuses to make one",
+      class {
+        constructor() {
+          throw new DOMException("not from https", "SecurityError");
+        }
+      } as unknown as SocketConstructor,
+    ],
+  ])("a watcher follows the event stream where %s", async (_, webSocket) => {
+    vi.stubGlobal("WebSocket", undefined);
+    server.on(stream, () => ({
+      stream: (response) =>
+        response.write(`event: snapshot\ndata: ${JSON.stringify(pending(2))}\n\n`),
+    }));
+    watch({ webSocket });
+    await until("open", () => watcher.getState().connection === "open");
+    expect(watcher.getState().transport).toBe("sse");
+    expect(server.dials).toBe(0);
   });
 
   test("it resumes the stream after the last event", async () => {
