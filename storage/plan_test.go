@@ -23,7 +23,7 @@ func TestEveryStatementHasItsIndex(t *testing.T) {
 	db := newSQLite(t)
 	s := db.open(t, told)
 	useAll(t, s)
-	grows := regexp.MustCompile(`SCAN (w|verifications|codes|deliveries|events|devices|enrollments|idempotency|spent_tokens|webhooks)( |$)`)
+	grows := regexp.MustCompile(`SCAN (w|verifications|codes|deliveries|events|devices|enrollments|settings|idempotency|spent_tokens|webhooks)( |$)`)
 	few := regexp.MustCompile(`from (codes|deliveries|devices|keys) |, seq, at, id$|order by verification_id, seq$`)
 	seen := 0
 	for _, text := range s.Statements() {
@@ -66,7 +66,7 @@ func TestEveryStatementHasItsIndexOnPostgres(t *testing.T) {
 	sent := server.statements(t)
 	db.grow(t)
 	db.raw.SetMaxOpenConns(1) // prepared statements belong to a connection
-	walks := regexp.MustCompile(`Seq Scan on (verifications|codes|deliveries|events|devices|enrollments|idempotency|spent_tokens|webhooks)`)
+	walks := regexp.MustCompile(`Seq Scan on (verifications|codes|deliveries|events|devices|enrollments|settings|idempotency|spent_tokens|webhooks)`)
 	seen := 0
 	for text := range sent {
 		if !looks(text) {
@@ -111,6 +111,7 @@ func (db database) grow(t *testing.T) {
 		{"events", "verification_id = '" + base + "'", "'id', id || n, 'verification_id', verification_id || n, 'user_id', user_id || n, 'at', at - n"},
 		{"webhooks", "event_id in (select id from events where verification_id = '" + base + "')", "'event_id', event_id || n, 'state', 'delivered', 'due_at', null, 'created_at', created_at - n, 'settled_at', created_at"},
 		{"devices", "true", "'id', id || n, 'user_id', user_id || n"},
+		{"settings", "true", "'user_id', user_id || n"},
 		{"idempotency", "true", "'id', id || n, 'created_at', created_at - n"},
 		{"enrollments", "true", "'id', id || n, 'expires_at', expires_at - n"},
 		{"spent_tokens", "true", "'id', id || n, 'expires_at', expires_at - n"},
@@ -136,6 +137,10 @@ func useAll(t *testing.T, s *storage.Store) {
 			}
 		}
 	}
+	if _, err := change(s, "u1", number, numbers(1)); err == nil {
+		t.Fatal("a number was left at once")
+	}
+	chooseAll(t, s)
 	v, _, err := s.NewestVerification(ctx, "u1", verify.Login, number)
 	if err != nil {
 		t.Fatal(err)
@@ -163,6 +168,17 @@ func useAll(t *testing.T, s *storage.Store) {
 		if err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// chooseAll does the same for those of settings.
+func chooseAll(t *testing.T, s *storage.Store) {
+	t.Helper()
+	ctx := context.Background()
+	_, _, set := s.UpdateSettings(ctx, "u1", func(chosen *verify.Settings, now time.Time) []verify.Event { return chosen.Set(verify.Push, "", now) })
+	_, _, read := s.Settings(ctx, "u1")
+	if err := errors.Join(set, read); err != nil {
+		t.Fatal(err)
 	}
 }
 
