@@ -135,7 +135,7 @@ func TestTriesAreUsedUp(t *testing.T) {
 func TestResends(t *testing.T) {
 	within(t, func(d *door) {
 		ana := d.user("ana")
-		v := d.ask(ana, "POST", sendCode, object{"phone_number": number}).allow(202)
+		v := d.ask(ana, "POST", sendCode, object{"phone_number": number, "locale": "fr-CA"}).allow(202)
 		me, id := page(v.str("client_secret")), v.str("verification_id")
 		resend := func() reply { return d.ask(me, "POST", verifications+"/"+id+"/resend", nil) }
 		steps := []struct {
@@ -157,7 +157,7 @@ func TestResends(t *testing.T) {
 			resend().allow(202).has("resend_count", n+1).has("message_key", step.message).has("can_change_phone", step.change)
 		}
 		d.pass(300 * time.Second)
-		resend().deny(409, "max_resends_reached").has("message_key", "resend.max")
+		resend().deny(409, "max_resends_reached").has("message_key", "resend.max").has("message", "Aucun autre code ne peut être envoyé.")
 		d.ask(me, "GET", verifications+"/"+id, nil).has("resend_count", 3)
 		rejected := 0
 		for _, e := range d.ask(byKey, "GET", verifications+"/"+id+"/timeline", nil).allow(200).object["events"].([]any) {
