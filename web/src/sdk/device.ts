@@ -1,4 +1,5 @@
 import { Answers, answerUnderWay, requestIsOver } from "./answers.ts";
+import type { PlatformCredential } from "./assertion.ts";
 import { ServerClock } from "./clock.ts";
 import type { CloseReason } from "./closereason.ts";
 import { Connection, type ConnectionState } from "./connection.ts";
@@ -260,8 +261,17 @@ export class Device {
   /** Gives the device another name. Throws a NodError. */
   async rename(name: string): Promise<void> {
     await this.#calls.update(this.#record.id, { name });
-    this.#record.name = name;
-    await this.#options.keys.save(this.#options.slot, { ...this.#record });
+    await this.#keep({ name });
+  }
+
+  /** What checks the person here, as this page or another one kept it; null when there is none. */
+  async loadCredential(): Promise<PlatformCredential | null> {
+    return (await this.#options.keys.load(this.#options.slot))?.credential ?? null;
+  }
+
+  /** Keeps beside the device's keys what checks the person; see `verifyUser`. */
+  async keepCredential(credential: PlatformCredential): Promise<void> {
+    await this.#keep({ credential });
   }
 
   #receive(frame: Frame): void {
@@ -324,12 +334,14 @@ export class Device {
     const now = this.#clock.now();
     if (now - this.#keysReadAt < KEYS_PAUSE_MS) return false;
     this.#keysReadAt = now;
-    try {
-      this.#record.jwks = await this.#calls.keySet();
-      await this.#options.keys.save(this.#options.slot, { ...this.#record });
-      return true;
-    } catch {
-      return false;
-    }
+    const kept = this.#calls.keySet().then((jwks) => this.#keep({ jwks }));
+    return await kept.then(() => true).catch(() => false);
+  }
+
+  // Another page of the same device may have kept something else meanwhile.
+  async #keep(change: Partial<DeviceRecord>): Promise<void> {
+    const { keys, slot } = this.#options;
+    Object.assign(this.#record, change);
+    await keys.save(slot, { ...this.#record, ...(await keys.load(slot)), ...change });
   }
 }

@@ -11,7 +11,11 @@ export interface Answer {
   decision: "approve" | "deny" | "report";
   /** The number that was typed, when one was asked. */
   number?: string;
-  /** The person unlocked the device for this. */
+  /**
+   * The device has just checked who holds it, for this very request: a page by `verifyUser`, a
+   * native app by the fingerprint, face or PIN that its platform asks for (Android
+   * BiometricPrompt, iOS LocalAuthentication). The server takes the device's word for it.
+   */
   userVerification?: boolean;
 }
 

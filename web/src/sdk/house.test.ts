@@ -13,10 +13,10 @@ test("the SDK imports nothing but itself", () => {
 });
 
 // That the core names no `document` or `window` is checked by tsconfig.sdk.json.
-test("only the index names the two files that know a browser", () => {
-  const pages = ["browser.ts", "indexeddb.ts", "index.ts"];
+test("only the index names the files that know a browser", () => {
+  const pages = ["browser.ts", "indexeddb.ts", "webauthn.ts", "index.ts"];
   for (const name of files.filter((file) => !pages.includes(file))) {
-    const known = /\.\/(browser|indexeddb|index)\.ts|\bindexedDB\b/.test(source(name));
+    const known = /\.\/(browser|indexeddb|webauthn|index)\.ts|\bindexedDB\b/.test(source(name));
     expect(known, name).toBe(false);
   }
 });

@@ -1,3 +1,4 @@
+import type { PlatformCredential } from "./assertion.ts";
 import type { Jwks } from "./jws.ts";
 
 /** Everything a device is: its name at the server and its keys. */
@@ -16,6 +17,8 @@ export interface DeviceRecord {
   signKey: CryptoKey;
   /** ECDH P-256, not extractable; opens push messages. */
   encryptKey: CryptoKey;
+  /** What checks the person here; none until a request first asked for that. */
+  credential?: PlatformCredential;
   createdAt: string;
 }
 

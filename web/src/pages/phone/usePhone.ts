@@ -1,5 +1,5 @@
 import { useCallback, useEffect, useReducer, useRef } from "react";
-import type { Device, DeviceState, Prompt } from "../../sdk";
+import type { Answer, Device, DeviceState, Prompt } from "../../sdk";
 import { hear, type Message, type Switches, tell } from "../bridge";
 import type { Trouble } from "../problem";
 import type { Senders } from "../senders";
@@ -16,11 +16,13 @@ import {
 } from "./model";
 import type { Ready } from "./setup";
 import { locked, type SheetChange, sheetReducer } from "./sheet";
+import type { Unlock } from "./unlock";
 import { useDelivered } from "./useDelivered";
 import { useDevice } from "./useDevice";
 import { useReach } from "./useReach";
 import { useReady } from "./useReady";
 import { simulated, useSwitches } from "./useSwitches";
+import { useUnlock } from "./useUnlock";
 import { useWorker } from "./useWorker";
 import { canNotify, type Reach } from "./webpush";
 
@@ -39,6 +41,9 @@ export interface Phone {
   senders: Senders;
   /** The request on the open sheet. */
   open: Prompt | null;
+  /** Whether approving it needs the person checked, and how that stands. */
+  unlock: Unlock;
+  renewUnlock: (() => void) | null;
   outcome: Outcome | null;
   problem: Trouble | null;
   busy: boolean;
@@ -70,6 +75,7 @@ export function usePhone(slot: string): Phone {
     change({ did: "close", event }),
   );
   const real = useReach(device, slot, switches.push, ready && simulated(ready));
+  const { unlock, renew: renewUnlock, prove } = useUnlock(device, sheet.open);
   useRemoval(state, renew, setProblem);
 
   const setSwitches = useCallback(
@@ -118,6 +124,8 @@ export function usePhone(slot: string): Phone {
     notifications: list,
     senders,
     open: sheet.open,
+    unlock,
+    renewUnlock,
     outcome: sheet.outcome,
     problem,
     busy,
@@ -135,7 +143,12 @@ export function usePhone(slot: string): Phone {
     },
     openApp: () => present(async () => (await device?.fetchPrompts())?.at(-1) ?? null),
     answer: (decision, number) =>
-      void attempt(() => answer(device, sheet.open, { decision, number }, change)),
+      void attempt(async () => {
+        const approving = decision === "approve";
+        if (approving && !(await prove())) return;
+        const userVerification = (approving && sheet.open?.requireUserVerification) || undefined;
+        await answer(device, sheet.open, { decision, number, userVerification }, change);
+      }),
     lock: () => {
       change({ did: "lock" });
       setProblem(null);
@@ -171,7 +184,7 @@ function takePush(
 async function answer(
   device: Device | null,
   open: Prompt | null,
-  given: { decision: Decision; number?: string },
+  given: Answer,
   change: Change,
 ): Promise<void> {
   if (!device || !open) return;

@@ -37,6 +37,8 @@ const phone = (more: Partial<Phone> = {}): Phone => ({
   notifications: [],
   senders: {},
   open: null,
+  unlock: "none",
+  renewUnlock: null,
   outcome: null,
   problem: null,
   busy: false,
