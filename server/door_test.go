@@ -413,16 +413,20 @@ func (p *phone) prompt() object {
 }
 
 // answer responds to a prompt.
-func (p *phone) answer(prompt object, decision, number string) reply {
+func (p *phone) answer(prompt object, decision, number string, more ...object) reply {
 	p.Helper()
 	id := prompt["verification_id"].(string)
-	return p.ask(p.me(), "POST", "/api/v1/prompts/"+id+"/respond", p.signed(prompt, decision, number))
+	return p.ask(p.me(), "POST", "/api/v1/prompts/"+id+"/respond", p.signed(prompt, decision, number, more...))
 }
 
-// signed is an answer to a prompt as a device sends it.
-func (p *phone) signed(prompt object, decision, number string) object {
-	return object{"token": p.sign(verify.TypAnswer, object{
+// signed is an answer to a prompt as a device sends it; more are claims beside.
+func (p *phone) signed(prompt object, decision, number string, more ...object) object {
+	claims := object{
 		"iss": p.id, "aud": publicURL, "iat": time.Now().Unix(), "verification_id": prompt["verification_id"],
 		"prompt_sha256": hash(prompt["signed"].(string)), "decision": decision, "number": number,
-	})}
+	}
+	for _, m := range more {
+		maps.Copy(claims, m)
+	}
+	return object{"token": p.sign(verify.TypAnswer, claims)}
 }
