@@ -135,7 +135,9 @@ func (d *door) typed(v object, code, method string) *client.Result {
 // exchanged redeems a result token as the integrator does.
 func (d *door) exchanged(v object, token, method string) *client.Result {
 	d.t.Helper()
-	r, err := client.New(d.public, d.key).Exchange(d.t.Context(), v.str("verification_id"), token)
+	nod := client.New(d.public, d.key)
+	nod.HTTP = d.client
+	r, err := nod.Exchange(d.t.Context(), v.str("verification_id"), token)
 	if err != nil || r.Status != "approved" || r.Method != method {
 		d.t.Fatalf("the result is %+v %v", r, err)
 	}
