@@ -9,6 +9,7 @@ import "./Button.css";
 export function Button({
   tone = "plain",
   icon,
+  before,
   busy = false,
   wide = false,
   children,
@@ -16,6 +17,8 @@ export function Button({
 }: {
   tone?: "accent" | "plain" | "danger" | "quiet";
   icon?: IconName;
+  /** Drawn before the words in the place of an icon. */
+  before?: ReactNode;
   busy?: boolean;
   wide?: boolean;
   children: ReactNode;
@@ -29,7 +32,7 @@ export function Button({
       {...rest}
       disabled={rest.disabled || busy}
     >
-      {icon && <Icon name={icon} />}
+      {icon ? <Icon name={icon} /> : before}
       <span>{children}</span>
     </button>
   );

@@ -1,4 +1,4 @@
-import { type Ref, useId } from "react";
+import { type ClipboardEvent, type Ref, useId } from "react";
 import { onlyDigits } from "./digits";
 import "./CodeField.css";
 
@@ -40,6 +40,13 @@ export function CodeField({
     onChange(digits);
     if (digits.length === length && digits !== value) onComplete?.(digits);
   };
+  // A whole code takes the place of what was typed before it.
+  const paste = (event: ClipboardEvent) => {
+    const digits = onlyDigits(event.clipboardData.getData("text"), length);
+    if (digits.length < length) return;
+    event.preventDefault();
+    take(digits);
+  };
   const told = [error && `${id}-error`, hint && `${id}-hint`].filter(Boolean).join(" ");
   return (
     <div className="nod-code" data-error={error ? "" : undefined}>
@@ -53,7 +60,7 @@ export function CodeField({
           </span>
         )}
       </div>
-      <div className="nod-code-boxes" data-length={length}>
+      <div className="nod-code-boxes" data-length={length} dir="ltr">
         {Array.from({ length }, (_, place) => (
           <span
             // biome-ignore lint/suspicious/noArrayIndexKey: a box is its place
@@ -78,6 +85,7 @@ export function CodeField({
           aria-invalid={error ? true : undefined}
           aria-describedby={told || undefined}
           onChange={(e) => take(e.target.value)}
+          onPaste={paste}
         />
       </div>
       {error && (

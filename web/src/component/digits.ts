@@ -1,6 +1,17 @@
-/** The digits of what was typed, pasted or filled in ("123 456", "G-123456"), at most `length`. */
+/** The digits of what was typed, pasted or filled in ("123 456", "G-123456", "१२३"), at most `length`. */
 export function onlyDigits(raw: string, length: number): string {
-  return raw.replace(/\D/g, "").slice(0, length);
+  return latinDigits(raw).replace(/\D/g, "").slice(0, length);
+}
+
+/** A text with the decimal digits of any script as Latin ones: "٠١٢" and "०१२" are "012". */
+export function latinDigits(raw: string): string {
+  return raw.replace(/\p{Nd}/gu, (digit) => {
+    // Unicode keeps each script's ten digits side by side, from nought to nine.
+    const place = digit.codePointAt(0) as number;
+    let nought = place;
+    while (isDigit(nought - 1)) nought--;
+    return String((place - nought) % 10);
+  });
 }
 
 /** The digits after a key was pressed: a digit is added, Backspace erases, all else changes nothing. */
@@ -12,4 +23,8 @@ export function afterKey(digits: string, key: string, length: number): string {
 /** A number as a screen reader should say it: digit by digit. */
 export function spokenDigits(digits: string): string {
   return digits.split("").join(" ");
+}
+
+function isDigit(place: number): boolean {
+  return /\p{Nd}/u.test(String.fromCodePoint(place));
 }

@@ -59,6 +59,7 @@ export const en = {
   "entry.invalid":
     "This is no phone number in {country}. Check the digits, or choose another country.",
   "entry.needs_plus": "Start with + and your country's code, for example +1.",
+  "entry.refused": "We cannot use this number. Check the country and every digit.",
   "entry.back": "Back",
 
   // The dialog that changes the phone number.
@@ -286,7 +287,6 @@ export const en = {
     "We cannot reach your phone right now. Choose another way, or open the app there and answer.",
   "login.asked.number": "Number to type on your phone: {number}", // for screen readers
   // A code was sent.
-  "login.code.title": "Enter your code",
   "login.code.or": "Or type {number} on your phone.",
   "login.code.sms": "We sent it by SMS.", // the code
   "login.code.sms_to": "We sent it by SMS to {number}.",
@@ -318,14 +318,6 @@ export const en = {
     "A code by SMS works with any phone that has your number. If the number is gone too, cancel here and ask your bank: nobody can sign in as you without your answer.",
   "login.cancel": "Cancel",
   // Nothing is under way.
-  "login.locked.title": "Codes are paused",
-  "login.locked.text":
-    "Too many wrong codes were typed, so your account is being kept safe. Codes are paused for now.",
-  "login.locked.until":
-    "Too many wrong codes were typed, so your account is being kept safe. You can type a code again in {time}.", // time: "10 minutes"
-  "login.used_up.title": "That code is used up",
-  "login.used_up.text":
-    "It was wrong too often, or it is too old. Nobody was signed in. Choose how we should reach you.",
   "login.unanswered.title": "Shall we ask again?",
   "login.unanswered.text":
     "There was no answer in time and nobody was signed in. Choose how we should reach you.",
@@ -371,6 +363,8 @@ export const en = {
   "login.reported.title": "Sign-ins are held back",
   "login.reported.text":
     "The last one was reported as not yours, so no new one starts for 15 minutes. Your account is safe. Try again at {time}.", // time: "14:32"
+  "login.broken.title": "Something went wrong on this page",
+  "login.broken.text": "Nothing was signed in. Reload the page and try again.",
   // Approved, and the end.
   "login.approved.title": "Approved",
   "login.approved.text": "Signing you in.",

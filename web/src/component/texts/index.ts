@@ -3,5 +3,14 @@
 export { directionOf, type Language, languageOf, languages } from "./languages";
 export { loadTexts } from "./load";
 export { Phrase } from "./Phrase";
-export { isKey, type Key, makeSay, type Plural, type Say, type Text, type Texts } from "./say";
+export {
+  isPlainKey,
+  type Key,
+  makeSay,
+  type PlainKey,
+  type Plural,
+  type Say,
+  type Text,
+  type Texts,
+} from "./say";
 export { english, TextsProvider, useSay } from "./TextsProvider";

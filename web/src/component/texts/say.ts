@@ -13,11 +13,6 @@ export type Text = string | Plural;
 /** The name of a text. */
 export type Key = keyof typeof en;
 
-/** Whether there is a text of this name: names that a server tells may be newer than this page. */
-export function isKey(name: string): name is Key {
-  return Object.hasOwn(en, name);
-}
-
 /** All texts in one language: English's keys, each of the same kind. */
 export type Texts = { readonly [K in Key]: (typeof en)[K] extends string ? string : Plural };
 
@@ -27,6 +22,15 @@ type Names<T> = T extends `${string}{${infer Name}}${infer Rest}` ? Name | Names
 type Slots<K extends Key> = (typeof en)[K] extends { other: infer Other }
   ? Names<Other> | "count"
   : Names<(typeof en)[K]>;
+
+/** The name of a text that is complete as it stands. */
+export type PlainKey = { [K in Key]: [Slots<K>] extends [never] ? K : never }[Key];
+
+/** Whether there is such a text: a name that comes from a server may be newer than this page. */
+export function isPlainKey(name: string): name is PlainKey {
+  const text: Text | undefined = Object.hasOwn(en, name) ? en[name as Key] : undefined;
+  return typeof text === "string" && !text.includes("{");
+}
 
 type Values<K extends Key> = {
   [Name in Slots<K>]: Name extends "count" ? number : string | number;

@@ -1,0 +1,48 @@
+import type { PhoneState } from "../../sdk";
+import { Mark } from "../../theme/Mark";
+import { Button } from "../Button";
+import { Heading } from "../Heading";
+import { Sign } from "../Sign";
+import { Phrase, useSay } from "../texts";
+import { endingOf } from "./endings";
+import { useShownNumber } from "./useShownNumber";
+import type { SmartResendActs } from "./useSmartResend";
+
+/** How it ended: confirmed, or what happened and what to do. */
+export function EndView({
+  state,
+  act,
+  onBack,
+}: {
+  state: PhoneState;
+  act: SmartResendActs;
+  onBack: () => void;
+}) {
+  const say = useSay();
+  const number = useShownNumber(state);
+  if (state.phase === "approved") {
+    return (
+      <div className="nod-resend-end">
+        <Mark nods />
+        <Heading level={2}>{say("end.approved")}</Heading>
+        <p>
+          <Phrase text="end.approved_text" slots={{ number: <bdi dir="ltr">{number}</bdi> }} />
+        </p>
+      </div>
+    );
+  }
+  const ending = endingOf(state.status ?? { status: "canceled" });
+  return (
+    <div className="nod-resend-end">
+      <Sign icon={ending.icon} tone={ending.tone} />
+      <Heading level={2}>{say(ending.title)}</Heading>
+      <p>{say(ending.text)}</p>
+      <Button tone="accent" wide onClick={act.again}>
+        {say("end.again")}
+      </Button>
+      <Button tone="quiet" onClick={onBack}>
+        {say("entry.back")}
+      </Button>
+    </div>
+  );
+}

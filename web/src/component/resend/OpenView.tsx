@@ -1,0 +1,136 @@
+import { useState } from "react";
+import type { PhoneState, StatusBody } from "../../sdk";
+import { Alternatives } from "../Alternatives";
+import { Attempts } from "../Attempts";
+import { Button } from "../Button";
+import { ChangePhoneDialog } from "../ChangePhoneDialog";
+import { CodeEntry } from "../CodeEntry";
+import { Notice } from "../Notice";
+import { ProblemNotice } from "../ProblemNotice";
+import { Reach } from "../Reach";
+import { ResendButton } from "../ResendButton";
+import { Summary } from "../Summary";
+import { Phrase, useSay } from "../texts";
+import { Locked } from "./Locked";
+import { messageOf } from "./spoken";
+import { useShownNumber } from "./useShownNumber";
+import type { SmartResendActs } from "./useSmartResend";
+
+/** A code is out: its field, where it is, another one, and the other ways. */
+export function OpenView({
+  state,
+  status,
+  act,
+  now,
+}: {
+  state: PhoneState;
+  status: StatusBody;
+  act: SmartResendActs;
+  now: () => number;
+}) {
+  const say = useSay();
+  const number = useShownNumber(state);
+  const [changing, setChanging] = useState(false);
+  const { busy, problem, elsewhere } = state;
+  const idle = busy !== null || elsewhere;
+  const over = status.stage === "awaiting_resend";
+  const locked = status.stage === "locked";
+  const message = messageOf(say, state);
+  return (
+    <>
+      <div className="nod-resend-words">
+        <h2 className="nod-title">{say("code.title")}</h2>
+        <p>
+          {message && `${message} `}
+          <Phrase text={sentTo(status)} slots={{ number: <bdi dir="ltr">{number}</bdi> }} />{" "}
+          {say("code.wrong_number")}{" "}
+          <button
+            type="button"
+            className="nod-link"
+            disabled={idle}
+            onClick={() => (status.can_change_phone ? setChanging(true) : act.again())}
+          >
+            {say("code.change")}
+          </button>
+        </p>
+      </div>
+
+      {elsewhere && (
+        <Notice
+          tone="problem"
+          icon="browser"
+          title={say("code.elsewhere")}
+          action={
+            <Button busy={busy === "takeOver"} onClick={() => void act.takeOver()}>
+              {say("code.take_over")}
+            </Button>
+          }
+        >
+          {say("code.elsewhere_text")}
+        </Notice>
+      )}
+      {problem && !changing && <ProblemNotice problem={problem} retryIn={state.retryIn} />}
+      {state.reused && <Notice icon="sms" title={say("code.reused")} />}
+
+      {locked ? (
+        <Locked until={status.locked_until} now={now} />
+      ) : over ? (
+        <Notice icon="lock" title={say("code.over")}>
+          {say("code.over_text")}
+        </Notice>
+      ) : (
+        <CodeEntry
+          status={status}
+          now={now}
+          checking={busy === "check"}
+          wrong={state.wrong}
+          disabled={idle && busy !== "check"}
+          onCheck={(code) => void act.check(code)}
+        />
+      )}
+      <Reach status={status} />
+      {state.connection !== "open" && !elsewhere && state.status && (
+        <p className="nod-resend-quiet">{say("code.offline")}</p>
+      )}
+      {!locked && (
+        <ResendButton
+          status={status}
+          now={now}
+          sending={busy === "resend"}
+          disabled={idle}
+          accent={over}
+          onResend={() => void act.resend()}
+        />
+      )}
+      <Alternatives
+        status={status}
+        now={now}
+        disabled={idle}
+        onChannel={(channel) => void act.resend(channel)}
+        onChangePhone={() => setChanging(true)}
+      />
+      <div className="nod-resend-folds">
+        <Attempts status={status} />
+        <Summary summary={state.summary} onLoad={() => act.loadSummary()} />
+      </div>
+      <Button tone="quiet" disabled={busy !== null} onClick={act.again}>
+        {say("entry.back")}
+      </Button>
+      <ChangePhoneDialog
+        open={changing}
+        number={state.phoneNumber}
+        shown={number}
+        changing={busy === "change"}
+        problem={problem}
+        retryIn={state.retryIn}
+        onChange={(next) => act.changePhone(next)}
+        onClose={() => setChanging(false)}
+      />
+    </>
+  );
+}
+
+function sentTo(status: StatusBody) {
+  if (status.stage === "queued") return "code.sending_to";
+  return status.channel === "voice" ? "code.called" : "code.sent_to";
+}

@@ -1,0 +1,58 @@
+import type { PhoneState } from "../../sdk";
+import { Announcer } from "../Announcer";
+import { Skeleton } from "../Skeleton";
+import { useSay } from "../texts";
+import { EndView } from "./EndView";
+import { NumberView } from "./NumberView";
+import { OpenView } from "./OpenView";
+import { resultSpoken, stepSpoken } from "./spoken";
+import type { SmartResendActs } from "./useSmartResend";
+import "../../theme/tokens.css";
+import "./resend.css";
+
+/**
+ * Draws the proof of a number from its state alone. The live component gives it the state of the
+ * hook; a page of stories gives it any.
+ */
+export function SmartResendView({
+  state,
+  act,
+  now,
+  onBack,
+  initialPhoneNumber,
+}: {
+  state: PhoneState;
+  act: SmartResendActs;
+  /** The server's time in epoch milliseconds. */
+  now: () => number;
+  /** The person leaves the part. */
+  onBack: () => void;
+  /** A number to begin with, E.164. */
+  initialPhoneNumber?: string;
+}) {
+  const say = useSay();
+  return (
+    <section
+      className="nod nod-resend"
+      data-phase={state.phase}
+      lang={say.language}
+      dir={say.dir}
+      aria-label={say("entry.title")}
+      aria-busy={state.phase === "loading" || undefined}
+    >
+      <div className="nod-resend-card">
+        {state.phase === "loading" && <Skeleton lines={4} />}
+        {state.phase === "entry" && (
+          <NumberView state={state} act={act} onBack={onBack} initial={initialPhoneNumber} />
+        )}
+        {state.phase === "open" && state.status && (
+          <OpenView state={state} status={state.status} act={act} now={now} />
+        )}
+        {(state.phase === "approved" || state.phase === "ended") && (
+          <EndView state={state} act={act} onBack={onBack} />
+        )}
+      </div>
+      <Announcer polite={stepSpoken(say, state)} assertive={resultSpoken(say, state)} />
+    </section>
+  );
+}

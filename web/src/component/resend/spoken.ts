@@ -1,0 +1,36 @@
+import { isTerminal, type PhoneState } from "../../sdk";
+import { reachedOf } from "../reached";
+import { isPlainKey, type Say } from "../texts";
+import { endingOf } from "./endings";
+
+/** What was said about the last send, in the person's language; the server's words where this page knows none. */
+export function messageOf(say: Say, { status }: PhoneState): string | null {
+  const name = `message.${status?.message_key}`;
+  if (isPlainKey(name)) return say(name);
+  return status?.message ?? null;
+}
+
+/** What a screen reader hears of the way, when it pauses: what was sent, and how far it has come. */
+export function stepSpoken(say: Say, state: PhoneState): string {
+  const { status, phase, busy } = state;
+  if (busy === "send" || busy === "change") return say("entry.sending");
+  if (busy === "resend") return say("resend.sending");
+  if (phase !== "open" || !status) return "";
+  const last = reachedOf(status).at(-1);
+  const step = last?.lost ?? (last?.step === 2 ? "reach.delivered" : null);
+  return [messageOf(say, state), step && say(step)].filter(Boolean).join(" ");
+}
+
+/** What it hears at once: how the last code did, and how it all ended. */
+export function resultSpoken(say: Say, { phase, status, wrong, busy }: PhoneState): string {
+  if (phase === "approved") return say("end.approved");
+  if (phase === "ended" && status && isTerminal(status.status)) {
+    const { title, text } = endingOf(status);
+    return `${say(title)}. ${say(text)}`;
+  }
+  if (phase !== "open" || wrong === 0 || busy === "check") return "";
+  const tries = status?.attempts_remaining;
+  return tries
+    ? `${say("code.wrong")} ${say("code.tries_left", { count: tries })}`
+    : say("code.wrong");
+}

@@ -1,0 +1,93 @@
+import { useEffect, useRef, useState, useSyncExternalStore } from "react";
+import {
+  type Memory,
+  type PhoneState,
+  PhoneVerification,
+  type PhoneVerificationOptions,
+  wakeWithPage,
+} from "../../sdk";
+
+/** What a proof of a number brings, for the backend that redeems it. */
+export interface Proof {
+  verificationId: string;
+  /** For the exchange (one use, good for a minute); null where it could not be read any more. */
+  resultToken: string | null;
+}
+
+/** What the hook needs. All but the two functions is read once, when it is first used. */
+export interface SmartResendOptions
+  extends Pick<PhoneVerificationOptions, "baseUrl" | "fetchToken" | "locale"> {
+  /** Called once, with the number in E.164 as the person gave it. */
+  onVerificationSuccess: (phoneNumber: string, proof: Proof) => void;
+  /** A number to begin with, E.164; what is open for it is taken up again, without a message. */
+  initialPhoneNumber?: string;
+  /** Where a reload finds what it interrupted; the tab's `sessionStorage` unless given. */
+  memory?: Memory;
+}
+
+/** What a person can do; each tells whether it was done, and leaves a refusal in the state. */
+export type SmartResendActs = Pick<
+  PhoneVerification,
+  "send" | "check" | "resend" | "changePhone" | "cancel" | "takeOver" | "again" | "loadSummary"
+>;
+
+/** The proof of a number for a view of one's own: its state, what can be done, the server's clock. */
+export interface SmartResend {
+  state: PhoneState;
+  act: SmartResendActs;
+  /** The server's time in epoch milliseconds. */
+  now: () => number;
+}
+
+/**
+ * Proves that a number is the user's, without drawing anything. It follows the verification while
+ * the part is mounted, and looks at once when the page is shown again or the network is back.
+ */
+export function useSmartResend(options: SmartResendOptions): SmartResend {
+  const { initialPhoneNumber } = options;
+  // Functions may be new at each render; the newest ones count.
+  const latest = useRef(options);
+  useEffect(() => {
+    latest.current = options;
+  });
+  const [verification] = useState(
+    () =>
+      new PhoneVerification({
+        baseUrl: options.baseUrl,
+        locale: options.locale,
+        memory: options.memory ?? tabMemory,
+        fetchToken: () => latest.current.fetchToken(),
+      }),
+  );
+  useEffect(() => {
+    const silence = verification.on("result", async ({ status, verification_id }) => {
+      if (status !== "approved") return;
+      const { phoneNumber } = verification.getState();
+      const resultToken = await verification.resultToken();
+      latest.current.onVerificationSuccess(phoneNumber, {
+        verificationId: verification_id,
+        resultToken,
+      });
+    });
+    const doze = wakeWithPage(verification);
+    verification.start(initialPhoneNumber);
+    return () => {
+      silence();
+      doze();
+      verification.stop();
+    };
+  }, [verification, initialPhoneNumber]);
+  const state = useSyncExternalStore(verification.subscribe, verification.getState);
+  return { state, act: verification, now: verification.now };
+}
+
+const key = "nod.resend";
+
+/** The tab's own memory: it ends with the tab, and no other tab reads it. */
+const tabMemory: Memory = {
+  load: () => sessionStorage.getItem(key),
+  save: (value) => {
+    if (value === null) sessionStorage.removeItem(key);
+    else sessionStorage.setItem(key, value);
+  },
+};
