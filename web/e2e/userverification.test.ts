@@ -103,7 +103,7 @@ test("an approval needs the fingerprint; it is set up once", async () => {
   for (const asked of [1, 2]) {
     const begun = await login();
     await openRequest(phone);
-    await phone.getByText("Your fingerprint, face or PIN is needed").waitFor();
+    await phone.getByText(/^Approving asks for your fingerprint/).waitFor();
     if (asked === 1) {
       await picture(phone, "phone-user-verification");
       expect((await new AxeBuilder({ page: phone }).analyze()).violations).toEqual([]);

@@ -1,19 +1,26 @@
 import { Button } from "../../component/Button";
 import { Notice } from "../../component/Notice";
-import { unlockWords } from "./unlock";
+import { Icon } from "../../theme/Icon";
+import { unlockTrouble } from "./unlock";
 import type { Phone } from "./usePhone";
 
 /** Says that the person is checked before an approval, or why that cannot be and what to do. */
 export function UnlockNotice({ phone }: { phone: Phone }) {
-  const words = unlockWords(phone.unlock);
-  if (!words) return null;
-  const ready = phone.unlock === "ready";
+  if (phone.unlock === "ready") {
+    return (
+      <p className="sheet-unlock">
+        <Icon name="lock" />
+        Approving asks for your fingerprint, face or PIN: the first time twice, to set it up.
+      </p>
+    );
+  }
+  const trouble = unlockTrouble(phone.unlock);
+  if (!trouble) return null;
   return (
     <Notice
-      key={phone.unlock} // a new one, so that it is told aloud
-      tone={ready ? "plain" : "problem"}
-      icon={ready ? "lock" : "warning"}
-      title={words.title}
+      tone="problem"
+      icon="warning"
+      title={trouble.title}
       action={
         phone.renewUnlock && (
           <Button tone="quiet" disabled={phone.busy} onClick={phone.renewUnlock}>
@@ -22,7 +29,7 @@ export function UnlockNotice({ phone }: { phone: Phone }) {
         )
       }
     >
-      {words.text}
+      {trouble.text}
     </Notice>
   );
 }

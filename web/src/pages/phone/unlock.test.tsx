@@ -55,7 +55,7 @@ async function phone(claims: object = {}): Promise<Peer> {
 const button = (name: string) => screen.getByRole("button", { name });
 const press = async (name: string) => await userEvent.click(button(name));
 const approve = async () => {
-  await screen.findByText("Your fingerprint, face or PIN is needed");
+  await screen.findByText(/^Approving asks for your fingerprint/);
   await userEvent.type(screen.getByRole("textbox"), "042{Enter}");
 };
 
@@ -71,7 +71,7 @@ async function answered(peer: Peer): Promise<Record<string, unknown>> {
 
 test("an approval asks the device first, and says that it did", async () => {
   const peer = await phone();
-  await screen.findByText(/The first time it asks twice/);
+  await screen.findByText(/the first time twice, to set it up/);
   await expectAccessible();
   await approve();
   const told = await answered(peer);
@@ -82,7 +82,7 @@ test("an approval asks the device first, and says that it did", async () => {
 
 test("a request without a number is approved by the check alone", async () => {
   const peer = await phone({ match: { digits: 0 } });
-  await screen.findByText("Your fingerprint, face or PIN is needed");
+  await screen.findByText(/^Approving asks for your fingerprint/);
   await press("Approve");
   expect(await answered(peer)).toMatchObject({ decision: "approve", user_verification: true });
 });

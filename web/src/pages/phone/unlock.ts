@@ -16,11 +16,7 @@ export function canApprove(unlock: Unlock): boolean {
 
 const cannot = "This browser cannot check that it is you";
 
-const words: Record<Exclude<Unlock, "none" | "looking">, Trouble> = {
-  ready: {
-    title: "Your fingerprint, face or PIN is needed",
-    text: "Approve, and this device asks for it. The first time it asks twice: to set it up, then for this request.",
-  },
+const words: Record<Exclude<Unlock, "none" | "looking" | "ready">, Trouble> = {
   unnamed: {
     title: cannot,
     text: "A browser checks nobody on a page at a bare address. Give nod a name (NOD_PUBLIC_URL; on this computer http://localhost and its port), open the request on another phone of yours, or deny it.",
@@ -39,7 +35,7 @@ const words: Record<Exclude<Unlock, "none" | "looking">, Trouble> = {
   },
 };
 
-/** What the person reads about it; null while there is nothing to say. */
-export function unlockWords(unlock: Unlock): Trouble | null {
-  return unlock === "none" || unlock === "looking" ? null : words[unlock];
+/** Why an approval cannot be tried, or failed just now; null while all is well. */
+export function unlockTrouble(unlock: Unlock): Trouble | null {
+  return unlock === "none" || unlock === "looking" || unlock === "ready" ? null : words[unlock];
 }

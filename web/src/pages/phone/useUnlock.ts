@@ -39,6 +39,7 @@ export function useUnlock(device: Device | null, open: Prompt | null): Unlocking
     const { signal } = asking.current;
     const options = { signal, anew: anew.current };
     anew.current = false;
+    setUnlock("ready"); // the last failure is over; the same one again is told again
     try {
       await verifyUser(device, open, options);
       return true;
