@@ -140,7 +140,7 @@ func crossNumbers(t *testing.T, db database) {
 	}
 }
 
-// What a change leaves is the newest of the number that was to be proved, else the
+// What a change leaves is the open one or the newest of the number that was to be proved, else the
 // open login with it; nothing of another user or number.
 func TestWhatIsLeft(t *testing.T) {
 	onBoth(t, func(t *testing.T, db database) {
@@ -174,6 +174,26 @@ func TestWhatIsLeft(t *testing.T) {
 		want := load(t, s, newest.ID)
 		if diff := cmp.Diff(want, left(number), sameVerification); diff != "" {
 			t.Error("of two that have ended:", diff)
+		}
+		open := proving(t, s, "u1", number)
+		update(t, s, open.ID, func(v *verify.Verification, now time.Time) { v.CodeAcceptedAt = now })
+		q.UserID, q.ID = "u1", verify.NewID("ver")
+		err := s.CreateVerification(context.Background(), verify.Applicant{UserID: "u1", Purpose: verify.Phone, Number: number}, nil,
+			func(sit *verify.Situation, now time.Time) (*verify.Verification, error) {
+				v, refused := verify.Start(q, sit, policy, now)
+				if v == nil || v.Status != verify.Blocked {
+					t.Errorf("a start within the cooldown: %v", refused)
+				}
+				return v, nil
+			})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v := left(number); v.ID != open.ID {
+			t.Errorf("of an open one, with one that was refused after it: %s", v.Status)
+		}
+		if v, _, err := s.NewestVerification(context.Background(), "u1", verify.Phone, number); err != nil || v.ID != open.ID {
+			t.Errorf("the one that counts is %v: %v", v, err)
 		}
 		if v := left(numbers(3)); v != nil {
 			t.Errorf("of another number: %s", v.ID)

@@ -74,9 +74,9 @@ func (t *tx) situation(ctx context.Context, who verify.Applicant) (*met, time.Ti
 	if hash != "" {
 		all = append(all, verifications.reading(&earlier, "where user_id = $1 and number_hash = $2 and code_accepted_at is not null order by code_accepted_at desc limit 1", who.UserID, hash))
 	}
-	if leaving != "" { // the newest of the number is the first row, if it was ever to be proved
+	if leaving != "" { // the first row is of the number that was to be proved, if it ever was
 		all = append(all,
-			verifications.reading(&left.rows, "where user_id = $1 and number_hash = $2 and purpose = 'phone' order by created_at desc, id desc limit 1"+t.forUpdate, who.UserID, leaving),
+			verifications.reading(&left.rows, current+t.forUpdate, who.UserID, leaving, string(verify.Phone)),
 			verifications.reading(&left.rows, "where user_id = $1 and purpose = 'login' and status = 'pending' and number_hash = $2"+t.forUpdate, who.UserID, leaving))
 	}
 	if who.TrustedID != "" {
@@ -244,15 +244,22 @@ func (s *Store) readVerifications(ctx context.Context, asked []*question[string,
 	})
 }
 
-// NewestVerification reads the verification that a user and number started last
-// (a zero number: one without a number) for a purpose, whatever became of it.
+// current is the condition for the verification of a user, a number and a purpose
+// that counts: the open one or, when none is, the one that was started last. A start
+// that was refused may be newer than the open one.
+const current = "where id = coalesce(" +
+	"(select id from verifications where user_id = $1 and number_hash = $2 and purpose = $3 and status = 'pending'), " +
+	"(select id from verifications where user_id = $1 and number_hash = $2 and purpose = $3 order by created_at desc, id desc limit 1))"
+
+// NewestVerification reads the open verification of a user and number (a zero
+// number: one without a number) for a purpose or, when none is open, the one that
+// they started last, whatever became of it.
 func (s *Store) NewestVerification(ctx context.Context, userID string, purpose verify.Purpose, n verify.Number) (v *verify.Verification, now time.Time, err error) {
 	err = s.read(ctx, func(ctx context.Context, t *tx) error {
-		condition := "where user_id = $1 and number_hash = $2 and purpose = $3 order by created_at desc, id desc limit 1"
 		args := []any{userID, t.hash(n), string(purpose)}
 		var f found
-		all := append(f.owned("in (select id from verifications "+condition+")", args...), f.live("= $1", userID),
-			verifications.reading(&f.rows, condition, args...))
+		all := append(f.owned("in (select id from verifications "+current+")", args...), f.live("= $1", userID),
+			verifications.reading(&f.rows, current, args...))
 		if now, err = t.look(ctx, all...); err != nil {
 			return err
 		}

@@ -32,10 +32,10 @@ type Situation struct {
 	Earlier *Verification
 	// Settings are the user's.
 	Settings Settings
-	// Left is what Applicant.Leaving names: the user's newest phone verification of
-	// that number, whatever became of it, or else the open login with it. Nil when
-	// there is neither, or no number is left. A rule may change it; the store writes
-	// it back.
+	// Left is what Applicant.Leaving names: the user's open phone verification of that
+	// number, else the newest, whatever became of it, or else the open login with it.
+	// Nil when there is none of them, or no number is left. A rule may change it; the
+	// store writes it back.
 	Left *Verification
 	// Trusted is the device that Applicant.TrustedID names, whoever it belongs to;
 	// nil when there is none. A rule may change it; the store writes it back and
