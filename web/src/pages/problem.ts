@@ -1,4 +1,3 @@
-import { timeOfDay } from "../component/time";
 import { NodError } from "../sdk";
 
 /** What a person reads when something went wrong: what happened, then what is safe and what to do. */
@@ -34,16 +33,5 @@ export function trouble(error: unknown): Trouble {
       text: "Nothing was signed in. Reload the page and try again.",
     };
   }
-  if (error.code === "blocked" && error.retryAfter) return heldBack(error.retryAfter);
   return { title: titles[error.code] ?? error.title, text: error.detail };
-}
-
-// The first whole minute that is not too early.
-function heldBack(seconds: number): Trouble {
-  const minute = 60_000;
-  const at = Math.ceil((Date.now() + seconds * 1000) / minute) * minute;
-  return {
-    title: "Sign-ins are held back",
-    text: `The last one was reported as not yours, so no new one starts for 15 minutes. Your account is safe. Try again at ${timeOfDay(at, false)}.`,
-  };
 }

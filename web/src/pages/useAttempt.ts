@@ -10,22 +10,25 @@ interface Attempts {
   attempt: (work: () => Promise<unknown>) => Promise<boolean>;
 }
 
-/** Keeps a page busy while it works and turns failures into words. */
-export function useAttempt(): Attempts {
+/** Keeps a page busy while it works and turns failures into words; `words` stays the same. */
+export function useAttempt(words: (error: unknown) => Trouble = trouble): Attempts {
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<Trouble | null>(null);
-  const attempt = useCallback(async (work: () => Promise<unknown>) => {
-    setBusy(true);
-    setProblem(null);
-    try {
-      await work();
-      return true;
-    } catch (error) {
-      setProblem(trouble(error));
-      return false;
-    } finally {
-      setBusy(false);
-    }
-  }, []);
+  const attempt = useCallback(
+    async (work: () => Promise<unknown>) => {
+      setBusy(true);
+      setProblem(null);
+      try {
+        await work();
+        return true;
+      } catch (error) {
+        setProblem(words(error));
+        return false;
+      } finally {
+        setBusy(false);
+      }
+    },
+    [words],
+  );
   return { busy, problem, setProblem, attempt };
 }

@@ -65,7 +65,6 @@ export const en = {
   // The dialog that changes the phone number.
   "change.title": "Use another number",
   "change.text": "The code for {number} stops working, and a new one goes to the new number.",
-  "change.send": "Send Code to New Number",
   "change.keep": "Keep this number",
   "change.same": "This is the number we use already. Enter another one.",
   "change.not_yet": "The number cannot be changed yet. Ask for another code first.",
@@ -380,6 +379,7 @@ export const en = {
   "login.in.other": "You are signed in. Confirmed at {time}.",
   "login.out": "Sign out",
   "login.out.text": "Sign out to see it again, or switch something off on the phone first.",
+  "login.number_known": "The bank has checked the proof and knows {number} now.",
   // Where a message went that a provider, and not the demo's phone, has. The command stays.
   "login.went.push":
     "The notification went to {provider}. With make run-providers, you can read it on the providers' page.",

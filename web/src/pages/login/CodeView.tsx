@@ -1,13 +1,11 @@
-import { useEffect, useRef, useState } from "react";
-import { Button } from "../../component/Button";
-import { CodeField } from "../../component/CodeField";
+import { useState } from "react";
+import { Attempts } from "../../component/Attempts";
+import { CodeEntry } from "../../component/CodeEntry";
 import { Heading } from "../../component/Heading";
 import { Rail } from "../../component/Rail";
 import { newestCode, railSteps } from "../../component/rail";
 import { Phrase, type Say, useSay } from "../../component/texts";
-import { clock } from "../../component/time";
 import type { Track } from "../../component/tracks";
-import { useSecondsLeft } from "../../component/useSecondsLeft";
 import type { StatusBody } from "../../sdk";
 import type { SignIn } from "./useSignIn";
 import { WaysOut } from "./WaysOut";
@@ -16,30 +14,10 @@ import { Whereabouts } from "./Whereabouts";
 /** A code is out: one field for it, and the phone's number still beside it. */
 export function CodeView({ signIn, status }: { signIn: SignIn; status: StatusBody }) {
   const say = useSay();
-  const length = status.code_length ?? 6;
-  const [code, setCode] = useState("");
-  const [wrong, setWrong] = useState(false);
-  const field = useRef<HTMLInputElement>(null);
-  const left = useSecondsLeft(status.expires_at ? Date.parse(status.expires_at) : null, signIn.now);
-  const tries =
-    status.attempts_remaining != null &&
-    say("code.tries_left", { count: status.attempts_remaining });
-  const newest = newestCode(signIn.tracks)?.id;
-  // biome-ignore lint/correctness/useExhaustiveDependencies: each new code is to be typed at once
-  useEffect(() => {
-    // While something is under way the field takes nothing, so that it loses the focus.
-    if (!signIn.busy && document.hasFocus()) field.current?.focus({ preventScroll: true });
-  }, [newest, signIn.busy]);
-  const check = async (digits: string) => {
-    setWrong(false);
-    if (await signIn.check(digits)) return;
-    setCode("");
-    setWrong(true);
-  };
   return (
     <>
       <div className="login-words">
-        <Heading>{say("login.code.title")}</Heading>
+        <Heading>{say("code.title")}</Heading>
         <p>
           {sentWords(say, status, signIn.tracks)}
           {status.match_number && (
@@ -53,38 +31,30 @@ export function CodeView({ signIn, status }: { signIn: SignIn; status: StatusBod
           )}
         </p>
       </div>
-      <form
-        className="login-code"
-        onSubmit={(event) => {
-          event.preventDefault();
-          if (code.length === length) void check(code);
-        }}
-      >
-        <CodeField
-          label={say("code.label", { length })}
-          length={length}
-          value={code}
-          onChange={setCode}
-          onComplete={(digits) => void check(digits)}
-          disabled={signIn.busy}
-          input={field}
-          error={wrong && !signIn.problem ? say("code.wrong") : undefined}
-          hint={[tries, left !== null && clock(say, left)].filter(Boolean).join(", ")}
-        />
-        <Button
-          tone="accent"
-          wide
-          type="submit"
-          busy={signIn.busy}
-          disabled={code.length !== length}
-        >
-          {say("code.confirm")}
-        </Button>
-      </form>
+      <ThisCode key={newestCode(signIn.tracks)?.id} signIn={signIn} status={status} />
       <Rail steps={railSteps(say, status, signIn.tracks, null)} />
       <Whereabouts signIn={signIn} />
       <WaysOut signIn={signIn} status={status} />
+      <Attempts status={status} />
     </>
+  );
+}
+
+/** The field for the newest code: each code begins with an empty one that has the focus. */
+function ThisCode({ signIn, status }: { signIn: SignIn; status: StatusBody }) {
+  const [wrong, setWrong] = useState(0);
+  const check = async (code: string) => {
+    if (!(await signIn.check(code))) setWrong((n) => n + 1);
+  };
+  return (
+    <CodeEntry
+      status={status}
+      now={signIn.now}
+      checking={signIn.act === "check"}
+      wrong={signIn.problem ? 0 : wrong}
+      disabled={signIn.busy}
+      onCheck={(code) => void check(code)}
+    />
   );
 }
 

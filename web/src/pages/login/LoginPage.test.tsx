@@ -121,7 +121,9 @@ test("the full code is sent by itself; a wrong one is said and costs a try", asy
     body: { ...pending(3, { ...code, attempts_remaining: 2 }), ok: body.code === "654321" },
   }));
   await userEvent.type(field, "111111");
-  expect(await screen.findByText("That code is not right. Check the newest message and try again.")).toBeTruthy();
+  expect(
+    await screen.findByText("That code is not right. Check the newest message and try again."),
+  ).toBeTruthy();
   expect(screen.getByText(/2 tries left/)).toBeTruthy();
   expect(asked(server, "POST /api/v1/verifications/ver_1/check")).toHaveLength(1);
 });
@@ -137,18 +139,16 @@ test("a code is asked for early as the next step, and again as a resend", async 
   tell(peer, 4, "delivery.queued", {}, sms);
   tell(peer, 3, "verification.stage_changed", {});
   tell(peer, 5, "delivery.accepted", { stage: "code_entry", next_actions: { sms_in: 0 } }, sms);
-  await press("Text again");
+  await press("Resend Code (0/3)");
   const { body } = await untilAsked(server, "POST /api/v1/verifications/ver_1/resend");
   expect(body).toEqual({ channel: "sms" });
 });
 
 test("canceling ends it, and what a refusal says is shown", async () => {
   await started();
-  server.on("POST /api/v1/verifications/ver_1/cancel", () =>
-    problem(503, "unavailable", { detail: "Try again in a moment." }),
-  );
+  server.on("POST /api/v1/verifications/ver_1/cancel", () => problem(503, "unavailable"));
   await press("Cancel");
-  expect(await screen.findByText("Try again in a moment.")).toBeTruthy();
+  expect(await screen.findByText("Busy for a moment")).toBeTruthy();
   server.on("POST /api/v1/verifications/ver_1/cancel", () => ({
     body: pending(2, { status: "canceled" }),
   }));
@@ -183,9 +183,9 @@ test("an approval that the bank could not check yet is finished with one press",
 });
 
 test("without a server the page says so and can be tried again", async () => {
-  server.on("POST /demo/people", () => problem(503, "unavailable", { detail: "Wait a bit." }));
+  server.on("POST /demo/people", () => problem(503, "unavailable"));
   render(<LoginPage />);
-  expect(await screen.findByText("Wait a bit.")).toBeTruthy();
+  expect(await screen.findByText("Busy for a moment")).toBeTruthy();
   openBank(server);
   await press("Continue");
   expect((await screen.findByLabelText(/^Number to type/)).textContent).toBe("042");

@@ -39,23 +39,22 @@ test("a request that cannot come by itself is not insisted on", () => {
 
 test("only what is possible is offered, with its wait", () => {
   const left = { ...NO_COUNTDOWNS, push: 0, sms: 45 };
-  expect(waysOf(english, [], left)).toEqual([
+  expect(waysOf(english, body({}), [], left)).toEqual([
     { channel: "push", wait: 0, label: "Ask my phone", first: false },
     { channel: "sms", wait: 45, label: "Text me in 45 s", first: true },
   ]);
-  expect(waysOf(english, [], NO_COUNTDOWNS)).toEqual([]);
+  expect(waysOf(english, body({}), [], NO_COUNTDOWNS)).toEqual([]);
 });
 
-test("what was sent before is sent again", () => {
+test("what was sent before is sent again, but for the newest code, which has its own button", () => {
   const track = { id: "a", device: "", state: "accepted", class: "" };
   const left = { ...NO_COUNTDOWNS, push: 0, sms: 0, voice: 0 };
   const tracks = [
     { ...track, channel: "websocket" },
     { ...track, channel: "sms" },
   ];
-  expect(waysOf(english, tracks, left).map((way) => [way.label, way.first])).toEqual([
+  expect(waysOf(english, body({}), tracks, left).map((way) => [way.label, way.first])).toEqual([
     ["Ask again", false],
-    ["Text again", false],
     ["Call me", false],
   ]);
 });
@@ -95,7 +94,9 @@ test("the result is spoken once there is one", () => {
 test("while nothing is under way the page says why", () => {
   const title = (more: Partial<StatusBody>) => waitingWords(english, body(more), 0).title;
   expect(title({ stage: "awaiting_resend" })).toBe("Shall we ask again?");
-  expect(title({ stage: "awaiting_resend", attempts_remaining: 0 })).toBe("That code is used up");
+  expect(title({ stage: "awaiting_resend", attempts_remaining: 0 })).toBe(
+    "That code can no longer be used",
+  );
 });
 
 test("a lock says how long", () => {
@@ -103,5 +104,5 @@ test("a lock says how long", () => {
   expect(waitingWords(english, body({ stage: "locked", locked_until }), 0).text).toContain(
     "in 10 minutes.",
   );
-  expect(waitingWords(english, body({ stage: "locked" }), 0).text).toContain("paused for now");
+  expect(waitingWords(english, body({ stage: "locked" }), 0).text).toContain("Try again later.");
 });

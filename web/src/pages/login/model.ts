@@ -1,4 +1,4 @@
-import { outOfReach } from "../../component/rail";
+import { newestCode, outOfReach } from "../../component/rail";
 import type { Key, Say } from "../../component/texts";
 import { clock, inWords } from "../../component/time";
 import type { Track } from "../../component/tracks";
@@ -34,12 +34,16 @@ export interface Way {
 }
 
 /** The ways that are open to the person now or soon, in order. What is not possible is not shown. */
-export function waysOf(say: Say, tracks: Track[], left: Countdowns): Way[] {
+export function waysOf(say: Say, status: StatusBody, tracks: Track[], left: Countdowns): Way[] {
+  const offered: readonly (string | undefined)[] = [
+    newestCode(tracks)?.channel, // it has a button of its own
+    ...(status.alternatives ?? []).map(({ kind }) => kind),
+  ];
   const sent = new Set(tracks.map((t) => t.channel));
   const coded = sent.has("sms") || sent.has("voice") || sent.has("email");
   const known = { push: sent.has("push") || sent.has("websocket"), sms: sent.has("sms") };
   const way = (channel: Way["channel"], wait: number | null): Way[] => {
-    if (wait === null) return [];
+    if (wait === null || offered.includes(channel)) return [];
     const again = channel === "voice" ? sent.has("voice") : known[channel];
     const key = `login.way.${channel}.${again ? "again" : "first"}` as const;
     const label = wait === 0 ? say(key) : say(`${key}_in`, { time: clock(say, wait) });
@@ -58,14 +62,14 @@ export function waitingWords(
     const until = status.locked_until ? Date.parse(status.locked_until) : null;
     const text =
       until === null
-        ? say("login.locked.text")
-        : say("login.locked.until", {
-            time: inWords(say, Math.max(1, secondsUntil(until, now))),
-          });
-    return { title: say("login.locked.title"), text };
+        ? say("code.locked_text")
+        : say("code.locked_until", { time: inWords(say, Math.max(1, secondsUntil(until, now))) });
+    return { title: say("code.locked"), text };
   }
-  const why = status.attempts_remaining === 0 ? "used_up" : "unanswered";
-  return { title: say(`login.${why}.title`), text: say(`login.${why}.text`) };
+  if (status.attempts_remaining === 0) {
+    return { title: say("code.over"), text: say("code.over_text") };
+  }
+  return { title: say("login.unanswered.title"), text: say("login.unanswered.text") };
 }
 
 /** How a sign-in ended without success: what happened, what is safe, what to do. */

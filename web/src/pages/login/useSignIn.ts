@@ -1,10 +1,11 @@
 import { useCallback, useEffect, useRef, useState } from "react";
+import { type Say, useSay } from "../../component/texts";
 import { type Countdowns, Rest, type StatusBody } from "../../sdk";
 import { asPerson, ensurePerson, type Person } from "../person";
-import { type Trouble, trouble } from "../problem";
+import type { Trouble } from "../problem";
 import { useAttempt } from "../useAttempt";
-import type { Way } from "./model";
 import { forget, keepOpen, keepSignedIn, openSignIn, type SignedIn, signedIn } from "./session";
+import { signInTrouble } from "./trouble";
 import { type Followed, type Following, follow, useFollowed } from "./useFollowed";
 
 /** Everything the login page shows. */
@@ -16,8 +17,14 @@ export interface SignIn extends Omit<Following, "state"> {
   done: SignedIn | null;
   problem: Trouble | null;
   busy: boolean;
+  /** What it is busy with, where that is shown on its own button. */
+  act: "check" | "resend" | null;
   start: (channel?: "sms") => void;
-  ask: (way: Way) => void;
+  /** Begins the next channel now, at no cost. */
+  next: () => void;
+  /** Asks for another message. */
+  resend: (channel: string) => void;
+  /** Tries a code; tells whether it was right. */
   check: (code: string) => Promise<boolean>;
   cancel: () => void;
   finish: () => void;
@@ -34,14 +41,17 @@ export function useSignIn(): SignIn {
   const [done, setDone] = useState<SignedIn | null>(signedIn);
   const [followed, setFollowed] = useState(resume);
   const [starting, setStarting] = useState(false);
-  const { busy, problem, setProblem, attempt } = useAttempt();
-  const { person, setPerson } = usePerson(setProblem);
+  const [act, setAct] = useState<SignIn["act"]>(null);
+  const say = useSay();
+  const words = useCallback((error: unknown) => signInTrouble(say, error), [say]);
+  const { busy, problem, setProblem, attempt } = useAttempt(words);
+  const { person, setPerson } = usePerson(setProblem, words);
   const { state, ...following } = useFollowed(followed);
   const watcher = followed?.watcher;
   const status = state?.status ?? null;
 
   const approved = status?.status === "approved" && !done;
-  const finish = useFinish(followed, person, approved, setDone, setProblem);
+  const finish = useFinish({ followed, person, approved, setDone, setProblem, words });
 
   const leave = useCallback(() => {
     forget();
@@ -51,7 +61,7 @@ export function useSignIn(): SignIn {
   }, [setProblem]);
 
   const lost = state?.closed?.kind === "unauthenticated" && !done;
-  useLost(lost, leave, setProblem);
+  useLost(say, lost, leave, setProblem);
 
   const start = async (channel?: "sms") => {
     setStarting(true);
@@ -60,7 +70,7 @@ export function useSignIn(): SignIn {
       const who = person ?? (await ensurePerson());
       setPerson(who);
       const first = await rest.call<StatusBody>("POST", "/demo/sign-ins", {
-        body: channel ? { channel } : {},
+        body: { channel, locale: say.language },
         headers: asPerson(who.demo_token),
       });
       const { verification_id, client_secret } = first;
@@ -71,9 +81,14 @@ export function useSignIn(): SignIn {
     setStarting(false);
   };
 
+  const doing = async (what: SignIn["act"], work: () => Promise<unknown>) => {
+    setAct(what);
+    await attempt(work);
+    setAct(null);
+  };
   const check = async (code: string) => {
     let ok = false;
-    await attempt(async () => {
+    await doing("check", async () => {
       ok = (await watcher?.check(code))?.ok ?? false;
     });
     return ok;
@@ -88,9 +103,10 @@ export function useSignIn(): SignIn {
     done,
     problem,
     busy,
+    act,
     start: (channel) => void start(channel),
-    ask: ({ first, channel }) =>
-      void attempt(async () => (first ? watcher?.next() : watcher?.resend(channel))),
+    next: () => void attempt(async () => watcher?.next()),
+    resend: (channel) => void doing("resend", async () => watcher?.resend(channel)),
     check,
     cancel: () => void attempt(async () => watcher?.cancel()),
     finish: () => void finish(),
@@ -104,35 +120,45 @@ function resume(): Followed | null {
 }
 
 // The demo person of this browser, as soon as it is known.
-function usePerson(setProblem: (problem: Trouble) => void) {
+function usePerson(setProblem: (problem: Trouble) => void, words: (error: unknown) => Trouble) {
   const [person, setPerson] = useState<Person | null>(null);
   useEffect(() => {
-    ensurePerson().then(setPerson, (error) => setProblem(trouble(error)));
-  }, [setProblem]);
+    ensurePerson().then(setPerson, (error) => setProblem(words(error)));
+  }, [setProblem, words]);
   return { person, setPerson };
 }
 
 // The page came back to a sign-in that nobody may follow any more.
-function useLost(lost: boolean, leave: () => void, setProblem: (problem: Trouble) => void): void {
+function useLost(
+  say: Say,
+  lost: boolean,
+  leave: () => void,
+  setProblem: (problem: Trouble) => void,
+): void {
   useEffect(() => {
     if (!lost) return;
     leave();
-    setProblem({
-      title: "That sign-in is over",
-      text: "It ended while this page was away. Nobody was signed in by it. Start again.",
-    });
-  }, [lost, leave, setProblem]);
+    setProblem({ title: say("login.lost.title"), text: say("login.lost.text") });
+  }, [say, lost, leave, setProblem]);
 }
 
 // Hands the result to the bank once it is there; the bank checks it and says who signed in. One
 // try at a time.
-function useFinish(
-  followed: Followed | null,
-  person: Person | null,
-  approved: boolean,
-  setDone: (done: SignedIn) => void,
-  setProblem: (problem: Trouble | null) => void,
-): () => Promise<void> {
+function useFinish({
+  followed,
+  person,
+  approved,
+  setDone,
+  setProblem,
+  words,
+}: {
+  followed: Followed | null;
+  person: Person | null;
+  approved: boolean;
+  setDone: (done: SignedIn) => void;
+  setProblem: (problem: Trouble | null) => void;
+  words: (error: unknown) => Trouble;
+}): () => Promise<void> {
   const finishing = useRef(false);
   const finish = useCallback(async () => {
     if (!followed || !person || finishing.current) return;
@@ -147,11 +173,11 @@ function useFinish(
       keepSignedIn(answer);
       setDone(answer);
     } catch (error) {
-      setProblem(trouble(error));
+      setProblem(words(error));
     } finally {
       finishing.current = false;
     }
-  }, [followed, person, setDone, setProblem]);
+  }, [followed, person, setDone, setProblem, words]);
   useEffect(() => {
     if (approved) void finish();
   }, [approved, finish]);

@@ -38,10 +38,12 @@ const signIn = (more: Partial<SignIn> = {}): SignIn => ({
   done: null,
   problem: null,
   busy: false,
+  act: null,
   now: () => serverNow,
   promptSpan: 120,
   start: vi.fn(),
-  ask: vi.fn(),
+  next: vi.fn(),
+  resend: vi.fn(),
   check: vi.fn(async () => false),
   cancel: vi.fn(),
   finish: vi.fn(),
@@ -66,7 +68,7 @@ test("while the phone is asked the number, the time and all ways out are there",
   const waiting = screen.getByRole("button", { name: "Ask again in 12 s" });
   expect(waiting).toHaveProperty("disabled", true);
   await userEvent.click(screen.getByRole("button", { name: "Text me a code" }));
-  expect(page.ask).toHaveBeenCalledWith(expect.objectContaining({ channel: "sms", first: true }));
+  expect(page.next).toHaveBeenCalled();
   await userEvent.click(screen.getByRole("button", { name: "I don't have my phone" }));
   expect(screen.getByText("That is all right, nothing is lost")).toBeTruthy();
   await userEvent.click(screen.getByRole("button", { name: "Cancel" }));
@@ -87,10 +89,12 @@ test("a wrong code is said, the field is empty again and has the focus", async (
   const field = screen.getByRole("textbox", { name: "6-digit code" });
   await userEvent.type(field, "123456");
   expect(page.check).toHaveBeenCalledExactlyOnceWith("123456");
-  expect(await screen.findByText("That code is not right. Check the newest message and try again.")).toBeTruthy();
+  expect(
+    await screen.findByText("That code is not right. Check the newest message and try again."),
+  ).toBeTruthy();
   expect(field).toHaveProperty("value", "");
   expect(document.activeElement).toBe(field);
-  expect(screen.getByText("2 tries left")).toBeTruthy();
+  expect(screen.getByText(/^2 tries left/)).toBeTruthy();
   await expectAccessible();
 });
 
@@ -99,6 +103,33 @@ test("when nothing is under way, asking again comes first", async () => {
   render(<WaitingView signIn={page} status={body({ stage: "awaiting_resend" })} />);
   expect(screen.getByRole("heading", { name: "Shall we ask again?" })).toBeTruthy();
   expect(screen.getByRole("button", { name: "Ask my phone" }).className).toContain("accent");
+  await expectAccessible();
+});
+
+test("a code is sent again, by its own way or by another, as far as the server offers it", async () => {
+  const track = { id: "dlv_1", channel: "sms", device: "", state: "delivered", class: "" };
+  const page = signIn({
+    tracks: [track],
+    countdowns: { ...NO_COUNTDOWNS, push: 0, sms: 0, voice: 0 },
+  });
+  const sent = { stage: "code_entry", resend_count: 1, max_resends: 3 } as const;
+  const { rerender } = render(<CodeView signIn={page} status={body(sent)} />);
+  await userEvent.click(screen.getByRole("button", { name: "Resend Code (1/3)" }));
+  expect(page.resend).toHaveBeenLastCalledWith("sms");
+  await userEvent.click(screen.getByRole("button", { name: "Call me" }));
+  expect(page.resend).toHaveBeenLastCalledWith("voice");
+  const alternatives = [
+    { kind: "voice" as const, label: "", available_in: 0 },
+    { kind: "email" as const, label: "", available_in: 0 },
+  ];
+  rerender(<CodeView signIn={page} status={body({ ...sent, resend_count: 3, alternatives })} />);
+  expect(screen.getByRole("button", { name: "Max Resends Reached" })).toHaveProperty(
+    "disabled",
+    true,
+  );
+  expect(screen.queryByRole("button", { name: "Call me" })).toBeNull();
+  await userEvent.click(screen.getByRole("button", { name: "Get a code by e-mail" }));
+  expect(page.resend).toHaveBeenLastCalledWith("email");
   await expectAccessible();
 });
 

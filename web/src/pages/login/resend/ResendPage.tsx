@@ -1,0 +1,28 @@
+import { useEffect } from "react";
+import { Live } from "./Live";
+import { StoryList } from "./StoryList";
+import { StoryView } from "./StoryView";
+import { stories } from "./stories";
+import "./resend.css";
+
+/**
+ * The component that proves a number, as the demo bank uses it; with a story's name in the address
+ * (`?demo=resend&story=locked`) standing still in one of its states, to be looked at.
+ */
+export default function ResendPage() {
+  const name = new URLSearchParams(location.search).get("story");
+  useEffect(followLook, []);
+  const story = stories.find((known) => known.name === name);
+  return (
+    <main className="resend">
+      {story ? <StoryView story={story} /> : <Live />}
+      <StoryList current={story?.name} />
+    </main>
+  );
+}
+
+// A look that the address asks for holds for this page alone.
+function followLook(): void {
+  const theme = new URLSearchParams(location.search).get("theme");
+  if (theme === "light" || theme === "dark") document.documentElement.dataset.theme = theme;
+}

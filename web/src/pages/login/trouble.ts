@@ -1,0 +1,21 @@
+import { problemWords } from "../../component/ProblemNotice";
+import type { Say } from "../../component/texts";
+import { NodError } from "../../sdk";
+import type { Trouble } from "../problem";
+
+/** What the person reads when something went wrong here: what happened, then the next step. */
+export function signInTrouble(say: Say, error: unknown): Trouble {
+  if (!(error instanceof NodError)) {
+    return { title: say("login.broken.title"), text: say("login.broken.text") };
+  }
+  if (error.code === "blocked" && error.retryAfter) {
+    // The first whole minute that is not too early.
+    const minute = 60_000;
+    const at = Math.ceil((Date.now() + error.retryAfter * 1000) / minute) * minute;
+    return {
+      title: say("login.reported.title"),
+      text: say("login.reported.text", { time: say.time(at) }),
+    };
+  }
+  return problemWords(say, error);
+}
