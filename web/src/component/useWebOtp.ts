@@ -1,4 +1,4 @@
-import { useEffect, useEffectEvent } from "react";
+import { useEffect, useRef } from "react";
 
 /** What a browser with WebOTP gives back (WICG Web OTP API, "OTPCredential"). */
 interface OtpCredential extends Credential {
@@ -10,7 +10,11 @@ interface OtpCredential extends Credential {
  * `waiting` or with the part that waits, so that no question comes late.
  */
 export function useWebOtp(waiting: boolean, onCode: (code: string) => void): void {
-  const receive = useEffectEvent(onCode);
+  // A function may be new at each render; the newest one counts.
+  const receive = useRef(onCode);
+  useEffect(() => {
+    receive.current = onCode;
+  });
   useEffect(() => {
     if (!waiting || !("OTPCredential" in globalThis)) return;
     const end = new AbortController();
@@ -19,7 +23,7 @@ export function useWebOtp(waiting: boolean, onCode: (code: string) => void): voi
       .get(request as CredentialRequestOptions)
       .then((credential) => {
         const code = (credential as OtpCredential | null)?.code;
-        if (code && !end.signal.aborted) receive(code);
+        if (code && !end.signal.aborted) receive.current(code);
       })
       .catch(() => undefined); // refused, or nothing came: the person types it
     return () => end.abort();

@@ -15,7 +15,7 @@ export interface SmartResendVerificationProps extends SmartResendOptions {
  */
 export function SmartResendVerification(props: SmartResendVerificationProps) {
   // Both speak one language, also where the page changes its mind in between.
-  const [locale] = useState(() => languageOf(props.locale ? [props.locale] : navigator.languages));
+  const [locale] = useState(() => languageOf(props.locale ? [props.locale] : browserLanguages()));
   const { state, act, now } = useSmartResend({ ...props, locale });
   return (
     <TextsProvider languages={[locale]}>
@@ -28,4 +28,9 @@ export function SmartResendVerification(props: SmartResendVerificationProps) {
       />
     </TextsProvider>
   );
+}
+
+// A server that draws the page has no browser to ask.
+function browserLanguages(): readonly string[] {
+  return globalThis.navigator?.languages ?? [];
 }

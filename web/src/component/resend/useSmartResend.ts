@@ -77,7 +77,11 @@ export function useSmartResend(options: SmartResendOptions): SmartResend {
       verification.stop();
     };
   }, [verification, initialPhoneNumber]);
-  const state = useSyncExternalStore(verification.subscribe, verification.getState);
+  const state = useSyncExternalStore(
+    verification.subscribe,
+    verification.getState,
+    verification.getState,
+  );
   return { state, act: verification, now: verification.now };
 }
 

@@ -48,5 +48,5 @@ export function TextsProvider({
     };
   }, [language]);
   const say = language === "en" ? english : loaded?.say;
-  return say ? <Voice value={say}>{children}</Voice> : <Skeleton lines={3} />;
+  return say ? <Voice.Provider value={say}>{children}</Voice.Provider> : <Skeleton lines={3} />;
 }
