@@ -15,7 +15,7 @@ LINT      := go tool -modfile=.ci/tools/golangci-lint.mod golangci-lint
 GITLEAKS  := go tool -modfile=.ci/tools/gitleaks.mod gitleaks
 PAGE_SRC   = $(shell find web/src web/public web/*.html web/*.json web/*.ts -type f)
 
-.PHONY: help run run-providers cluster build pages test lint bench chaos fuzz screenshots clean tools bin/providers
+.PHONY: help run run-providers cluster build pages package test lint bench chaos fuzz screenshots clean tools bin/providers
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ pages: web/dist/index.html ## build the pages that go into it
 
 web/dist/index.html: web/node_modules/.package-lock.json $(PAGE_SRC)
 	cd web && npm run build
+
+package: web/node_modules/.package-lock.json ## build the npm package of the component and the SDK, web/package, and say how large it is
+	cd web && npm run package
 
 web/node_modules/.package-lock.json: web/package-lock.json | tools
 	cd web && npm ci
@@ -88,5 +91,5 @@ screenshots: build ## the pages as pictures, light and dark, wide and narrow
 	cd web && npm run screenshots
 
 clean: ## remove what was built; databases stay
-	rm -rf bin web/node_modules
+	rm -rf bin web/node_modules web/package
 	find web/dist -mindepth 1 ! -name .keep -delete

@@ -61,7 +61,7 @@ let module: string;
 
 beforeAll(async () => {
   [module, script] = await Promise.all([bundle("es"), bundle("iife")]);
-});
+}, 60_000);
 
 beforeEach(async () => {
   server = await TestServer.start();
@@ -142,7 +142,7 @@ describe("in a context that has nothing but the language", () => {
   });
 });
 
-describe("in a process of plain Node", () => {
+describe("in a process of plain Node", { timeout: 30_000 }, () => {
   const run = async (...flags: string[]) => {
     const folder = await mkdtemp(join(tmpdir(), "nod-client-"));
     try {
