@@ -25,6 +25,9 @@ var events = []analytics.Event{
 	{VerificationID: "b", Name: "resend.requested", At: at(80), Channel: "push"},
 	{VerificationID: "b", Name: "resend.requested", At: at(202), Channel: "push"},
 	{VerificationID: "b", Name: "verification.denied", At: at(210), Channel: "websocket"},
+	{VerificationID: "c", Name: "phone.changed", At: at(220), Channel: "sms"},
+	{VerificationID: "c", Name: "verification.canceled", At: at(220)},
+	{Name: "settings.changed", At: at(230), Channel: "push"},
 }
 
 func TestOwn(t *testing.T) {
@@ -33,14 +36,14 @@ func TestOwn(t *testing.T) {
 	got.Recent = nil
 	want := analytics.Figures{
 		Days:        30,
-		Totals:      analytics.Totals{SendCode: 2, VerifySuccess: 1, VerifyFailed: 2, ResendRequest: 3},
+		Totals:      analytics.Totals{SendCode: 2, VerifySuccess: 1, VerifyFailed: 2, ResendRequest: 3, ChangePhone: 1},
 		SuccessRate: 0.5, AvgTimeToCompleteSeconds: 70,
 		ByChannel: map[string]analytics.Channel{"sms": {Sends: 2, Successes: 1}, "websocket": {Sends: 1}},
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
 	}
-	if len(recent) != 8 || recent[0].EventType != analytics.VerifyFailed || !recent[0].At.Equal(at(210)) {
+	if len(recent) != 9 || recent[0].EventType != analytics.ChangePhone || recent[1].EventType != analytics.VerifyFailed || !recent[1].At.Equal(at(210)) {
 		t.Errorf("recent %+v", recent)
 	}
 	if f := analytics.Own(nil, 7); f.SuccessRate != 0 || f.Recent == nil || f.ByChannel == nil {

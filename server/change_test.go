@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -160,5 +161,47 @@ func TestChangesThatAreRefused(t *testing.T) {
 		d.resent(d.user("ana"), 2)
 		d.pass(time.Hour)
 		d.ask(d.user("ana"), "POST", changePhone, object{"old_phone_number": number, "new_phone_number": second}).deny(410, "expired")
+	})
+}
+
+// A page that waits for the number that is left, perhaps in another window, is told
+// that it was.
+func TestThePageOfALeftNumberIsTold(t *testing.T) {
+	within(t, func(d *door) {
+		ana := d.user("ana")
+		v := d.resent(ana, 2)
+		seq := d.ask(ana, "GET", statusOf+"?phone_number=%2B14155550123", nil).allow(200).object["seq"].(float64)
+		told := make(chan reply)
+		go func() {
+			told <- d.ask(page(v.str("client_secret")), "GET", fmt.Sprintf("%s?wait=25&since_seq=%.0f", statusOf, seq), nil)
+		}()
+		d.settle()
+		d.ask(ana, "POST", changePhone, object{"old_phone_number": number, "new_phone_number": second}).allow(202)
+		(<-told).allow(200).has("status", "canceled").has("reason", "phone_changed")
+	})
+}
+
+// Of many who change one number at once, one does.
+func TestParallelChanges(t *testing.T) {
+	within(t, func(d *door) {
+		ana := d.user("ana")
+		d.resent(ana, 2)
+		told := make(chan reply)
+		for i := range 50 {
+			go func() {
+				told <- d.ask(ana, "POST", changePhone, object{"old_phone_number": number, "new_phone_number": fmt.Sprintf("+1415555%04d", 1000+i%25)})
+			}()
+		}
+		changed := 0
+		for range 50 {
+			if r := <-told; r.code == 202 {
+				changed++
+			} else {
+				r.deny(409, "already_decided")
+			}
+		}
+		if changed != 1 {
+			t.Errorf("%d of the changes were made, want 1", changed)
+		}
 	})
 }

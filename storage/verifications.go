@@ -12,9 +12,9 @@ import (
 // applicant, which no other create of the same user or number can change
 // meanwhile. What the rule returns is written with its events, and so are
 // Situation.Open, Situation.Left and Situation.Trusted where it changed them;
-// returning Situation.Open itself writes only those. An error of the rule is returned as it
-// is and nothing is kept. With a once that was used before, the rule does not run:
-// a [*verify.Replay] or [verify.ErrIdempotencyConflict] is returned.
+// returning Situation.Open itself writes only those. An error of the rule is
+// returned as it is and nothing is kept. With a once that was used before, the rule
+// does not run: a [*verify.Replay] or [verify.ErrIdempotencyConflict] is returned.
 func (s *Store) CreateVerification(ctx context.Context, who verify.Applicant, once *verify.Once, rule func(*verify.Situation, time.Time) (*verify.Verification, error)) error {
 	return s.write(ctx, func(ctx context.Context, t *tx) error {
 		if err := t.reserve(ctx, once); err != nil {
