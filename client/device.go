@@ -103,6 +103,19 @@ func (d *Device) OpenPush(jwe string) (signed string, err error) {
 // the member "signed" of the prompt. number is what the person typed; empty
 // when none was asked for.
 func (d *Device) Answer(verificationID, signed, decision, number string) string {
+	return d.sign("nod-answer+jwt", d.answer(verificationID, signed, decision, number))
+}
+
+// ApproveVerified is Answer with approve by a person whom the device has just
+// checked, by fingerprint, face or PIN: what a prompt with
+// require_user_verification asks for. nod takes the device's word for it.
+func (d *Device) ApproveVerified(verificationID, signed, number string) string {
+	c := d.answer(verificationID, signed, "approve", number)
+	c["user_verification"] = true
+	return d.sign("nod-answer+jwt", c)
+}
+
+func (d *Device) answer(verificationID, signed, decision, number string) map[string]any {
 	c := map[string]any{
 		"iss": d.ID, "aud": d.URL, "iat": time.Now().Unix(),
 		"verification_id": verificationID, "prompt_sha256": sha(signed), "decision": decision,
@@ -110,7 +123,7 @@ func (d *Device) Answer(verificationID, signed, decision, number string) string 
 	if number != "" {
 		c["number"] = number
 	}
-	return d.sign("nod-answer+jwt", c)
+	return c
 }
 
 func (d *Device) token(c map[string]any) string {
