@@ -53,6 +53,7 @@ export default defineConfig({
     },
     rolldownOptions: {
       external,
+      checks: { pluginTimings: false }, // tsc and npm take their time
       output: {
         // Module by module, so that a page loads what it names and no more.
         preserveModules: true,

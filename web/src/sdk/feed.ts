@@ -13,6 +13,8 @@ const PATIENCE = 2;
 const BLOCKED_MS = 5 * 60_000;
 /** Ticks come every second while a verification is pending. */
 const SILENCE_MS = 15_000;
+/** Without a WebSocket a network cannot be probed: after so long without news it is asked anew. */
+const STALE_MS = 5_000;
 
 /** How the news arrive at present. */
 export type Transport = "websocket" | "sse" | "poll";
@@ -47,6 +49,8 @@ export class Feed {
   readonly #hasSocket: boolean;
   #running: AbortController | null = null;
   #wait: AbortController | null = null;
+  #following: AbortController | null = null;
+  #heardAt = 0;
   #patience = PATIENCE;
   #blockedUntil = 0;
   #attempt = 0;
@@ -110,6 +114,7 @@ export class Feed {
   /** Someone looks again: no more waiting. */
   wake(): void {
     this.#wait?.abort();
+    if (Date.now() - this.#heardAt > STALE_MS) this.#following?.abort();
     this.#connection.wake();
   }
 
@@ -152,14 +157,14 @@ export class Feed {
   // True when at least one frame came this way.
   async #follow(transport: "sse" | "poll", signal: AbortSignal): Promise<boolean> {
     let worked = false;
-    const options: FollowOptions = {
+    const options: Omit<FollowOptions, "signal"> = {
       rest: this.#options.rest,
       verificationId: this.#options.verificationId,
       clientSecret: this.#options.clientSecret,
       lastSeq: this.#options.lastSeq,
-      signal,
       onFrame: (frame) => {
         if (signal.aborted) return;
+        this.#heardAt = Date.now();
         if (!worked) {
           worked = true;
           this.#attempt = 0;
@@ -169,8 +174,12 @@ export class Feed {
       },
     };
     try {
-      if (transport === "sse") await followStream(options);
-      else await followPolls(options, this.#blockedUntil);
+      await below(signal, async (following) => {
+        this.#following = following;
+        const all = { ...options, signal: following.signal };
+        if (transport === "sse") await followStream(all);
+        else await followPolls(all, this.#blockedUntil);
+      });
     } catch (error) {
       // A stream that cannot be had is what polls are for; their failure is the last word.
       if (transport === "poll" || finalReason(error)) throw error;
@@ -179,13 +188,11 @@ export class Feed {
   }
 
   async #rest(ms: number, signal: AbortSignal): Promise<void> {
-    const wait = new AbortController();
-    const end = () => wait.abort();
-    signal.addEventListener("abort", end, { once: true });
-    this.#wait = wait;
-    await pause(ms, wait.signal);
-    this.#wait = null;
-    signal.removeEventListener("abort", end);
+    await below(signal, async (wait) => {
+      this.#wait = wait;
+      await pause(ms, wait.signal);
+      this.#wait = null;
+    });
   }
 
   #finish(reason: CloseReason): void {
@@ -201,6 +208,19 @@ export class Feed {
 
   #random(): number {
     return (this.#options.random ?? Math.random)();
+  }
+}
+
+// Work that may be ended by itself, and ends with what is above it.
+async function below(above: AbortSignal, work: (own: AbortController) => Promise<void>) {
+  if (above.aborted) return;
+  const own = new AbortController();
+  const end = () => own.abort();
+  above.addEventListener("abort", end, { once: true });
+  try {
+    await work(own);
+  } finally {
+    above.removeEventListener("abort", end);
   }
 }
 

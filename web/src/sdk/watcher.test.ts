@@ -323,6 +323,26 @@ describe("without a WebSocket", () => {
     expect(seen).toEqual(["approved"]);
   });
 
+  test("it asks anew when someone looks again after a sleep", async () => {
+    vi.useFakeTimers({ toFake: ["Date"] });
+    server.refuseSockets = 403;
+    let streams = 0;
+    server.on(stream, () => ({
+      stream: (response) => {
+        const data = JSON.stringify(pending(++streams));
+        response.write(`event: snapshot\ndata: ${data}\n\n`); // and no more: the network is gone
+      },
+    }));
+    watch();
+    await until("the first stream", () => watcher.getState().status?.seq === 1);
+    watcher.wake();
+    vi.setSystemTime(Date.now() + 60_000);
+    watcher.wake();
+    await until("the second stream", () => watcher.getState().status?.seq === 2);
+    expect(streams).toBe(2);
+    expect(watcher.getState().connection).toBe("open");
+  });
+
   test("it stops when the secret is refused", async () => {
     server.refuseSockets = 403;
     server.on(stream, () => problem(404, "not_found"));
