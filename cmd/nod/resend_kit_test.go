@@ -281,12 +281,12 @@ func (p *person) hears(n int) []played.Accepted {
 	p.t.Helper()
 	ctx, stop := context.WithTimeout(p.t.Context(), deadline)
 	defer stop()
-	all, err := p.twilio.Wait(ctx, p.number, n)
-	if err != nil {
+	if _, err := p.twilio.Wait(ctx, p.number, n); err != nil {
 		p.t.Fatal(err)
 	}
 	p.rests()
-	if all = p.twilio.Accepted(p.number); len(all) != n {
+	all := p.twilio.Accepted(p.number)
+	if len(all) != n {
 		p.t.Fatalf("Twilio took %d messages, want %d", len(all), n)
 	}
 	p.heard = n

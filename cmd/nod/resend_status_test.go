@@ -134,7 +134,7 @@ func members(t *testing.T, path string, want reflect.Type, got any, wanted func(
 // everyField: what pages and apps of integrators read is there, at each moment.
 func everyField(t *testing.T, s *stage) {
 	p := s.person()
-	v, code := p.sends()
+	v, _ := p.sends()
 	if sent := p.whole(v, "client_secret"); sent.Status != "pending" || sent.Purpose != "phone" || sent.ClientSecret == "" {
 		t.Errorf("sent: %+v", sent)
 	}
@@ -155,8 +155,7 @@ func everyField(t *testing.T, s *stage) {
 		t.Errorf("%+v", now)
 	}
 	p.whole(p.again(1))
-	code = p.reads(2)
-	done := p.types(code, true)
+	done := p.types(p.reads(2), true)
 	if end := p.whole(done, "result_token"); end.Status != "approved" || end.Stage != nil || end.Method == nil || *end.Method != "sms_code" || end.ResultToken == "" {
 		t.Errorf("approved: %+v", end)
 	}

@@ -33,6 +33,7 @@ var scenarios = []scenario{
 	{"a code is sent again while half its life is left", true, twoCodes},
 	{"a wrong guess costs every code", true, costlyGuess},
 	{"tries run out", true, triesRunOut},
+	{"the last tries run out", false, lastTriesRunOut},
 	{"another number", false, changedNumber},
 	{"another number that must wait", false, changeThatWaits},
 	{"a dead number is left at once", false, deadNumber},
@@ -203,7 +204,8 @@ func everyResend(t *testing.T, s *stage) {
 	}
 	ways := p.status().list("alternatives")
 	p.shows(ways[2], object{"label": support, "available_in": 0})
-	p.asks(409, "max_resends_reached", "POST", onboarding+"resend-verification", p.which())
+	p.shows(p.asks(409, "max_resends_reached", "POST", onboarding+"resend-verification", p.which()),
+		object{"message_key": "resend.max"})
 	now := p.status()
 	p.shows(now, object{"resend_count": 3, "next_resend_at": nil})
 	p.shows(now.obj("next_actions"), object{"sms_in": nil, "push_in": nil, "check_in": 0})
@@ -342,40 +344,26 @@ func twoCodes(t *testing.T, s *stage) {
 	_, code := p.sends()
 	end := p.status().str("expires_at")
 	p.untilNew(code)
-	if p.over(end) {
-		return
+	if !s.full && p.status().str("server_time") >= end {
+		t.Skip("this machine is too slow: the first code has ended")
 	}
 	p.proves(code, "sms_code")
-}
-
-// over skips what a machine that is too slow cannot tell any more.
-func (p *person) over(end string) bool {
-	if p.status().str("server_time") < end || p.full {
-		return false
-	}
-	p.t.Skip("this machine is too slow: the first code has ended")
-	return true
 }
 
 // costlyGuess: who asks for another code has no more guesses at the first.
 func costlyGuess(t *testing.T, s *stage) {
 	p := s.person()
 	_, code := p.sends()
-	end := p.status().str("expires_at")
 	p.shows(p.types(wrong(code), false), object{"attempts_remaining": 2})
 	p.shows(p.types(wrong(code), false), object{"attempts_remaining": 1, "stage": "code_entry"})
 	another := p.untilNew(code)
 	p.shows(p.status(), object{"attempts_remaining": 3})
 	p.shows(p.types(wrong(code, another), false), object{"attempts_remaining": 2, "stage": "code_entry"})
 	p.shows(p.types(code, false), object{"attempts_remaining": 1}) // its third guess was the one before
-	if p.over(end) {
-		return
-	}
 	p.proves(another, "sms_code")
 }
 
-// triesRunOut: three wrong guesses end a code, and the session when no resend is
-// left.
+// triesRunOut: three wrong guesses end a code. The next SMS holds another one.
 func triesRunOut(t *testing.T, s *stage) {
 	p := s.person()
 	_, code := p.sends()
@@ -392,6 +380,26 @@ func triesRunOut(t *testing.T, s *stage) {
 	p.types(code, false)
 	p.proves(another, "sms_code")
 	p.counted(2, 2)
+}
+
+// lastTriesRunOut: when no resend is left, so is nothing else.
+func lastTriesRunOut(t *testing.T, s *stage) {
+	p := s.person()
+	v, code := p.sends()
+	codes := []string{code}
+	for nth := range 3 {
+		_, code = p.resends(nth + 1)
+		codes = append(codes, code)
+	}
+	p.types(wrong(codes...), false)
+	p.types(wrong(codes...), false)
+	p.shows(p.types(wrong(codes...), false), object{"status": "failed", "reason": "max_attempts", "stage": nil, "attempts_remaining": 0, "alternatives": []string{}})
+	p.asks(409, "already_decided", "POST", onboarding+"verify-code", p.which("code", code))
+	p.asks(409, "already_decided", "POST", onboarding+"resend-verification", p.which())
+	if n := p.told(v); n["verification.failed"] != 1 || n["code.check_failed"] != 3 || n["code.exhausted"] != 1 {
+		t.Errorf("it is told %v", n)
+	}
+	p.counted(4, 4)
 }
 
 // codeEnds: a code is good for 600 s, and another one can then be had.
