@@ -318,9 +318,10 @@ func (v *Verification) CodeLength(p *Policy) int {
 	return p.codeLength(v.Match)
 }
 
-// AttemptsLeft is how many wrong guesses the newest live code still takes.
+// AttemptsLeft is how many wrong guesses the newest live code still takes: none once
+// the verification has ended.
 func (v *Verification) AttemptsLeft(now time.Time) int {
-	if c := v.newestCode(); c != nil && c.Live(now) {
+	if c := v.newestCode(); c != nil && c.Live(now) && !v.Terminal() {
 		return c.MaxTries - c.Tries
 	}
 	return 0

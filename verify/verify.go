@@ -15,7 +15,7 @@
 //	                   ─▶ denied    a device's answer
 //	                   ─▶ failed    tries used up, or no way to the number
 //	                   ─▶ expired   the session ended, or nothing is live and nothing can be sent
-//	                   ─▶ canceled, superseded
+//	                   ─▶ canceled, superseded  by a wish, a number that was left, a newer login
 //
 // The stage of a pending one is read off the facts, the first that holds:
 //
