@@ -165,10 +165,11 @@ export class PhoneSession {
   async resultToken(): Promise<string | null> {
     const { phase, status } = this.#store.getState();
     if (phase !== "approved" || !status) return null;
-    const token = this.#watcher
-      ? this.#watcher.resultToken()
-      : this.#read(status.verification_id).then((read) => read?.result_token ?? null);
-    return await token.catch(() => null);
+    const token = await this.#watcher?.resultToken().catch(() => null);
+    if (token) return token;
+    // The secret ends some minutes after the verification; the user's token may ask later.
+    const read = await this.#read(status.verification_id).catch(() => null);
+    return read?.result_token ?? null;
   }
 
   /** Lets go of the verification; it stays open and is found again under its number. */
@@ -279,8 +280,10 @@ export class PhoneSession {
         return;
       } catch (error) {
         this.#options.onProblem(error);
-        if (!problemOf(error).temporary) return;
-        await pause(backoff(attempt, (this.#options.random ?? Math.random)()), signal);
+        const { temporary, retryAfter = 0 } = problemOf(error);
+        if (!temporary) return;
+        const own = backoff(attempt, (this.#options.random ?? Math.random)());
+        await pause(Math.max(retryAfter * 1000, own), signal);
       }
     }
   }
@@ -310,7 +313,7 @@ export class PhoneSession {
       this.#arriveAt(this.#leavingFor);
     } else if (result) {
       this.#drop();
-      this.#end(result, { status, connection: "closed", transport: null });
+      this.#end(result, { status, connection: "closed", transport: null, problem: null });
     } else {
       this.#watcher?.stop();
       const countdowns = NO_COUNTDOWNS;

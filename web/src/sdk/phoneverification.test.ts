@@ -464,6 +464,42 @@ describe("two windows", () => {
     server.on(standing, () => body({ status: "expired" }, 9));
     down = false;
     await phase("ended");
+    expect(state()).toMatchObject({ problem: null, status: { status: "expired" } });
+  });
+
+  test("it asks no sooner than it was told to", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    server.on(send, () => sent());
+    open({ webSocket: SilentSocket });
+    await phone.send(number);
+    const asked = vi.fn(() => problem(503, "unavailable", { retry_after: 30 }));
+    server.on(standing, asked);
+    SilentSocket.all.at(-1)?.onclose?.({ code: 4401, reason: "" });
+    await vi.waitUntil(() => told.includes("! unavailable"));
+    expect(state().retryIn).toBe(30);
+    await vi.advanceTimersByTimeAsync(29_000);
+    expect(asked).toHaveBeenCalledTimes(1);
+    server.on(standing, () => body());
+    await vi.advanceTimersByTimeAsync(1_000);
+    await vi.waitUntil(() => state().elsewhere);
+    expect(state().problem).toBeNull();
+  });
+});
+
+describe("a result token", () => {
+  test("is still to be had with the user's token when the secret has ended", async () => {
+    let now = Date.now();
+    server.on(send, () => sent());
+    open({ now: () => now, webSocket: SilentSocket });
+    await phone.send(number);
+    server.on(checks, () => ({ body: { ...proving(3, approved), ok: true } }));
+    await phone.check("123456");
+    now += 20 * 60_000;
+    server.on(page, () => problem(401, "unauthenticated"));
+    server.on(standing, () => body({ ...approved, result_token: "result-2" }, 3));
+    expect(await phone.resultToken()).toBe("result-2");
+    server.on(standing, () => problem(401, "unauthenticated"));
+    expect(await phone.resultToken()).toBeNull();
   });
 });
 

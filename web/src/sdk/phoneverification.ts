@@ -192,6 +192,7 @@ export class PhoneVerification {
   }
 
   #showRetry(): void {
+    if (!this.getState().problem) this.#retryAt = null;
     const retryIn = this.#retryAt === null ? null : secondsUntil(this.#retryAt, this.now());
     this.#store.update({ retryIn });
   }
