@@ -28,6 +28,8 @@ type Status struct {
 	MatchNumber string          `json:"match_number,omitempty" doc:"The number to type on the phone."`
 	ResultToken string          `json:"result_token,omitempty" doc:"For the exchange; good for 60 s, read again for a fresh one."`
 
+	TrustedDeviceToken string `json:"trusted_device_token,omitempty" doc:"The next one of the trusted device that approved; keep it in place of the one that was passed. Only in the answer of a create."`
+
 	NextResendDelay   int     `json:"next_resend_delay" doc:"Seconds: the present delay step."`
 	NextResendAt      *string `json:"next_resend_at" format:"date-time"`
 	CooldownRemaining int     `json:"cooldown_remaining" doc:"Seconds that are left of the delay."`
@@ -93,8 +95,8 @@ type view struct {
 var (
 	viewEvent   = view{}
 	viewKey     = view{history: true}
-	viewCreated = view{history: true, match: true, secret: true} // by an API key
-	viewSent    = view{history: true, secret: true}              // to a user who proves a number
+	viewCreated = view{history: true, match: true, result: true, secret: true} // by an API key; approved only by a trusted device
+	viewSent    = view{history: true, secret: true}                            // to a user who proves a number
 	viewPage    = view{history: true, match: true, result: true}
 )
 
@@ -133,9 +135,12 @@ func statusOf(v *verify.Verification, keys *verify.Keys, p *verify.Policy, now t
 	if w.history {
 		s.AttemptHistory, s.Deliveries = attempts(v), deliveries(v)
 	}
-	if !v.Terminal() {
+	switch v.Status {
+	case verify.Pending:
 		s.tellResend(v, p, now)
 		s.tellWays(v, p, v.EmailIn(p, now))
+	case verify.Failed, verify.Expired, verify.Blocked: // in vain, so somebody else may help
+		s.offerSupport(p)
 	}
 	return s
 }
@@ -172,9 +177,7 @@ func (s *Status) tellWays(v *verify.Verification, p *verify.Policy, emailIn *int
 	if !tired {
 		return
 	}
-	if p.Support != "" {
-		s.Alternatives = append(s.Alternatives, Alternative{Kind: "support", Label: p.Support})
-	}
+	s.offerSupport(p)
 	key := "stuck.number"
 	if v.Number.IsZero() {
 		key = "stuck.app"
@@ -188,6 +191,13 @@ func (s *Status) tellWays(v *verify.Verification, p *verify.Policy, emailIn *int
 // offer adds another way, which is open in some seconds.
 func (s *Status) offer(v *verify.Verification, kind string, in int) {
 	s.Alternatives = append(s.Alternatives, Alternative{Kind: kind, Label: say(v.Locale, "way."+kind), AvailableIn: in})
+}
+
+// offerSupport adds whom to ask, in the operator's own words.
+func (s *Status) offerSupport(p *verify.Policy) {
+	if p.Support != "" {
+		s.Alternatives = append(s.Alternatives, Alternative{Kind: "support", Label: p.Support})
+	}
 }
 
 // attempts tells what was tried as a person remembers it: sends and typed codes,

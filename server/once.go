@@ -68,7 +68,7 @@ func recorded(code int, s Status, v *verify.Verification) verify.Answer {
 	if s.MatchNumber != "" {
 		a.PromptGeneration = v.Prompt.Generation
 	}
-	s.ClientSecret, s.MatchNumber, s.ResultToken = "", "", ""
+	s.ClientSecret, s.MatchNumber, s.ResultToken, s.TrustedDeviceToken = "", "", "", ""
 	a.Body = encode(s)
 	return a
 }
@@ -89,9 +89,15 @@ func (s *Server) replay(ctx context.Context, a verify.Answer) (*statusAnswer, er
 	if a.SecretGeneration == 0 && a.PromptGeneration == 0 {
 		return out, nil
 	}
-	v, _, err := s.store.Verification(ctx, a.VerificationID)
+	v, now, err := s.store.Verification(ctx, a.VerificationID)
 	if err != nil {
 		return nil, err
+	}
+	if out.Body.TrustedDeviceToken, err = s.trustedToken(ctx, a); err != nil {
+		return nil, err
+	}
+	if a.TrustedGeneration > 0 && v.RedeemedAt.IsZero() {
+		out.Body.ResultToken = s.keys.ResultToken(v, now) // that of the first answer may have ended
 	}
 	if v.SecretGeneration = a.SecretGeneration; v.SecretGeneration > 0 {
 		out.Body.ClientSecret = s.keys.ClientSecret(v)

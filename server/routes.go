@@ -47,6 +47,9 @@ var table = []section{
 		op(get, "/api/v1/users/{user_id}/devices", byKey|byUser|byDevice, 200, "List a user's devices", (*Server).devices),
 		op(patch, "/api/v1/devices/{id}", byKey|byUser|byDevice, 200, "Rename a device, change or switch off its push", (*Server).change),
 		op(remove, "/api/v1/devices/{id}", byKey|byUser|byDevice, 204, "Revoke a device", (*Server).revoke),
+		op(get, "/api/v1/users/{user_id}/trusted-devices", byKey|byUser, 200, "Where a user is not asked again", (*Server).trustedDevices),
+		op(remove, "/api/v1/users/{user_id}/trusted-devices", byKey|byUser, 204, "Ask again everywhere", (*Server).distrustAll),
+		op(remove, "/api/v1/users/{user_id}/trusted-devices/{id}", byKey|byUser, 204, "Ask again in one place", (*Server).distrust),
 	}},
 	{"Prompts, for an app without a socket", []route{
 		op(get, "/api/v1/prompts", byDevice, 200, "The open requests", (*Server).prompts),

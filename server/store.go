@@ -24,6 +24,7 @@ type Store interface { //nolint:interfacebloat // a list of small ones, one for 
 	Devices
 	DeviceSessions
 	Messages
+	Trusts
 }
 
 // Answers keeps the answers of calls that write nothing else.
@@ -89,6 +90,13 @@ type Devices interface {
 	Device(ctx context.Context, id string) (*verify.Device, time.Time, error)
 	Devices(ctx context.Context, userID string) ([]verify.Device, error)
 	UpdateDevice(ctx context.Context, id string, rule func(*verify.Device, time.Time) ([]verify.Event, error)) (*verify.Device, error)
+}
+
+// Trusts keeps where users need not be asked again.
+type Trusts interface {
+	TrustedDevice(ctx context.Context, id string) (*verify.TrustedDevice, error)
+	TrustedDevices(ctx context.Context, userID string) ([]verify.TrustedDevice, time.Time, error)
+	UpdateTrustedDevices(ctx context.Context, userID string, rule func([]*verify.TrustedDevice, time.Time) error) error
 }
 
 // DeviceSessions keeps what a device's connections and calls need.

@@ -34,7 +34,7 @@ type createInput struct {
 		BindingMessage   string         `json:"binding_message,omitempty" maxLength:"140"`
 		Match            verify.Match   `json:"match,omitempty" enum:"typed,strict,none" default:"typed"`
 		UserVerification bool           `json:"require_user_verification,omitempty"`
-		TrustedDevice    string         `json:"trusted_device_token,omitempty" maxLength:"1024" doc:"Taken for later: no device is trusted yet."`
+		TrustedDevice    string         `json:"trusted_device_token,omitempty" maxLength:"1024" doc:"Of the person's browser, as exchange or the last create gave it. When nothing speaks against it the answer is approved at once, with a result_token and the next trusted_device_token; otherwise the login goes on as if it had not come, and so it does with a token that is none. For purpose login."`
 		Locale           string         `json:"locale,omitempty" maxLength:"35" pattern:"^[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8})*$" doc:"Language of messages and of the texts here; the user's own when left out."`
 	}
 }
@@ -53,6 +53,7 @@ func (s *Server) create(ctx context.Context, in *createInput) (*statusAnswer, er
 	q := verify.Request{
 		UserID: b.UserID, Purpose: b.Purpose, Channel: b.Channel, Locale: b.Locale, Context: b.Context,
 		BindingMessage: b.BindingMessage, Match: b.Match, UserVerification: b.UserVerification,
+		Trusted: s.keys.TrustClaim(b.TrustedDevice, b.UserID, b.Context.IP),
 	}
 	if b.PhoneNumber != nil {
 		n, err := verify.ParseNumber(*b.PhoneNumber)
@@ -86,6 +87,7 @@ func (s *Server) start(ctx context.Context, c creation) (*statusAnswer, error) {
 	c.ID, c.KeyID, c.SignKeyID = verify.NewID("ver"), s.keys.CodeKey(), s.keys.SignKey()
 	var (
 		v, left *verify.Verification
+		trusted *verify.TrustedDevice // whose token came
 		at      time.Time
 		refused *Problem // what left a row and is no answer
 		reused  bool
@@ -98,6 +100,9 @@ func (s *Server) start(ctx context.Context, c creation) (*statusAnswer, error) {
 		if left != nil {
 			body.PreviousID = left.ID
 		}
+		if v.Method == verify.ByTrustedDevice {
+			body.TrustedDeviceToken = s.keys.TrustedToken(trusted, trusted.Generation)
+		}
 		return code, body
 	}
 	once := c.once.claim(ctx, c.body, func() verify.Answer {
@@ -105,11 +110,15 @@ func (s *Server) start(ctx context.Context, c creation) (*statusAnswer, error) {
 			return verify.Answer{Status: refused.Status, Body: encode(refused), VerificationID: v.ID}
 		}
 		code, body := answer()
-		return recorded(code, body, v)
+		a := recorded(code, body, v)
+		if body.TrustedDeviceToken != "" {
+			a.Subject, a.TrustedGeneration = trusted.ID, trusted.Generation
+		}
+		return a
 	})
-	a := verify.Applicant{UserID: c.UserID, Purpose: c.Purpose, Number: c.Number, Leaving: c.Leaving}
+	a := verify.Applicant{UserID: c.UserID, Purpose: c.Purpose, Number: c.Number, Leaving: c.Leaving, TrustedID: c.Trusted.DeviceID}
 	err := s.store.CreateVerification(ctx, a, once, func(sit *verify.Situation, now time.Time) (*verify.Verification, error) {
-		at, left, refused, reused = now, sit.Left, nil, false
+		at, left, trusted, refused, reused = now, sit.Left, sit.Trusted, nil, false
 		var err error
 		if c.reuse {
 			v, reused, err = verify.Prove(c.Request, sit, s.policy, now)
@@ -126,6 +135,11 @@ func (s *Server) start(ctx context.Context, c creation) (*statusAnswer, error) {
 	})
 	if replay, ok := errors.AsType[*verify.Replay](err); ok {
 		return s.replay(ctx, replay.Answer)
+	}
+	if _, ok := errors.AsType[*verify.Refusal](err); ok && trusted != nil && trusted.RevokedReason == verify.TrustReused {
+		if e := s.alarm(ctx, trusted); e != nil {
+			return nil, e
+		}
 	}
 	switch {
 	case err != nil:
@@ -335,7 +349,7 @@ type exchangeInput struct {
 	ByID
 	Body struct {
 		ResultToken    string `json:"result_token" minLength:"1" maxLength:"256"`
-		RememberDevice bool   `json:"remember_device,omitempty" doc:"Taken for later: no device is trusted yet."`
+		RememberDevice bool   `json:"remember_device,omitempty" doc:"Trust the browser of this login for 30 days, when the person asked for it: the answer holds its trusted_device_token. Without effect on a number's proof, and on a login that a trusted device approved."`
 	}
 }
 
@@ -346,19 +360,28 @@ type exchangeAnswer struct {
 
 // Exchanged is the signed result.
 type Exchanged struct {
-	Result     string `json:"result" doc:"JWS (ES256, typ nod-result+jwt): see /.well-known/jwks.json."`
-	ServerTime string `json:"server_time" format:"date-time"`
+	Result             string `json:"result" doc:"JWS (ES256, typ nod-result+jwt): see /.well-known/jwks.json."`
+	TrustedDeviceToken string `json:"trusted_device_token,omitempty" doc:"To keep where only this browser has it, as in an HttpOnly cookie, and to pass with its next login. It is good once: each use gives the next."`
+	ServerTime         string `json:"server_time" format:"date-time"`
 }
 
 // exchange spends an approved verification for its signed result.
 func (s *Server) exchange(ctx context.Context, in *exchangeInput) (*exchangeAnswer, error) {
-	var v *verify.Verification
-	once := in.claim(ctx, in.Body, func() verify.Answer {
-		return verify.Answer{Status: http.StatusOK, VerificationID: in.ID}
-	})
+	var (
+		v     *verify.Verification
+		added *verify.TrustedDevice
+	)
+	answer := func() verify.Answer {
+		a := verify.Answer{Status: http.StatusOK, VerificationID: in.ID}
+		if added != nil {
+			a.Subject, a.TrustedGeneration = added.ID, added.Generation
+		}
+		return a
+	}
+	once := in.claim(ctx, in.Body, answer)
 	// No Advance: an approval is final, nothing can come due.
 	err := s.decisions.UpdateVerification(ctx, in.ID, once, func(got *verify.Verification, now time.Time) error {
-		v = got
+		v, added = got, nil
 		switch {
 		case !s.keys.CheckResultToken(v, in.Body.ResultToken, time.Time{}):
 			return invalid("result_token", "This is no result token of this verification. Pass on what the page was given.")
@@ -366,13 +389,22 @@ func (s *Server) exchange(ctx context.Context, in *exchangeInput) (*exchangeAnsw
 		case !s.keys.CheckResultToken(v, in.Body.ResultToken, now):
 			return &verify.Refusal{Code: verify.CodeExpired, Field: "result_token", Detail: "This result token has expired: it is good for a minute. Have the page read the status again for a fresh one."}
 		}
-		return v.Redeem(now)
+		err := v.Redeem(now)
+		if err == nil && in.Body.RememberDevice {
+			added = v.Remember(s.keys, now)
+		}
+		return err
 	})
-	if _, ok := errors.AsType[*verify.Replay](err); ok {
-		v, _, err = s.store.Verification(ctx, in.ID)
+	token := ""
+	if replay, ok := errors.AsType[*verify.Replay](err); ok {
+		if token, err = s.trustedToken(ctx, replay.Answer); err == nil {
+			v, _, err = s.store.Verification(ctx, in.ID)
+		}
+	} else if added != nil {
+		token = s.keys.TrustedToken(added, added.Generation)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return &exchangeAnswer{Exchanged{s.authority.Result(v), verify.FormatTime(v.RedeemedAt)}}, nil
+	return &exchangeAnswer{Exchanged{s.authority.Result(v), token, verify.FormatTime(v.RedeemedAt)}}, nil
 }
