@@ -44,7 +44,7 @@ func (m *model) act(t *rapid.T) error {
 		}
 		return m.s.UpdateVerification(ctx, v.ID, nil, f)
 	}
-	switch rapid.SampledFrom([]string{"create", "check", "approve", "resend", "cancel", "dispatch", "receipt", "spoil"}).Draw(t, "act") {
+	switch rapid.SampledFrom([]string{"create", "check", "approve", "resend", "cancel", "change", "dispatch", "receipt", "spoil"}).Draw(t, "act") {
 	case "create":
 		q := request(m.s, m.user)
 		q.Purpose = rapid.SampledFrom([]verify.Purpose{verify.Login, verify.Phone}).Draw(t, "purpose")
@@ -68,6 +68,22 @@ func (m *model) act(t *rapid.T) error {
 		return rule(func(v *verify.Verification, now time.Time) error {
 			return v.Resend(verify.SMS, policy, now.Add(time.Hour/2))
 		})
+	case "change":
+		swap := []verify.Number{number, numbers(1)}
+		if rapid.Bool().Draw(t, "back") {
+			swap[0], swap[1] = swap[1], swap[0]
+		}
+		if v, _, err := m.s.NewestVerification(ctx, m.user, verify.Phone, swap[0]); err == nil {
+			err = m.s.UpdateVerification(ctx, v.ID, nil, func(v *verify.Verification, _ time.Time) error {
+				v.ResendCount = 2
+				return nil
+			})
+			if err != nil {
+				return err
+			}
+		}
+		_, err := change(m.s, m.user, swap[0], swap[1])
+		return err
 	case "cancel":
 		return rule(func(v *verify.Verification, now time.Time) error { return v.Cancel(now) })
 	case "dispatch":
@@ -98,7 +114,7 @@ func (m *model) act(t *rapid.T) error {
 }
 
 func (m *model) compare(t *rapid.T) {
-	pending := map[verify.Purpose]int{}
+	pending := map[string]int{}
 	for id, want := range m.last {
 		got, _, err := m.s.Verification(context.Background(), id)
 		if err != nil {
@@ -115,12 +131,16 @@ func (m *model) compare(t *rapid.T) {
 			t.Fatalf("%s has seq %d and %d events", id, got.Seq, len(es))
 		}
 		if !got.Terminal() {
-			pending[got.Purpose]++
+			kind := string(got.Purpose)
+			if got.Purpose == verify.Phone {
+				kind += " " + got.Number.E164()
+			}
+			pending[kind]++
 		}
 	}
-	for purpose, n := range pending {
+	for kind, n := range pending {
 		if n > 1 {
-			t.Fatalf("%d verifications of purpose %s are pending", n, purpose)
+			t.Fatalf("%d verifications of %s are pending", n, kind)
 		}
 	}
 }
