@@ -308,6 +308,7 @@ describe("a send", () => {
     expect(await phone.send(number)).toBe(false);
     expect(state()).toMatchObject({ phase: "entry", problem: { code: "no_token" } });
     expect(told).toEqual(["! no_token"]);
+    expect(kept).toBeNull(); // nothing was asked, so a reload has nothing to look for
   });
 
   test("whose answer is lost for good is found again by the next", async () => {
