@@ -79,22 +79,34 @@ type Login struct {
 	// lock, a finger, a face.
 	RequireUserVerification bool `json:"require_user_verification,omitempty"`
 
+	// TrustedDeviceToken is what the person's browser kept of an earlier login
+	// ([Client.Remember], or the last [Verification]); empty: nothing. When nothing
+	// speaks against it the answer is approved at once; else it is as if none came.
+	TrustedDeviceToken string `json:"trusted_device_token,omitempty"`
+
 	// IdempotencyKey makes a repeat of the same request give the same answer.
 	IdempotencyKey string `json:"-"`
 }
 
 // Verification is the part of a status body that a backend works with. Raw is
-// the whole body, for the page.
+// the whole body, for the page, unless it holds a
+// TrustedDeviceToken: that belongs where no script reads it, as in an HttpOnly cookie.
 type Verification struct {
-	VerificationID string          `json:"verification_id"`
-	ClientSecret   string          `json:"client_secret"` // for the page; only the create tells it
-	Status         string          `json:"status"`
-	Stage          string          `json:"stage"`
-	Reason         string          `json:"reason"`
-	Method         string          `json:"method"`
-	MatchNumber    string          `json:"match_number"`
-	SessionEndsAt  *time.Time      `json:"session_expires_at"`
-	Raw            json.RawMessage `json:"-"`
+	VerificationID string     `json:"verification_id"`
+	ClientSecret   string     `json:"client_secret"` // for the page; only the create tells it
+	Status         string     `json:"status"`
+	Stage          string     `json:"stage"`
+	Reason         string     `json:"reason"`
+	Method         string     `json:"method"`
+	MatchNumber    string     `json:"match_number"`
+	SessionEndsAt  *time.Time `json:"session_expires_at"`
+
+	// What a trusted device's approval brings with the create: what to exchange at
+	// once, and what the browser keeps in place of the token it sent.
+	ResultToken        string `json:"result_token"`
+	TrustedDeviceToken string `json:"trusted_device_token"`
+
+	Raw json.RawMessage `json:"-"`
 }
 
 // Start begins a login verification. A newer one supersedes the user's open one.
@@ -143,7 +155,7 @@ type Enrollment struct {
 // Enroll makes an enrollment for a user.
 func (c *Client) Enroll(ctx context.Context, userID string) (Enrollment, error) {
 	var e Enrollment
-	_, err := c.call(ctx, http.MethodPost, "/api/v1/users/"+url.PathEscape(userID)+"/enrollments", nil, struct{}{}, &e)
+	_, err := c.call(ctx, http.MethodPost, userPath(userID, "enrollments"), nil, struct{}{}, &e)
 	return e, err
 }
 

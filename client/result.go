@@ -25,6 +25,10 @@ type Result struct {
 	PhoneNumber    string    `json:"phone_number,omitempty"` // for a code: the number it proved
 	Channel        string    `json:"channel,omitempty"`
 	IssuedAt       time.Time `json:"-"`
+
+	// TrustedDeviceToken is what [Client.Remember] was given beside the result; empty
+	// when there was nothing to remember.
+	TrustedDeviceToken string `json:"-"`
 }
 
 // ErrBadResult is returned when a result is not this server's word.
@@ -33,17 +37,33 @@ var ErrBadResult = errors.New("nod: the result is not signed by this server, not
 // Exchange redeems the page's result token, once, and checks the signed result
 // against the server's keys. A browser's own word is never enough.
 func (c *Client) Exchange(ctx context.Context, verificationID, resultToken string) (*Result, error) {
+	return c.exchange(ctx, verificationID, map[string]any{"result_token": resultToken})
+}
+
+// Remember is Exchange for a person who asked not to be asked again in this browser:
+// its next logins, for 30 days, may pass the result's TrustedDeviceToken. There is
+// none for what a trusted device approved: that goes on with the token it was given.
+func (c *Client) Remember(ctx context.Context, verificationID, resultToken string) (*Result, error) {
+	return c.exchange(ctx, verificationID, map[string]any{"result_token": resultToken, "remember_device": true})
+}
+
+func (c *Client) exchange(ctx context.Context, verificationID string, in map[string]any) (*Result, error) {
 	var out struct {
-		Result string `json:"result"`
+		Result             string `json:"result"`
+		TrustedDeviceToken string `json:"trusted_device_token"`
 	}
-	if _, err := c.call(ctx, http.MethodPost, "/api/v1/verifications/"+url.PathEscape(verificationID)+"/exchange", nil, map[string]string{"result_token": resultToken}, &out); err != nil {
+	if _, err := c.call(ctx, http.MethodPost, "/api/v1/verifications/"+url.PathEscape(verificationID)+"/exchange", nil, in, &out); err != nil {
 		return nil, err
 	}
 	r, err := c.Verify(ctx, out.Result)
-	if err == nil && r.VerificationID != verificationID {
+	if err != nil {
+		return nil, err
+	}
+	if r.VerificationID != verificationID {
 		return nil, ErrBadResult
 	}
-	return r, err
+	r.TrustedDeviceToken = out.TrustedDeviceToken
+	return r, nil
 }
 
 // Verify checks a signed result (a JWS, typ nod-result+jwt): ES256 by a key of

@@ -64,3 +64,68 @@ func TestClient(t *testing.T) {
 		}
 	})
 }
+
+// TestClientRemembers signs a person in as their own backend would: proved once,
+// then trusted, until they want to be asked again.
+func TestClientRemembers(t *testing.T) {
+	onBoth(t, func(t *testing.T, start starter) {
+		p := start(t)
+		nod := client.New(p.url, p.key)
+		ctx := t.Context()
+		login := client.Login{UserID: "ana/1", PhoneNumber: number, Channel: "sms", Context: client.Context{IP: "203.0.113.9", UserAgent: "Firefox", Location: "Lisbon"}}
+
+		v, err := nod.Start(ctx, login)
+		if err != nil || v.ResultToken != "" || v.TrustedDeviceToken != "" {
+			t.Fatalf("%+v %v", v, err)
+		}
+		messages, _, err := nod.Outbox(ctx, number, "", 5*time.Second)
+		if err != nil || len(messages) != 1 {
+			t.Fatalf("%+v %v", messages, err)
+		}
+		_, out := p.call("POST", "/api/v1/verifications/"+v.VerificationID+"/check", "Nod-Client-Secret: "+v.ClientSecret, object{"code": messages[0].Text[:6]})
+		result, err := nod.Remember(ctx, v.VerificationID, out.str("result_token"))
+		if err != nil || result.UserID != "ana/1" || result.TrustedDeviceToken == "" {
+			t.Fatalf("%+v %v", result, err)
+		}
+
+		login.TrustedDeviceToken, login.IdempotencyKey = result.TrustedDeviceToken, "again"
+		v, err = nod.Start(ctx, login)
+		if err != nil || v.Status != "approved" || v.Method != "trusted_device" || v.TrustedDeviceToken == "" || v.TrustedDeviceToken == login.TrustedDeviceToken {
+			t.Fatalf("%+v %v", v, err)
+		}
+		if again, err := nod.Start(ctx, login); err != nil || again.TrustedDeviceToken != v.TrustedDeviceToken || again.ResultToken == "" {
+			t.Errorf("the same key gave %+v %v", again, err)
+		}
+		result, err = nod.Remember(ctx, v.VerificationID, v.ResultToken)
+		if err != nil || result.Method != "trusted_device" || result.TrustedDeviceToken != "" {
+			t.Errorf("%+v %v", result, err)
+		}
+
+		devices, err := nod.TrustedDevices(ctx, "ana/1")
+		if err != nil || len(devices) != 1 || devices[0].UserAgent != "Firefox" || devices[0].Location != "Lisbon" || devices[0].LastUsedAt == nil || devices[0].ExpiresAt.Sub(devices[0].ApprovedAt) != 30*24*time.Hour {
+			t.Fatalf("%+v %v", devices, err)
+		}
+		var refusal *client.Error
+		if err := nod.RevokeTrustedDevice(ctx, "bob", devices[0].ID); !errors.As(err, &refusal) || refusal.Code != "not_found" {
+			t.Errorf("somebody else's: %v", err)
+		}
+		if err := nod.RevokeTrustedDevice(ctx, "ana/1", devices[0].ID); err != nil {
+			t.Error(err)
+		}
+		if err := nod.RevokeTrustedDevices(ctx, "ana/1"); err != nil {
+			t.Error(err)
+		}
+		if devices, err := nod.TrustedDevices(ctx, "ana/1"); err != nil || len(devices) != 0 {
+			t.Errorf("%+v %v", devices, err)
+		}
+
+		for _, chosen := range []client.Settings{{ChannelPreference: "sms", Locale: "de"}, {ChannelPreference: "push"}} {
+			if err := nod.SetSettings(ctx, "ana/1", chosen); err != nil {
+				t.Error(err)
+			}
+			if got, err := nod.Settings(ctx, "ana/1"); err != nil || got != chosen {
+				t.Errorf("%+v %v, want %+v", got, err, chosen)
+			}
+		}
+	})
+}

@@ -1,0 +1,68 @@
+package client
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+// TrustedDevice is a browser or app in which a user was approved and asked to be
+// remembered, for 30 days.
+type TrustedDevice struct {
+	ID         string     `json:"id"`
+	ApprovedAt time.Time  `json:"approved_at"`
+	ExpiresAt  time.Time  `json:"expires_at"`
+	LastUsedAt *time.Time `json:"last_used_at"` // nil before the first time
+	UserAgent  string     `json:"user_agent"`   // as the login's Context called it; empty when it did not
+	Location   string     `json:"location"`     // likewise
+}
+
+// TrustedDevices lists the live ones of a user, newest approval first.
+func (c *Client) TrustedDevices(ctx context.Context, userID string) ([]TrustedDevice, error) {
+	var out struct {
+		Devices []TrustedDevice `json:"trusted_devices"`
+	}
+	_, err := c.call(ctx, http.MethodGet, userPath(userID, "trusted-devices"), nil, nil, &out)
+	return out.Devices, err
+}
+
+// RevokeTrustedDevice ends one: its next login is asked again. One that is not there
+// is a not_found.
+func (c *Client) RevokeTrustedDevice(ctx context.Context, userID, id string) error {
+	_, err := c.call(ctx, http.MethodDelete, userPath(userID, "trusted-devices", id), nil, nil, nil)
+	return err
+}
+
+// RevokeTrustedDevices ends all of a user, if there are any: for example when the
+// password was changed.
+func (c *Client) RevokeTrustedDevices(ctx context.Context, userID string) error {
+	_, err := c.call(ctx, http.MethodDelete, userPath(userID, "trusted-devices"), nil, nil, nil)
+	return err
+}
+
+// Settings are what a user chose for all their verifications.
+type Settings struct {
+	ChannelPreference string `json:"channel_preference"` // auto, push, sms or both
+	Locale            string `json:"locale,omitempty"`   // empty: none
+}
+
+// Settings reads what a user chose: auto and no locale when nothing.
+func (c *Client) Settings(ctx context.Context, userID string) (s Settings, err error) {
+	_, err = c.call(ctx, http.MethodGet, userPath(userID, "settings"), nil, nil, &s)
+	return s, err
+}
+
+// SetSettings replaces what a user chose.
+func (c *Client) SetSettings(ctx context.Context, userID string, s Settings) error {
+	_, err := c.call(ctx, http.MethodPut, userPath(userID, "settings"), nil, s, nil)
+	return err
+}
+
+func userPath(userID string, parts ...string) string {
+	path := "/api/v1/users/" + url.PathEscape(userID)
+	for _, part := range parts {
+		path += "/" + url.PathEscape(part)
+	}
+	return path
+}
