@@ -85,7 +85,7 @@ export function ChangePhoneDialog({
           {refused && !field && <ProblemNotice problem={refused} retryIn={retryIn} />}
           <PhoneEntry
             sending={changing}
-            submit={say("change.send")}
+            submit={say("entry.send")}
             error={same ? say("change.same") : field && say(field)}
             onSubmit={submit}
             onChange={() => {

@@ -1,5 +1,14 @@
-import { type ChangeEvent, type FormEvent, useId, useLayoutEffect, useRef, useState } from "react";
+import {
+  type ChangeEvent,
+  type FormEvent,
+  useCallback,
+  useId,
+  useLayoutEffect,
+  useRef,
+  useState,
+} from "react";
 import { Button } from "./Button";
+import { CountrySelect } from "./CountrySelect";
 import { type Country, caretAfter, meant, namesOf, type Phones, significant } from "./phonenumber";
 import { useSay } from "./texts";
 import { useCountry } from "./useCountry";
@@ -56,6 +65,14 @@ export function PhoneEntry({
     const { typed, before } = meant(text, value, selectionStart ?? value.length, forward);
     caret.current = caretAfter(write(phones, typed), before);
   };
+  const move = useCallback(
+    (next: Country) => {
+      setText((known) => phones?.move(known, country, next) ?? known);
+      chooseCountry(next);
+      setWrong(null);
+    },
+    [phones, country, chooseCountry],
+  );
   // The number was rewritten under the caret; it goes back to the digit where it stood.
   useLayoutEffect(() => {
     const place = caret.current;
@@ -92,25 +109,13 @@ export function PhoneEntry({
           {say("entry.country")}
         </label>
         <div className="nod-field-box">
-          <select
+          <CountrySelect
             id={`${id}-country`}
-            className="nod-field-input"
-            autoComplete="country"
-            value={country}
-            disabled={sending || disabled || !phones}
-            onChange={(event) => {
-              const next = event.target.value as Country;
-              chooseCountry(next);
-              if (phones) setText(phones.move(text, country, next));
-              setWrong(null);
-            }}
-          >
-            {namesOf(phones?.countries ?? [country], say.language).map((one) => (
-              <option key={one.country} value={one.country}>
-                {phones ? `${one.name} (\u2066${phones.codeOf(one.country)}\u2069)` : one.name}
-              </option>
-            ))}
-          </select>
+            phones={phones}
+            country={country}
+            disabled={sending || disabled}
+            onChoose={move}
+          />
         </div>
       </div>
       <div className="nod-field" data-error={said ? "" : undefined}>

@@ -14,3 +14,15 @@ export async function expectAccessible(): Promise<void> {
   });
   expect(violations.map((v) => `${v.id}: ${v.nodes[0]?.html}`)).toEqual([]);
 }
+
+/** Gives jsdom the two methods of a dialog that it lacks; focus and Esc are for a real browser. */
+export function openDialogs(): void {
+  HTMLDialogElement.prototype.showModal = function () {
+    this.setAttribute("open", "");
+  };
+  HTMLDialogElement.prototype.close = function () {
+    if (!this.open) return;
+    this.removeAttribute("open");
+    this.dispatchEvent(new Event("close"));
+  };
+}

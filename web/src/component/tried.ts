@@ -67,7 +67,7 @@ const outcomes: Record<string, readonly [PlainKey, Tried["tone"]]> = {
   delivered: ["tried.delivered", "good"],
   displayed: ["tried.displayed", "good"],
   responded: ["tried.responded", "good"],
-  unknown: ["tried.unknown", "bad"],
+  unknown: ["tried.unknown", "quiet"],
   undelivered: ["tried.lost", "bad"],
   failed: ["tried.lost", "bad"],
   suppressed: ["tried.unneeded", "quiet"],

@@ -37,7 +37,7 @@ export function EndView({
       <Sign icon={ending.icon} tone={ending.tone} />
       <Heading level={2}>{say(ending.title)}</Heading>
       <p>{say(ending.text)}</p>
-      <Button tone="accent" wide onClick={act.again}>
+      <Button tone="accent" wide onClick={() => act.again()}>
         {say("end.again")}
       </Button>
       <Button tone="quiet" onClick={onBack}>

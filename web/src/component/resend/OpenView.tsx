@@ -13,6 +13,7 @@ import { Summary } from "../Summary";
 import { Phrase, useSay } from "../texts";
 import { Locked } from "./Locked";
 import { messageOf } from "./spoken";
+import { useLasting } from "./useLasting";
 import { useShownNumber } from "./useShownNumber";
 import type { SmartResendActs } from "./useSmartResend";
 
@@ -35,6 +36,7 @@ export function OpenView({
   const idle = busy !== null || elsewhere;
   const over = status.stage === "awaiting_resend";
   const locked = status.stage === "locked";
+  const offline = useLasting(state.connection !== "open" && !elsewhere, 4000);
   const message = messageOf(say, state);
   return (
     <>
@@ -42,7 +44,9 @@ export function OpenView({
         <h2 className="nod-title">{say("code.title")}</h2>
         <p>
           {message && `${message} `}
-          <Phrase text={sentTo(status)} slots={{ number: <bdi dir="ltr">{number}</bdi> }} />{" "}
+          <Phrase text={sentTo(status)} slots={{ number: <bdi dir="ltr">{number}</bdi> }} />
+        </p>
+        <p className="nod-resend-quiet">
           {say("code.wrong_number")}{" "}
           <button
             type="button"
@@ -89,9 +93,7 @@ export function OpenView({
         />
       )}
       <Reach status={status} />
-      {state.connection !== "open" && !elsewhere && state.status && (
-        <p className="nod-resend-quiet">{say("code.offline")}</p>
-      )}
+      {offline && <p className="nod-resend-quiet">{say("code.offline")}</p>}
       {!locked && (
         <ResendButton
           status={status}
@@ -113,7 +115,7 @@ export function OpenView({
         <Attempts status={status} />
         <Summary summary={state.summary} onLoad={() => act.loadSummary()} />
       </div>
-      <Button tone="quiet" disabled={busy !== null} onClick={act.again}>
+      <Button tone="quiet" disabled={busy !== null} onClick={() => act.again()}>
         {say("entry.back")}
       </Button>
       <ChangePhoneDialog

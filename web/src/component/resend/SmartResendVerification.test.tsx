@@ -1,0 +1,282 @@
+// @vitest-environment jsdom
+import { cleanup, configure, fireEvent, render, screen, waitFor } from "@testing-library/react";
+import { StrictMode } from "react";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import type { StatusBody } from "../../sdk";
+import { proving } from "../../sdk/testing/bodies";
+import { nodeSocket, type Peer, problem, TestServer } from "../../sdk/testing/server";
+import { expectAccessible, openDialogs } from "../testkit";
+import { SmartResendVerification } from "./SmartResendVerification";
+
+// The countries are hundreds, and no test looks for one by its name.
+configure({ asyncUtilTimeout: 5000, defaultIgnore: "script, style, option" });
+
+// Hundreds of countries are drawn and judged; a busy machine takes a while for that.
+vi.setConfig({ testTimeout: 20_000 });
+
+const number = "+14155550123";
+const send = "POST /api/onboarding/send-verification";
+const check = "POST /api/v1/verifications/ver_1/check";
+const resend = "POST /api/v1/verifications/ver_1/resend";
+const change = "POST /api/onboarding/change-phone";
+
+let server: TestServer;
+const success = vi.fn();
+const back = vi.fn();
+
+beforeEach(async () => {
+  server = await TestServer.start();
+  vi.stubGlobal("WebSocket", nodeSocket);
+  vi.spyOn(navigator, "languages", "get").mockReturnValue(["en-US"]);
+  openDialogs();
+  server.on("GET /api/onboarding/verification-status", () => ({ body: { status: "none" } }));
+  server.on(send, () => ({
+    status: 202,
+    body: proving(1, { client_secret: "secret-1", message_key: "code.sent" }),
+  }));
+});
+afterEach(async () => {
+  cleanup();
+  vi.unstubAllGlobals();
+  sessionStorage.clear();
+  localStorage.clear();
+  success.mockClear();
+  back.mockClear();
+  await server.stop();
+});
+
+const draw = (more: { initialPhoneNumber?: string; locale?: string } = {}) =>
+  render(
+    <StrictMode>
+      <SmartResendVerification
+        baseUrl={server.baseUrl}
+        fetchToken={async () => "user-token"}
+        onVerificationSuccess={success}
+        onBack={back}
+        {...more}
+      />
+    </StrictMode>,
+  );
+const asked = (route: string) =>
+  server.requests.filter(({ method, path }) => `${method} ${path.split("?")[0]}` === route);
+const press = async (text: string | RegExp) => fireEvent.click(await screen.findByText(text));
+const codeField = () => screen.findByLabelText<HTMLInputElement>("6-digit code");
+const typeCode = async (code: string) =>
+  fireEvent.change(await codeField(), { target: { value: code } });
+const heard = (how: "polite" | "assertive") =>
+  [...document.querySelectorAll(`[aria-live=${how}]`)].map((one) => one.textContent).join("");
+
+/** A number was given and its code is out; the page follows it live. */
+async function opened(more: Partial<StatusBody> = {}): Promise<Peer> {
+  server.on(send, () => ({
+    status: 202,
+    body: proving(1, { client_secret: "secret-1", ...more }),
+  }));
+  draw({ initialPhoneNumber: number });
+  await press("Send Code");
+  await codeField();
+  return await server.welcome("watcher", true);
+}
+
+const tell = (peer: Peer, seq: number, name: string, state: Partial<StatusBody>, more = {}) =>
+  peer.send(
+    "event",
+    { name, at: new Date().toISOString(), state: proving(seq, state), ...more },
+    { seq },
+  );
+
+test("a number is entered, its code typed, and the page told once", async () => {
+  draw();
+  const field = await screen.findByLabelText<HTMLInputElement>("Phone number");
+  await waitFor(() => expect(screen.getByText("+1")).toBeTruthy());
+  await expectAccessible();
+  fireEvent.change(field, { target: { value: number } });
+  await press("Send Code");
+  // The press shows at once, before any answer.
+  expect(screen.getByText("Sending…", { selector: "button *" }).closest("button")).toHaveProperty(
+    "disabled",
+    true,
+  );
+  await codeField();
+  expect(asked(send).map(({ body }) => body)).toEqual([{ phone_number: number, locale: "en" }]);
+  expect(screen.getByText("+1 415 555 0123").dir).toBe("ltr");
+  expect(screen.getByText(/Verification code sent\./, { selector: "p" })).toBeTruthy();
+  expect(heard("polite")).toContain("Verification code sent.");
+  await expectAccessible();
+
+  server.on(check, ({ body }) => {
+    const ok = body.code === "654321";
+    const end = { status: "approved", method: "sms_code", result_token: "result-1" } as const;
+    return { body: { ...proving(2, ok ? end : { attempts_remaining: 2 }), ok } };
+  });
+  await typeCode("111111");
+  expect(screen.getByText("Checking…")).toBeTruthy();
+  await screen.findByText(/That code is not right/, { selector: ".nod-code-error" });
+  expect(heard("assertive")).toContain("2 tries left");
+  await typeCode("654321");
+  await screen.findByRole("heading", { name: "Number confirmed" });
+  expect(heard("assertive")).toBe("Number confirmed");
+  const proof = { verificationId: "ver_1", resultToken: "result-1" };
+  await waitFor(() => expect(success.mock.calls).toEqual([[number, proof]]));
+  await expectAccessible();
+});
+
+test("what happens elsewhere is shown live: sent, delivered, confirmed", async () => {
+  const peer = await opened();
+  const sms = { channel: "sms", delivery_id: "dlv_1" };
+  tell(peer, 2, "delivery.accepted", {}, sms);
+  const reach = await screen.findByRole("list", { name: "Where your code is" });
+  await waitFor(() => expect(reach.querySelector(".nod-spoken")?.textContent).toBe("Sent"));
+  tell(peer, 3, "delivery.delivered", {}, sms);
+  await waitFor(() => expect(reach.querySelector(".nod-spoken")?.textContent).toBe("Delivered"));
+  tell(peer, 4, "verification.approved", { status: "approved", method: "sms_code" });
+  const result = { verification_id: "ver_1", status: "approved", result_token: "result-2" };
+  peer.send("result", result, { seq: 4 });
+  await screen.findByRole("heading", { name: "Number confirmed" });
+  await waitFor(() => expect(success).toHaveBeenCalledTimes(1));
+  expect(success.mock.calls[0]?.[1]).toEqual({ verificationId: "ver_1", resultToken: "result-2" });
+});
+
+test("the resends go from the first to the last, then other ways stand there", async () => {
+  await opened({ next_resend_at: null });
+  server.on(resend, () => ({
+    status: 202,
+    body: proving(2, { resend_count: 1, message_key: "resend.another" }),
+  }));
+  await press("Resend Code (0/3)");
+  expect(screen.getByText("Sending…", { selector: "button *" })).toBeTruthy();
+  await screen.findByText(/^Resend in (1:00|0:59)$/);
+  await screen.findByText(/Another verification code has been sent\./, { selector: "p" });
+  cleanup();
+  sessionStorage.clear();
+  server.on(send, () => ({
+    status: 202,
+    body: proving(5, {
+      client_secret: "secret-1",
+      resend_count: 3,
+      next_resend_at: null,
+      message_key: "resend.final",
+      can_change_phone: true,
+      alternatives: [{ kind: "voice", label: "Call", available_in: 0 }],
+    }),
+  }));
+  draw({ initialPhoneNumber: number });
+  await press("Send Code");
+  await screen.findByText(/Final verification code sent\./, { selector: "p" });
+  expect(screen.getByText("Max Resends Reached").closest("button")?.disabled).toBe(true);
+  await press("Get the code by a phone call");
+  await waitFor(() => expect(asked(resend).at(-1)?.body).toEqual({ channel: "voice" }));
+});
+
+test("a refused resend says why and when it can be tried again", async () => {
+  await opened({ next_resend_at: null });
+  server.on(resend, () => problem(429, "cooldown", { retry_after: 30 }));
+  await press("Resend Code (0/3)");
+  const notice = await screen.findByRole("alert");
+  expect(notice.textContent).toMatch(/^Not quite yet.*You can try again in 0:(30|29)\.$/);
+  await expectAccessible();
+});
+
+test("the number is changed in a dialog that says at once what is wrong", async () => {
+  await opened({ can_change_phone: true });
+  await press("Change it");
+  const dialog = await screen.findByRole("dialog", { name: "Use another number" });
+  const field = dialog.querySelector("input") as HTMLInputElement;
+  const submit = () => fireEvent.submit(dialog.querySelector("form") as HTMLFormElement);
+  const error = () => dialog.querySelector(".nod-field-error")?.textContent;
+  await waitFor(() => expect(dialog.querySelectorAll("option").length).toBeGreaterThan(200));
+  await expectAccessible();
+
+  submit();
+  expect(error()).toBe("Enter your phone number.");
+  fireEvent.change(field, { target: { value: number } });
+  submit();
+  await waitFor(() => expect(error()).toMatch(/^This is the number we use already/));
+  expect(asked(change)).toHaveLength(0);
+
+  server.on(change, () => problem(409, "conflict"));
+  fireEvent.change(field, { target: { value: "+4915123456789" } });
+  expect(error()).toBeUndefined();
+  submit();
+  await waitFor(() => expect(error()).toMatch(/^The number cannot be changed yet/));
+
+  server.on(change, () => ({
+    status: 202,
+    body: proving(1, { verification_id: "ver_2", client_secret: "secret-2" }),
+  }));
+  submit();
+  await waitFor(() => expect(screen.queryByRole("dialog")).toBeNull());
+  const numbers = { old_phone_number: number, new_phone_number: "+4915123456789" };
+  expect(asked(change).at(-1)?.body).toEqual(numbers);
+  await screen.findByText("+49 1512 3456789");
+});
+
+test("a reload goes on with the same code and sends nothing", async () => {
+  await opened();
+  cleanup();
+  server.on("GET /api/v1/verifications/ver_1", () => ({ body: proving(1) }));
+  draw({ initialPhoneNumber: number });
+  expect(document.querySelector(".nod-resend")?.getAttribute("aria-busy")).toBe("true");
+  const peer = await server.welcome("watcher", true);
+  expect(peer.auth.client_secret).toBe("secret-1");
+  await codeField();
+  expect(asked(send)).toHaveLength(1);
+});
+
+test.each([
+  [
+    { stage: "locked", locked_until: new Date(Date.now() + 600_000).toISOString() },
+    "Codes are paused",
+  ],
+  [{ stage: "awaiting_resend", attempts_remaining: 0 }, "That code can no longer be used"],
+] as const)("where no code can be typed it says so: %j", async (more, title) => {
+  server.on(send, () => ({
+    status: 202,
+    body: proving(1, { client_secret: "secret-1", ...more }),
+  }));
+  draw({ initialPhoneNumber: number });
+  await press("Send Code");
+  await screen.findByText(title);
+  expect(screen.queryByLabelText("6-digit code")).toBeNull();
+  await expectAccessible();
+});
+
+test.each([
+  ["failed", "max_attempts", "No tries left"],
+  ["failed", "undeliverable", "We could not reach this number"],
+  ["expired", null, "Time ran out"],
+  ["canceled", "phone_changed", "The number was changed"],
+] as const)("%s (%s) reads: %s, and can be begun again", async (status, reason, title) => {
+  const peer = await opened();
+  tell(peer, 2, `verification.${status}`, { status, reason });
+  peer.send("result", { verification_id: "ver_1", status, reason }, { seq: 2 });
+  await screen.findByRole("heading", { name: title });
+  expect(heard("assertive")).toContain(title);
+  expect(success).not.toHaveBeenCalled();
+  await expectAccessible();
+  await press("Start again");
+  expect((await screen.findByLabelText<HTMLInputElement>("Phone number")).value).toContain("415");
+});
+
+test("Back leads from the code to the number, and from the number out", async () => {
+  await opened();
+  await press("Back");
+  await screen.findByLabelText("Phone number");
+  expect(back).not.toHaveBeenCalled();
+  await press("Back");
+  expect(back).toHaveBeenCalledTimes(1);
+});
+
+test("the part says its language and direction, and the SMS speaks it too", async () => {
+  draw({ locale: "ar-EG", initialPhoneNumber: number });
+  const part = await waitFor(() => {
+    const found = document.querySelector<HTMLElement>(".nod-resend");
+    expect(found?.lang).toBe("ar");
+    return found as HTMLElement;
+  });
+  expect(part.dir).toBe("rtl");
+  const field = await waitFor(() => part.querySelector("input[type=tel]") as HTMLInputElement);
+  await waitFor(() => expect(field.closest("[dir]")?.getAttribute("dir")).toBe("ltr"));
+  fireEvent.submit(field.form as HTMLFormElement);
+  await waitFor(() => expect(asked(send)[0]?.body).toMatchObject({ locale: "ar" }));
+});
