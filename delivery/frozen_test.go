@@ -44,7 +44,11 @@ func (i *ice) still() {
 		pause, i.pauses = i.pauses[0], i.pauses[1:]
 	}
 	i.mu.Unlock()
-	<-time.After(pause)
+	// In a bubble Go 1.26's race detector crashes over two goroutines that receive from due timers at once
+	// (https://go.dev/issue/78156), which a pause of 0 always is.
+	if pause > 0 {
+		<-time.After(pause)
+	}
 }
 
 func (i *ice) ClaimDue(ctx context.Context, limit int, rule func(*verify.Verification, time.Time) error) ([]string, time.Time, error) {
