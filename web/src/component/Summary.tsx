@@ -31,7 +31,7 @@ export function Summary({
           {say("summary.retry")}
         </Button>
       ) : (
-        <Skeleton lines={3} />
+        <Skeleton lines={3} label={say("loading")} />
       )}
     </Fold>
   );

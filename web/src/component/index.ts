@@ -1,5 +1,5 @@
 // What the npm package gives to React pages: the whole part, the hook under it, the pieces it is
-// made of, and its words.
+// made of, and its words. A piece that stands alone wants an element of the class `nod` around it.
 
 export { Alternatives } from "./Alternatives";
 export { Attempts } from "./Attempts";

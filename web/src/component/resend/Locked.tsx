@@ -1,5 +1,4 @@
 import { duration, momentOf } from "../duration";
-import { Notice } from "../Notice";
 import { useSay } from "../texts";
 import { type Clock, useSecondsLeft } from "../useSecondsLeft";
 
@@ -8,8 +7,8 @@ export function Locked({ until, now }: { until: string | null | undefined; now: 
   const say = useSay();
   const left = useSecondsLeft(momentOf(until), now);
   return (
-    <Notice icon="lock" title={say("code.locked")}>
+    <p>
       {left === null ? say("code.locked_text") : say("code.locked_until", { time: duration(left) })}
-    </Notice>
+    </p>
   );
 }

@@ -33,7 +33,7 @@ export function OpenView({
   const number = useShownNumber(state);
   const [changing, setChanging] = useState(false);
   const { busy, problem, elsewhere } = state;
-  const idle = busy !== null || elsewhere;
+  const occupied = busy !== null || elsewhere;
   const over = status.stage === "awaiting_resend";
   const locked = status.stage === "locked";
   const offline = useLasting(state.connection !== "open" && !elsewhere, 4000);
@@ -41,17 +41,23 @@ export function OpenView({
   return (
     <>
       <div className="nod-resend-words">
-        <h2 className="nod-title">{say("code.title")}</h2>
-        <p>
-          {message && `${message} `}
-          <Phrase text={sentTo(status)} slots={{ number: <bdi dir="ltr">{number}</bdi> }} />
-        </p>
+        <h2 className="nod-title">{say(titleOf(status))}</h2>
+        {locked ? (
+          <Locked until={status.locked_until} now={now} />
+        ) : over ? (
+          <p>{say("code.over_text")}</p>
+        ) : (
+          <p>
+            {message && `${message} `}
+            <Phrase text={sentTo(status)} slots={{ number: <bdi dir="ltr">{number}</bdi> }} />
+          </p>
+        )}
         <p className="nod-resend-quiet">
           {say("code.wrong_number")}{" "}
           <button
             type="button"
             className="nod-link"
-            disabled={idle}
+            disabled={occupied}
             onClick={() => (status.can_change_phone ? setChanging(true) : act.again())}
           >
             {say("code.change")}
@@ -76,19 +82,13 @@ export function OpenView({
       {problem && !changing && <ProblemNotice problem={problem} retryIn={state.retryIn} />}
       {state.reused && <Notice icon="sms" title={say("code.reused")} />}
 
-      {locked ? (
-        <Locked until={status.locked_until} now={now} />
-      ) : over ? (
-        <Notice icon="lock" title={say("code.over")}>
-          {say("code.over_text")}
-        </Notice>
-      ) : (
+      {!locked && !over && (
         <CodeEntry
           status={status}
           now={now}
           checking={busy === "check"}
           wrong={state.wrong}
-          disabled={idle && busy !== "check"}
+          disabled={occupied && busy !== "check"}
           onCheck={(code) => void act.check(code)}
         />
       )}
@@ -99,7 +99,7 @@ export function OpenView({
           status={status}
           now={now}
           sending={busy === "resend"}
-          disabled={idle}
+          disabled={occupied}
           accent={over}
           onResend={() => void act.resend()}
         />
@@ -107,7 +107,7 @@ export function OpenView({
       <Alternatives
         status={status}
         now={now}
-        disabled={idle}
+        disabled={occupied}
         onChannel={(channel) => void act.resend(channel)}
         onChangePhone={() => setChanging(true)}
       />
@@ -130,6 +130,11 @@ export function OpenView({
       />
     </>
   );
+}
+
+function titleOf({ stage }: StatusBody) {
+  if (stage === "locked") return "code.locked";
+  return stage === "awaiting_resend" ? "code.over" : "code.title";
 }
 
 function sentTo(status: StatusBody) {

@@ -168,6 +168,13 @@ test("the resends go from the first to the last, then other ways stand there", a
   await waitFor(() => expect(asked(resend).at(-1)?.body).toEqual({ channel: "voice" }));
 });
 
+test("the wait is the server's, however wrong this clock is", async () => {
+  const ahead = Date.now() + 3_600_000;
+  const at = (seconds: number) => new Date(ahead + seconds * 1000).toISOString();
+  await opened({ server_time: at(0), next_resend_at: at(60), expires_at: at(600) });
+  await screen.findByText(/^Resend in (1:00|0:5\d)$/);
+});
+
 test("a refused resend says why and when it can be tried again", async () => {
   await opened({ next_resend_at: null });
   server.on(resend, () => problem(429, "cooldown", { retry_after: 30 }));

@@ -41,7 +41,7 @@ export function SmartResendView({
       aria-busy={state.phase === "loading" || undefined}
     >
       <div className="nod-resend-card">
-        {state.phase === "loading" && <Skeleton lines={4} />}
+        {state.phase === "loading" && <Skeleton lines={4} label={say("loading")} />}
         {state.phase === "entry" && (
           <NumberView state={state} act={act} onBack={onBack} initial={initialPhoneNumber} />
         )}

@@ -6,6 +6,9 @@ import type { Text } from "./say";
 // language (Intl.PluralRules); `other` is always there. Durations such as 0:42 and digits stay as
 // they are in every language.
 export const en = {
+  // Read aloud while nothing can be shown yet.
+  loading: "Loading",
+
   // The button that sends another code.
   "resend.in": "Resend in {time}",
   "resend.again": "Resend Code ({used}/{most})",
