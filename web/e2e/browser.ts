@@ -94,10 +94,11 @@ function follow(context: BrowserContext): Visit {
   };
 }
 
-/** Keeps a picture of a page under screenshots/, from its top and with all motion at its end. */
-export async function picture(page: Page, name: string): Promise<void> {
+/** Keeps a picture of a page under screenshots/, from its top, with all motion at its end; `whole` also below the screen. */
+export async function picture(page: Page, name: string, whole = false): Promise<void> {
   mkdirSync(PICTURES, { recursive: true });
   await page.bringToFront();
   await page.evaluate(() => scrollTo(0, 0));
-  await page.screenshot({ path: `${PICTURES}${name}.png`, animations: "disabled" });
+  const path = `${PICTURES}${name}.png`;
+  await page.screenshot({ path, animations: "disabled", fullPage: whole });
 }

@@ -1,7 +1,7 @@
-import { AxeBuilder } from "@axe-core/playwright";
-import type { Browser, Page } from "playwright-core";
+import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { launchBrowser, visit } from "./browser.ts";
+import { barriers, tooWide } from "./judge.ts";
 import {
   beginSignIn,
   matchNumber,
@@ -23,23 +23,6 @@ afterAll(async () => {
   await server?.stop();
 });
 
-/** What has to be scrolled sideways, in the page and in its frames; the command may. */
-async function tooWide(page: Page): Promise<string[]> {
-  const found = page.frames().map((frame) =>
-    frame.evaluate(() =>
-      [document.documentElement, ...document.querySelectorAll("body *:not(.curl-line)")]
-        .filter((element) => element.scrollWidth > element.clientWidth)
-        .filter(
-          (element) =>
-            element === document.documentElement ||
-            ["auto", "scroll"].includes(getComputedStyle(element).overflowX),
-        )
-        .map((element) => `${location.pathname} ${element.tagName} ${element.className}`),
-    ),
-  );
-  return (await Promise.all(found)).flat();
-}
-
 describe.each([
   ["light", false],
   ["dark", true],
@@ -53,8 +36,7 @@ describe.each([
       if (path === "/login") await page.getByRole("button", { name: /^Continue as / }).waitFor();
       if (path === "/phone") await phoneReady(page);
       if (path === "/") await stageReady(page);
-      const { violations } = await new AxeBuilder({ page }).analyze();
-      expect(violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`)).toEqual([]);
+      expect(await barriers(page)).toEqual([]);
       expect(await tooWide(page)).toEqual([]);
       expect(visitor.complaints).toEqual([]);
       await visitor.close();

@@ -95,3 +95,29 @@ export async function openConsole(page: Page, apiKey: string): Promise<void> {
   await page.getByRole("button", { name: "Open" }).click();
   await page.getByRole("heading", { name: "Console" }).waitFor();
 }
+
+/** The names of all stories of the component, as its page lists them. */
+export async function storyNames(page: Page): Promise<string[]> {
+  const links = await page.locator(".resend-stories a[href*='story=']").all();
+  const names = links.map(async (link) =>
+    new URLSearchParams((await link.getAttribute("href")) ?? "").get("story"),
+  );
+  return (await Promise.all(names)).filter((name) => name !== null);
+}
+
+/** Opens one story of the component, on a page that is there or on a new one, and waits until it is drawn in full. */
+export async function openStory(
+  on: Page | { open(path: string): Promise<Page> },
+  story: string,
+  lang = "en",
+): Promise<Page> {
+  const path = `/login?${new URLSearchParams({ demo: "resend", story, lang })}`;
+  const page = "open" in on ? await on.open(path) : on;
+  if (page === on) await page.goto(path);
+  await page.locator(`html[lang="${lang}"] .nod-resend`).waitFor();
+  // The countries come with a file of their own.
+  await page.waitForFunction(() =>
+    [...document.querySelectorAll("select")].every((list) => list.options.length > 1),
+  );
+  return page;
+}

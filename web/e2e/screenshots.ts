@@ -12,6 +12,7 @@ import {
   matchNumber,
   openConsole,
   openRequest,
+  openStory,
   phoneReady,
   signedIn,
   stageReady,
@@ -125,7 +126,9 @@ describe.each([
       await login.bringToFront();
       await take(login, "login-code");
       await typeCode(login, code === "000000" ? "111111" : "000000");
-      await login.getByText("That code is not right. Check the newest message and try again.").waitFor();
+      await login
+        .getByText("That code is not right. Check the newest message and try again.")
+        .waitFor();
       await take(login, "login-code-wrong");
     }
 
@@ -140,6 +143,30 @@ describe.each([
       .click();
     await console.getByRole("list", { name: "Timeline of the verification" }).waitFor();
     await take(console, "console");
+    await visitor.close();
+  });
+});
+
+// Enough of the component's states to see each of its parts, in scripts that are drawn differently.
+describe.each([320, 768, 1280])("the component, %i px wide", (width) => {
+  test.each(["light", "dark"])("%s", async (colours) => {
+    const visitor = await visit(browser, server.url, { width, dark: colours === "dark" });
+    const page = await openStory(visitor, "entry");
+    for (const lang of ["de", "hi", "zh-Hans", "ar"]) {
+      for (const story of [
+        "entry",
+        "sent",
+        "wrong",
+        "final",
+        "change",
+        "locked",
+        "approved",
+        "history",
+      ]) {
+        await openStory(page, story, lang);
+        await picture(page, `resend-${story}-${lang}-${width}-${colours}`, true);
+      }
+    }
     await visitor.close();
   });
 });

@@ -80,6 +80,20 @@ export async function startServer(
   };
 }
 
+/** The simulated SMS to a number so far, oldest first. */
+export async function textsOf(
+  { url, apiKey }: RunningServer,
+  number: string,
+): Promise<{ code: string; text: string }[]> {
+  const response = await fetch(`${url}/api/v1/outbox?${new URLSearchParams({ to: number })}`, {
+    headers: { authorization: `Bearer ${apiKey}` },
+  });
+  const { messages } = (await response.json()) as {
+    messages: { channel: string; code: string; text: string }[];
+  };
+  return messages.filter(({ channel }) => channel === "sms");
+}
+
 /** Reads the banner: the link to open, and the key that only a first start has. */
 export function readBanner(text: string): { url: string; apiKey: string } | null {
   const url = /^\s*open\s+(http\S+)/m.exec(text)?.[1];

@@ -14,7 +14,7 @@ import {
   turn,
   typeCode,
 } from "./people.ts";
-import { type RunningServer, startServer } from "./server.ts";
+import { type RunningServer, startServer, textsOf } from "./server.ts";
 
 let server: RunningServer;
 let browser: Browser;
@@ -51,13 +51,7 @@ const loginAndPhone = async (): Promise<{ login: Page; phone: Page }> => {
 /** What has been sent to the person's number so far. */
 const textsTo = async (login: Page): Promise<unknown[]> => {
   const person = await login.evaluate(() => localStorage.getItem("nod.demo.person"));
-  const { phone_number } = JSON.parse(person ?? "{}");
-  const query = new URLSearchParams({ to: phone_number });
-  const response = await fetch(`${server.url}/api/v1/outbox?${query}`, {
-    headers: { authorization: `Bearer ${server.apiKey}` },
-  });
-  const { messages } = (await response.json()) as { messages: { channel: string }[] };
-  return messages.filter(({ channel }) => channel === "sms");
+  return await textsOf(server, JSON.parse(person ?? "{}").phone_number);
 };
 
 /** Seconds that the page says are left. */
@@ -185,7 +179,9 @@ describe("without the app", () => {
     await login.getByRole("button", { name: "Text me a code instead" }).click();
     const code = await codeFromText(phone);
     await typeCode(login, code === "000000" ? "111111" : "000000");
-    await login.getByText("That code is not right. Check the newest message and try again.").waitFor();
+    await login
+      .getByText("That code is not right. Check the newest message and try again.")
+      .waitFor();
     await login.getByText(/2 tries left/).waitFor();
     await typeCode(login, code);
     await signedIn(login);

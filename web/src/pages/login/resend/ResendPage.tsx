@@ -1,8 +1,10 @@
 import { useEffect } from "react";
+import { Mark } from "../../../theme/Mark";
 import { Live } from "./Live";
 import { StoryList } from "./StoryList";
 import { StoryView } from "./StoryView";
 import { stories } from "./stories";
+import "../login.css";
 import "./resend.css";
 
 /**
@@ -15,6 +17,10 @@ export default function ResendPage() {
   const story = stories.find((known) => known.name === name);
   return (
     <main className="resend">
+      <header className="login-brand">
+        <Mark />
+        <h1>Nod Demo Bank</h1>
+      </header>
       {story ? <StoryView story={story} /> : <Live />}
       <StoryList current={story?.name} />
     </main>
