@@ -116,7 +116,7 @@ func TestResultTokenOnlyWhereItBelongs(t *testing.T) {
 	if !has(viewPage) || !has(viewUser(b.v)) {
 		t.Error("who proved the number gets no result")
 	}
-	if has(viewKey) || has(viewCreated) || has(viewEvent) {
+	if has(viewKey) || has(viewSent) || has(viewEvent) { // an integrator has it in the answer of a create that a trusted device approved
 		t.Error("a result token stands where it does not belong")
 	}
 	b.v.Purpose = verify.Login
@@ -270,6 +270,38 @@ func TestWaysOutAfterThreeResends(t *testing.T) {
 	b.policy.Support = "Call us: 0800 123"
 	if !slices.Equal(b.kinds(), []string{"change_phone", "voice", "support"}) {
 		t.Errorf("ways out with somebody to ask: %v", b.kinds())
+	}
+}
+
+// Who came to nothing is told whom to ask, and no way that is closed.
+func TestTheEndLeavesSupport(t *testing.T) {
+	for name, tc := range map[string]struct {
+		end  func(b *body)
+		want []string
+	}{
+		"the tries are used up": {func(b *body) {
+			b.v.ResendCount = b.policy.Resends
+			for range b.policy.TriesPerCode {
+				_, _ = b.v.Check(b.keys, "none", &b.policy, b.now)
+			}
+		}, []string{"support"}},
+		"the session ended": {func(b *body) {
+			b.now = b.v.SessionEndsAt
+			b.v.Advance(&b.policy, b.now)
+		}, []string{"support"}},
+		"it was approved": {func(b *body) { _, _ = b.v.Check(b.keys, b.keys.Code(b.v, b.v.Codes[0]), &b.policy, b.now) }, nil},
+		"it was canceled": {func(b *body) { _ = b.v.Cancel(b.now) }, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBody(t, verify.Request{Purpose: verify.Phone, Number: aNumber})
+			b.policy.Support = "Call us: 0800 123"
+			b.send(taken)
+			tc.end(b)
+			got := b.seen(viewPage)
+			if !b.v.Terminal() || !slices.Equal(b.kinds(), tc.want) || got["attempts_remaining"] != 0.0 || got["can_change_phone"] != false {
+				t.Errorf("%s: ways out %v, %v tries remain", b.v.Status, b.kinds(), got["attempts_remaining"])
+			}
+		})
 	}
 }
 
