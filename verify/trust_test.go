@@ -229,6 +229,20 @@ func TestReuse(t *testing.T) {
 			}
 		})
 	}
+	t.Run("again and again", func(t *testing.T) { // no use makes the overlap longer
+		b := newBrowsers(t)
+		d := b.remember("", nil)
+		first := b.token(d, 1)
+		for range 4 {
+			if v := b.create(first, nil); v.Status != verify.Approved {
+				t.Fatal(v.Status)
+			}
+			b.now = b.now.Add(15 * time.Second)
+		}
+		if v := b.create(first, nil); v.Status != verify.Pending || d.RevokedReason != verify.TrustReused {
+			t.Errorf("it is %s; revoked %q", v.Status, d.RevokedReason)
+		}
+	})
 	t.Run("two behind", func(t *testing.T) { // at once too: the newest was used
 		b := newBrowsers(t)
 		d := b.remember("", nil)
@@ -324,6 +338,7 @@ func TestNetwork(t *testing.T) {
 		{"::ffff:203.0.1.1", "::ffff:198.51.100.1", false},
 		{"2001:db8:1::1", "2001:db8:1:ffff:ffff:ffff:ffff:ffff", true},
 		{"2001:db8:1::1", "2001:db8:2::1", false},
+		{"2001:db8:2::1", "2001:db8:3::1", false},
 		{"fe80::1%eth0", "fe80::2", true},
 		{"", "", true},
 		{"", "0.0.0.0", false},
