@@ -1,7 +1,9 @@
 package main
 
 import (
+	"fmt"
 	"net/http"
+	"net/http/cookiejar"
 	"net/url"
 	"strings"
 	"testing"
@@ -136,6 +138,66 @@ func TestDemoPerson(t *testing.T) {
 	_, asked := p.call("GET", "/api/v1/prompts", "Authorization: "+device.RESTToken(), nil)
 	if prompts := asked.list("prompts"); len(prompts) != 1 || prompts[0]["require_user_verification"] != true {
 		t.Errorf("her phone is not to look who holds it: %v", asked)
+	}
+}
+
+// TestDemoRemembers: a browser that was to be remembered is signed in without a
+// question, by a token that no script reads, until it is to be forgotten.
+func TestDemoRemembers(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.client.Jar = jar
+	home, err := url.Parse(p.url + "/demo/me")
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := func() string {
+		if all := jar.Cookies(home); len(all) == 1 {
+			return all[0].Value
+		}
+		return ""
+	}
+	_, ann := p.call("POST", "/demo/people", "", object{})
+	asAnn := "Authorization: Demo " + ann.str("demo_token")
+	messages := p.phoneOf(asAnn)
+	finish := func(v object, token string) object {
+		t.Helper()
+		status, end := p.call("POST", "/demo/sign-ins/"+v.str("verification_id")+"/finish", asAnn, object{"result_token": token, "remember": true})
+		if status != 200 || end["remembered"] != true || kept() == "" || strings.Contains(fmt.Sprint(end), kept()) {
+			t.Fatalf("to be remembered: %d %v", status, end)
+		}
+		return end
+	}
+
+	_, v := p.call("POST", "/demo/sign-ins", asAnn, object{"channel": "sms"})
+	_, checked := p.call("POST", pathOf(v)+"/check", page(v), object{"code": messages().str("text")[:6]})
+	finish(v, checked.str("result_token"))
+	first := kept()
+	_, v = p.call("POST", "/demo/sign-ins", asAnn, object{})
+	if v.str("status") != "approved" || kept() == first {
+		t.Fatalf("a remembered browser is asked again, or keeps its old token: %v", v)
+	}
+	if strings.Contains(fmt.Sprint(v), kept()) {
+		t.Error("a script can read the token")
+	}
+	if end := finish(v, v.str("result_token")); end.str("method") != "trusted_device" {
+		t.Errorf("recognised as %v", end)
+	}
+	if _, me := p.call("GET", "/demo/me", asAnn, nil); me["remembered"] != true {
+		t.Errorf("the page is told %v", me)
+	}
+
+	last := kept()
+	p.call("POST", "/demo/forget", asAnn, object{})
+	if kept() != "" {
+		t.Error("a forgotten browser keeps its token")
+	}
+	if _, v := p.call("POST", "/demo/sign-ins", asAnn+"\nCookie: nod_demo_trusted="+last, object{"channel": "sms"}); v.str("status") == "approved" {
+		t.Errorf("a copy of a forgotten token lets in: %v", v)
 	}
 }
 

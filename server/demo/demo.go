@@ -64,6 +64,7 @@ func New(c Config) http.Handler {
 	mux.HandleFunc("POST /demo/sign-ins", d.known(d.signIn))
 	mux.HandleFunc("POST /demo/sign-ins/{id}/finish", d.known(d.finish))
 	mux.HandleFunc("POST /demo/numbers/{id}/finish", d.known(d.finishNumber))
+	mux.HandleFunc("POST /demo/forget", d.known(d.forget))
 	mux.HandleFunc("GET /demo/messages", d.known(d.messages))
 	return mux
 }
@@ -75,6 +76,9 @@ type person struct {
 	Name        string `json:"name"`
 	PhoneNumber string `json:"phone_number"`
 	Email       string `json:"email"`
+	// Remembered tells a page that its browser holds a token of a trusted device. Whether
+	// that still counts, nod decides at the next sign-in.
+	Remembered bool `json:"remembered,omitempty"`
 	// SentBy is the same for everybody: who brings their messages, see [Config].
 	SentBy map[string][]string `json:"sent_by,omitempty"`
 }
@@ -114,7 +118,7 @@ func (d *demo) known(h func(http.ResponseWriter, *http.Request, person)) http.Ha
 			return
 		}
 		p := who(user)
-		p.SentBy = d.Senders
+		p.SentBy, p.Remembered = d.Senders, trustedToken(r) != ""
 		h(w, r, p)
 	}
 }
@@ -168,21 +172,80 @@ func (d *demo) signIn(w http.ResponseWriter, r *http.Request, p person) {
 	ip := d.ClientIP(r)
 	v, err := d.Client.Start(r.Context(), client.Login{
 		UserID: p.User, PhoneNumber: p.PhoneNumber, Email: p.Email, Channel: in.Channel, Match: in.Match, Locale: in.Locale,
-		RequireUserVerification: in.UserVerification,
-		Context:                 client.Context{App: "Nod Demo Bank", IP: ip, UserAgent: cut(r.UserAgent(), 400), Location: place(ip)},
-		IdempotencyKey:          r.Header.Get("Idempotency-Key"),
+		RequireUserVerification: in.UserVerification, TrustedDeviceToken: trustedToken(r),
+		Context:        client.Context{App: "Nod Demo Bank", IP: ip, UserAgent: cut(r.UserAgent(), 400), Location: place(ip)},
+		IdempotencyKey: r.Header.Get("Idempotency-Key"),
 	})
 	if err != nil {
 		d.fail(w, r, err)
 		return
 	}
-	answer(w, http.StatusCreated, v.Raw)
+	body := v.Raw
+	if v.TrustedDeviceToken != "" {
+		d.trust(w, v.TrustedDeviceToken)
+		if body, err = without(body, "trusted_device_token"); err != nil {
+			d.fail(w, r, err)
+			return
+		}
+	}
+	answer(w, http.StatusCreated, body)
+}
+
+// trustedCookie holds the token of a trusted device, where no script reads it. The
+// browser sends it to the bank alone, and from the bank's own pages alone.
+const trustedCookie = "nod_demo_trusted"
+
+func trustedToken(r *http.Request) string {
+	c, err := r.Cookie(trustedCookie)
+	if err != nil {
+		return ""
+	}
+	return c.Value
+}
+
+// trust keeps a token in the browser for as long as it may count; an empty one takes
+// the last one away.
+func (d *demo) trust(w http.ResponseWriter, token string) {
+	age := 30 * 24 * time.Hour
+	if token == "" {
+		age = -time.Second
+	}
+	http.SetCookie(w, &http.Cookie{
+		Name: trustedCookie, Value: token, Path: "/demo", MaxAge: int(age.Seconds()),
+		HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: strings.HasPrefix(d.PublicURL, "https:"),
+	})
+}
+
+// forget ends the trust in all browsers of a person, wherever a copy of a token is.
+func (d *demo) forget(w http.ResponseWriter, r *http.Request, p person) {
+	if err := d.Client.RevokeTrustedDevices(r.Context(), p.User); err != nil {
+		d.fail(w, r, err)
+		return
+	}
+	d.trust(w, "")
+	answer(w, http.StatusOK, struct{}{})
+}
+
+// without returns a JSON object without one of its members.
+func without(object json.RawMessage, name string) (json.RawMessage, error) {
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(object, &members); err != nil {
+		return nil, fmt.Errorf("reading nod's answer: %w", err)
+	}
+	delete(members, name)
+	return json.Marshal(members)
 }
 
 // finish redeems what the page was handed: only the signed result counts.
 func (d *demo) finish(w http.ResponseWriter, r *http.Request, p person) {
 	if res := d.redeem(w, r, p, "login"); res != nil {
-		answer(w, http.StatusOK, map[string]any{"user": p.User, "name": p.Name, "method": res.Method, "at": res.IssuedAt.UTC()})
+		if res.TrustedDeviceToken != "" {
+			d.trust(w, res.TrustedDeviceToken)
+		}
+		answer(w, http.StatusOK, map[string]any{
+			"user": p.User, "name": p.Name, "method": res.Method, "at": res.IssuedAt.UTC(),
+			"remembered": res.TrustedDeviceToken != "" || res.Method == "trusted_device",
+		})
 	}
 }
 
@@ -199,12 +262,17 @@ func (d *demo) finishNumber(w http.ResponseWriter, r *http.Request, p person) {
 func (d *demo) redeem(w http.ResponseWriter, r *http.Request, p person, purpose string) *client.Result {
 	var in struct {
 		ResultToken string `json:"result_token"`
+		Remember    bool   `json:"remember"` // this browser
 	}
 	if err := read(r, &in); err != nil {
 		problem(w, err)
 		return nil
 	}
-	res, err := d.Client.Exchange(r.Context(), r.PathValue("id"), in.ResultToken)
+	exchange := d.Client.Exchange
+	if in.Remember && purpose == "login" {
+		exchange = d.Client.Remember
+	}
+	res, err := exchange(r.Context(), r.PathValue("id"), in.ResultToken)
 	if err == nil && (res.UserID != p.User || res.Status != "approved" || res.Purpose != purpose) {
 		err = client.ErrBadResult
 	}
