@@ -341,6 +341,7 @@ type balancer struct {
 	mu    sync.Mutex
 	nodes []*backend
 	next  int
+	none  int // connections for which no node was ready
 	open  map[net.Conn]struct{}
 }
 
@@ -428,7 +429,17 @@ func (b *balancer) turn() []*backend {
 			rest = append(rest, n)
 		}
 	}
+	if len(ready) == 0 {
+		b.none++
+	}
 	return append(ready, rest...)
+}
+
+// helpless is for how many connections no node was ready until now.
+func (b *balancer) helpless() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.none
 }
 
 func (b *balancer) serve(c net.Conn) {
