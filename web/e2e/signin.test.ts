@@ -1,6 +1,7 @@
 import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { launchBrowser, picture, type Visit, visit } from "./browser.ts";
+import { tooWide } from "./judge.ts";
 import {
   approve,
   beginSignIn,
@@ -121,6 +122,37 @@ describe("a person signs in", () => {
     await approve(phone, number);
     await signedIn(login);
   });
+});
+
+describe("a browser that is to be remembered", () => {
+  test("lets its person in without a question, until it is to be forgotten", async () => {
+    const { login, phone } = await loginAndPhone();
+    await login.getByRole("checkbox", { name: /^Remember this browser/ }).check();
+    await beginSignIn(login);
+    const number = await matchNumber(login);
+    await openRequest(phone);
+    await approve(phone, number);
+    await signedIn(login);
+    const [cookie] = await visitor.context.cookies(`${server.url}/demo/me`);
+    expect(cookie).toMatchObject({ httpOnly: true, sameSite: "Strict", path: "/demo" });
+
+    await login.getByRole("button", { name: "Sign out" }).click();
+    await beginSignIn(login);
+    await login.getByText(/Recognised from before/).waitFor();
+    await login.getByRole("button", { name: "Forget it" }).click();
+    await login.getByRole("button", { name: "Sign out" }).click();
+    await beginSignIn(login);
+    expect(await matchNumber(login)).toMatch(/^\d{3}$/);
+    expect(visitor.complaints).toEqual([]);
+  });
+});
+
+test("the page speaks the language that is asked for, in its direction", async () => {
+  visitor = await visit(browser, server.url, { width: 320, height: 640 });
+  const login = await visitor.open("/login?lang=ar-EG");
+  await login.locator('html[lang="ar"][dir="rtl"] .login-person strong').waitFor();
+  expect(await tooWide(login)).toEqual([]);
+  expect(visitor.complaints).toEqual([]);
 });
 
 describe("on a network that lets no WebSocket through", () => {

@@ -7,6 +7,8 @@ export interface Person {
   user: string;
   name: string;
   phone_number: string;
+  /** The bank keeps in this browser that it is trusted; see the sign-in. */
+  remembered?: boolean;
   /** Who really brings their messages; absent while all are simulated. */
   sent_by?: Senders;
 }

@@ -6,7 +6,7 @@ import { expectAccessible } from "../../component/testkit";
 import type { StatusBody } from "../../sdk";
 import { pending } from "../../sdk/testing/bodies";
 import { type Peer, problem, type TestServer } from "../../sdk/testing/server";
-import { asked, openBank, untilAsked } from "../testing/bank";
+import { ada, asked, openBank, untilAsked } from "../testing/bank";
 import { closeNetwork, openNetwork } from "../testing/network";
 import { LoginPage } from "./LoginPage";
 
@@ -74,11 +74,48 @@ test("a sign-in shows its number at once and ends as a welcome that the bank gav
   end(peer, "approved", { method: "app" });
   await heading("Welcome, Ada");
   const finish = asked(server, "POST /demo/sign-ins/ver_1/finish");
-  expect(finish.map(({ body }) => body)).toEqual([{ result_token: "token-1" }]);
+  expect(finish.map(({ body }) => body)).toEqual([{ result_token: "token-1", remember: false }]);
   expect(JSON.stringify(sessionStorage)).not.toContain("secret-1");
   await expectAccessible();
   await press("Sign out");
   await heading("Sign in");
+});
+
+test("a browser that is to be remembered is let in at once, until it is to be forgotten", async () => {
+  const welcome = (method: string) => ({
+    body: { ...ada, method, at: "2026-05-04T10:00:00Z", remembered: true },
+  });
+  server.on("POST /demo/sign-ins/ver_1/finish", () => welcome("app"));
+  server.on("POST /demo/forget", () => ({ body: {} }));
+  render(<LoginPage />);
+  await userEvent.click(await screen.findByRole("checkbox", { name: /^Remember this browser/ }));
+  await press("Continue as Ada");
+  const peer = await server.welcome("watcher", true);
+  tell(peer, 1, "verification.created", {});
+  end(peer, "approved", { method: "app" });
+  await heading("Welcome, Ada");
+  const [finish] = asked(server, "POST /demo/sign-ins/ver_1/finish");
+  expect(finish?.body).toMatchObject({ remember: true });
+
+  await press("Sign out");
+  expect(await screen.findByText("This browser is remembered")).toBeTruthy();
+  const approved = {
+    status: "approved",
+    method: "trusted_device",
+    result_token: "token-2",
+  } as const;
+  server.on("POST /demo/sign-ins", () => ({
+    status: 201,
+    body: pending(3, { ...approved, client_secret: "secret-2", prompt_expires_at: null }),
+  }));
+  server.on("POST /demo/sign-ins/ver_1/finish", () => welcome("trusted_device"));
+  await press("Continue as Ada");
+  expect(await screen.findByText(/Recognised from before/)).toBeTruthy();
+  await expectAccessible();
+  await press("Forget it");
+  await waitFor(() => expect(screen.queryByText("This browser is remembered")).toBeNull());
+  await press("Sign out");
+  expect(await screen.findByRole("checkbox", { name: /^Remember this browser/ })).toBeTruthy();
 });
 
 test("each step of the ladder is drawn and spoken", async () => {

@@ -4,6 +4,7 @@ import { useSay } from "../../component/texts";
 import { Mark } from "../../theme/Mark";
 import { firstName } from "../person";
 import { signedInWords } from "./model";
+import { Remembered } from "./Remembered";
 import type { SignedIn } from "./session";
 import type { SignIn } from "./useSignIn";
 
@@ -18,6 +19,7 @@ export function SignedInView({ signIn, done }: { signIn: SignIn; done: SignedIn 
       <Button wide onClick={signIn.leave}>
         {say("login.out")}
       </Button>
+      {done.remembered && <Remembered signIn={signIn} />}
       <p className="login-next">{say("login.out.text")}</p>
     </div>
   );

@@ -3,6 +3,7 @@ import { Heading } from "../../component/Heading";
 import { Skeleton } from "../../component/Skeleton";
 import { useSay } from "../../component/texts";
 import { firstName, spacedNumber } from "../person";
+import { Remembered } from "./Remembered";
 import type { SignIn } from "./useSignIn";
 
 /** Before anything is asked: who would sign in, and one button. */
@@ -38,6 +39,18 @@ export function StartView({ signIn }: { signIn: SignIn }) {
       >
         {person ? say("login.go_as", { name: firstName(person.name) }) : say("login.go")}
       </Button>
+      {person?.remembered ? (
+        <Remembered signIn={signIn} />
+      ) : (
+        <label className="login-remember">
+          <input
+            type="checkbox"
+            checked={signIn.remember}
+            onChange={(event) => signIn.setRemember(event.target.checked)}
+          />
+          {say("login.remember")}
+        </label>
+      )}
       <Button tone="quiet" disabled={!person} onClick={() => signIn.start("sms")}>
         {say("login.sms")}
       </Button>

@@ -2,6 +2,8 @@
 export interface Open {
   verification_id: string;
   client_secret: string;
+  /** This browser is to be remembered at its end. */
+  remember?: boolean;
 }
 
 /** Who is signed in on this page. */
@@ -10,6 +12,8 @@ export interface SignedIn {
   name: string;
   method: string;
   at: string;
+  /** The next sign-in in this browser needs no answer. */
+  remembered?: boolean;
 }
 
 const openKey = "nod.login.open";

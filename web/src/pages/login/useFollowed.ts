@@ -9,6 +9,8 @@ import type { Open } from "./session";
 export interface Followed {
   id: string;
   watcher: Watcher;
+  /** This browser is to be remembered at its end. */
+  remember: boolean;
 }
 
 /** Follows a sign-in; with the answer that began it, all is known before the first frame. */
@@ -20,7 +22,7 @@ export function follow(open: Open, status?: StatusBody): Followed {
     status,
     lastSeq: 0,
   });
-  return { id: open.verification_id, watcher };
+  return { id: open.verification_id, watcher, remember: open.remember === true };
 }
 
 /** What is known of a followed sign-in. */

@@ -29,6 +29,11 @@ export interface SignIn extends Omit<Following, "state"> {
   cancel: () => void;
   finish: () => void;
   leave: () => void;
+  /** Whether the next sign-in is to be remembered in this browser. */
+  remember: boolean;
+  setRemember: (remember: boolean) => void;
+  /** Forgets all browsers that were remembered for this person. */
+  forgetBrowsers: () => void;
 }
 
 const rest = new Rest({ baseUrl: location.origin });
@@ -41,6 +46,7 @@ export function useSignIn(): SignIn {
   const [done, setDone] = useState<SignedIn | null>(signedIn);
   const [followed, setFollowed] = useState(resume);
   const [starting, setStarting] = useState(false);
+  const [remember, setRemember] = useState(false);
   const [act, setAct] = useState<SignIn["act"]>(null);
   const say = useSay();
   const words = useCallback((error: unknown) => signInTrouble(say, error), [say]);
@@ -51,7 +57,14 @@ export function useSignIn(): SignIn {
   const status = state?.status ?? null;
 
   const approved = status?.status === "approved" && !done;
-  const finish = useFinish({ followed, person, approved, setDone, setProblem, words });
+  const welcome = useCallback(
+    (end: SignedIn) => {
+      setDone(end);
+      if (end.remembered) setPerson((who) => who && { ...who, remembered: true });
+    },
+    [setPerson],
+  );
+  const finish = useFinish({ followed, person, approved, welcome, setProblem, words });
 
   const leave = useCallback(() => {
     forget();
@@ -74,11 +87,18 @@ export function useSignIn(): SignIn {
         headers: asPerson(who.demo_token),
       });
       const { verification_id, client_secret } = first;
-      const open = { verification_id, client_secret: client_secret ?? "" };
+      const open = { verification_id, client_secret: client_secret ?? "", remember };
       keepOpen(open);
       setFollowed(follow(open, first));
     });
     setStarting(false);
+  };
+
+  const forgetBrowsers = async () => {
+    if (!person) return;
+    await rest.call("POST", "/demo/forget", { body: {}, headers: asPerson(person.demo_token) });
+    setPerson({ ...person, remembered: false });
+    if (done) setDone({ ...done, remembered: false });
   };
 
   const doing = async (what: SignIn["act"], work: () => Promise<unknown>) => {
@@ -111,6 +131,9 @@ export function useSignIn(): SignIn {
     cancel: () => void attempt(async () => watcher?.cancel()),
     finish: () => void finish(),
     leave,
+    remember,
+    setRemember,
+    forgetBrowsers: () => void attempt(forgetBrowsers),
   };
 }
 
@@ -148,14 +171,14 @@ function useFinish({
   followed,
   person,
   approved,
-  setDone,
+  welcome,
   setProblem,
   words,
 }: {
   followed: Followed | null;
   person: Person | null;
   approved: boolean;
-  setDone: (done: SignedIn) => void;
+  welcome: (end: SignedIn) => void;
   setProblem: (problem: Trouble | null) => void;
   words: (error: unknown) => Trouble;
 }): () => Promise<void> {
@@ -167,17 +190,17 @@ function useFinish({
     try {
       const result_token = await followed.watcher.resultToken();
       const answer = await rest.call<SignedIn>("POST", `/demo/sign-ins/${followed.id}/finish`, {
-        body: { result_token },
+        body: { result_token, remember: followed.remember },
         headers: asPerson(person.demo_token),
       });
       keepSignedIn(answer);
-      setDone(answer);
+      welcome(answer);
     } catch (error) {
       setProblem(words(error));
     } finally {
       finishing.current = false;
     }
-  }, [followed, person, setDone, setProblem, words]);
+  }, [followed, person, welcome, setProblem, words]);
   useEffect(() => {
     if (approved) void finish();
   }, [approved, finish]);

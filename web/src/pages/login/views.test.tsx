@@ -48,6 +48,9 @@ const signIn = (more: Partial<SignIn> = {}): SignIn => ({
   cancel: vi.fn(),
   finish: vi.fn(),
   leave: vi.fn(),
+  remember: false,
+  setRemember: vi.fn(),
+  forgetBrowsers: vi.fn(),
   ...more,
 });
 
