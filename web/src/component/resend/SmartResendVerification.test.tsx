@@ -282,8 +282,11 @@ test("the part says its language and direction, and the SMS speaks it too", asyn
     return found as HTMLElement;
   });
   expect(part.dir).toBe("rtl");
-  const field = await waitFor(() => part.querySelector("input[type=tel]") as HTMLInputElement);
-  await waitFor(() => expect(field.closest("[dir]")?.getAttribute("dir")).toBe("ltr"));
+  const field = await waitFor(() => {
+    const found = part.querySelector<HTMLInputElement>("input[type=tel]");
+    expect(found?.closest("[dir]")?.getAttribute("dir")).toBe("ltr");
+    return found as HTMLInputElement;
+  });
   fireEvent.submit(field.form as HTMLFormElement);
   await waitFor(() => expect(asked(send)[0]?.body).toMatchObject({ locale: "ar" }));
 });
