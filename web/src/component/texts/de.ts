@@ -212,7 +212,7 @@ export const de: Texts = {
 
   "time.seconds": "{seconds}\u00a0s",
   "time.left": "Noch {time}",
-  "time.up": "Die Zeit ist abgelaufen",
+  "time.up": "Zeit abgelaufen",
 
   "rail.label": "Wege, Sie zu erreichen",
   "rail.name.app": "App",

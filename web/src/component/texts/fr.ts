@@ -211,7 +211,7 @@ export const fr: Texts = {
 
   "time.seconds": "{seconds}\u00a0s",
   "time.left": "Encore {time}",
-  "time.up": "Le temps est écoulé",
+  "time.up": "Temps écoulé",
 
   "rail.label": "Moyens de vous joindre",
   "rail.name.app": "Appli",
