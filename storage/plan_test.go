@@ -23,7 +23,7 @@ func TestEveryStatementHasItsIndex(t *testing.T) {
 	db := newSQLite(t)
 	s := db.open(t, told)
 	useAll(t, s)
-	grows := regexp.MustCompile(`SCAN (w|verifications|codes|deliveries|events|devices|enrollments|settings|idempotency|spent_tokens|webhooks)( |$)`)
+	grows := regexp.MustCompile(`SCAN (w|verifications|codes|deliveries|events|devices|enrollments|settings|trusted_devices|idempotency|spent_tokens|webhooks)( |$)`)
 	few := regexp.MustCompile(`from (codes|deliveries|devices|keys) |, seq, at, id$|order by verification_id, seq$`)
 	seen := 0
 	for _, text := range s.Statements() {
@@ -66,7 +66,7 @@ func TestEveryStatementHasItsIndexOnPostgres(t *testing.T) {
 	sent := server.statements(t)
 	db.grow(t)
 	db.raw.SetMaxOpenConns(1) // prepared statements belong to a connection
-	walks := regexp.MustCompile(`Seq Scan on (verifications|codes|deliveries|events|devices|enrollments|settings|idempotency|spent_tokens|webhooks)`)
+	walks := regexp.MustCompile(`Seq Scan on (verifications|codes|deliveries|events|devices|enrollments|settings|trusted_devices|idempotency|spent_tokens|webhooks)`)
 	seen := 0
 	for text := range sent {
 		if !looks(text) {
@@ -112,6 +112,7 @@ func (db database) grow(t *testing.T) {
 		{"webhooks", "event_id in (select id from events where verification_id = '" + base + "')", "'event_id', event_id || n, 'state', 'delivered', 'due_at', null, 'created_at', created_at - n, 'settled_at', created_at"},
 		{"devices", "true", "'id', id || n, 'user_id', user_id || n"},
 		{"settings", "true", "'user_id', user_id || n"},
+		{"trusted_devices", "true", "'id', id || n, 'user_id', user_id || n, 'expires_at', expires_at + n"},
 		{"idempotency", "true", "'id', id || n, 'created_at', created_at - n"},
 		{"enrollments", "true", "'id', id || n, 'expires_at', expires_at - n"},
 		{"spent_tokens", "true", "'id', id || n, 'expires_at', expires_at - n"},
@@ -141,6 +142,7 @@ func useAll(t *testing.T, s *storage.Store) {
 		t.Fatal("a number was left at once")
 	}
 	chooseAll(t, s)
+	trustAll(t, s)
 	v, _, err := s.NewestVerification(ctx, "u1", verify.Login, number)
 	if err != nil {
 		t.Fatal(err)
@@ -179,6 +181,21 @@ func chooseAll(t *testing.T, s *storage.Store) {
 	_, _, read := s.Settings(ctx, "u1")
 	if err := errors.Join(set, read); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// trustAll does the same for those of trusted devices.
+func trustAll(t *testing.T, s *storage.Store) {
+	t.Helper()
+	d := trust(t, s, "u3")
+	_, err := s.TrustedDevice(context.Background(), d.ID)
+	_, _, used := present(s, "u3", s.Keys().TrustedToken(d, 1))
+	update := s.UpdateTrustedDevices(context.Background(), "u3", func([]*verify.TrustedDevice, time.Time) error { return nil })
+	if err := errors.Join(err, used, update); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(liveTrust(t, s, "u3")); n != 1 {
+		t.Fatalf("%d are live", n)
 	}
 }
 

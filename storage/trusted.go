@@ -136,38 +136,45 @@ func (t *tx) trusted(rows []*trustedRow) ([]*watched, error) {
 	return ds, nil
 }
 
-// saveTrusted writes the trusted devices that are new or changed, and their events.
-// What is shown of one is sealed with the row and never again.
+// saveTrusted writes the trusted devices that are new or changed, and the events of
+// all: two uses in one millisecond leave one row, and are two.
 func (t *tx) saveTrusted(ds ...*watched) error {
 	for _, d := range ds {
 		r := &trustedRow{TrustedDevice: d.TrustedDevice}
 		values, err := trusted.values(r)
-		switch {
-		case err != nil:
+		if err != nil {
 			return err
-		case slices.Equal(values, d.row):
-			continue
-		case d.row != nil:
+		}
+		if d.row == nil {
+			err = t.addTrusted(r)
+		} else if !slices.Equal(values, d.row) {
 			t.hold(trusted.update(values, trusted.keyed, d.ID))
-		default:
-			text, err := json.Marshal(trustedShown{d.UserAgent, d.Location})
-			if err != nil {
-				return err
-			}
-			if r.shown, err = t.keys.Seal(string(text), "trusted_devices.shown."+d.ID); err != nil {
-				return err
-			}
-			written, err := trusted.insert(r)
-			if err != nil {
-				return err
-			}
-			t.hold(written...)
+		}
+		if err != nil {
+			return err
 		}
 		es := d.TakeEvents()
+		if len(es) == 0 {
+			continue
+		}
 		if err := t.tell(es); err != nil {
 			return err
 		}
 		t.changes = append(t.changes, verify.Change{Events: es})
 	}
 	return nil
+}
+
+// addTrusted writes a new one. What is shown of it is sealed here and never again.
+func (t *tx) addTrusted(r *trustedRow) error {
+	text, err := json.Marshal(trustedShown{r.UserAgent, r.Location})
+	if err != nil {
+		return err
+	}
+	if r.shown, err = t.keys.Seal(string(text), "trusted_devices.shown."+r.ID); err != nil {
+		return err
+	}
+	written, err := trusted.insert(r)
+	t.hold(written...)
+	return err
 }

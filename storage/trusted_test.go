@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -140,6 +141,34 @@ func TestConcurrentSkipsRotateOnce(t *testing.T) {
 			verify.EventCreated: 50, verify.EventSkippedTrusted: 50, verify.EventApproved: 50, verify.EventTrustedUsed: 50,
 		}, count); diff != "" {
 			t.Error(diff)
+		}
+	})
+}
+
+// Each of several skips in one moment is told, though the later ones change nothing of
+// the row.
+func TestSkipsOfOneMomentAreTold(t *testing.T) {
+	db := newSQLite(t)
+	synctest.Test(t, func(t *testing.T) {
+		s := db.open(t)
+		d := trust(t, s, "u1")
+		for range 3 {
+			if v, _, err := present(s, "u1", s.Keys().TrustedToken(d, 1)); err != nil || v.Status != verify.Approved {
+				t.Fatal(err)
+			}
+		}
+		es, err := s.UserEvents(context.Background(), "u1", time.Time{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		used := 0
+		for _, e := range es {
+			if e.Name == verify.EventTrustedUsed {
+				used++
+			}
+		}
+		if used != 3 {
+			t.Errorf("%d of 3 uses are told", used)
 		}
 	})
 }
