@@ -88,9 +88,9 @@ type Login struct {
 	IdempotencyKey string `json:"-"`
 }
 
-// Verification is the part of a status body that a backend works with. Raw is
-// the whole body, for the page, unless it holds a
-// TrustedDeviceToken: that belongs where no script reads it, as in an HttpOnly cookie.
+// Verification is the part of a status body that a backend works with. Raw is the
+// whole body, for the page; but a TrustedDeviceToken in it belongs where no script
+// reads it, as in an HttpOnly cookie.
 type Verification struct {
 	VerificationID string     `json:"verification_id"`
 	ClientSecret   string     `json:"client_secret"` // for the page; only the create tells it

@@ -30,7 +30,7 @@ func (c *Client) TrustedDevices(ctx context.Context, userID string) ([]TrustedDe
 // RevokeTrustedDevice ends one: its next login is asked again. One that is not there
 // is a not_found.
 func (c *Client) RevokeTrustedDevice(ctx context.Context, userID, id string) error {
-	_, err := c.call(ctx, http.MethodDelete, userPath(userID, "trusted-devices", id), nil, nil, nil)
+	_, err := c.call(ctx, http.MethodDelete, userPath(userID, "trusted-devices/"+url.PathEscape(id)), nil, nil, nil)
 	return err
 }
 
@@ -59,10 +59,7 @@ func (c *Client) SetSettings(ctx context.Context, userID string, s Settings) err
 	return err
 }
 
-func userPath(userID string, parts ...string) string {
-	path := "/api/v1/users/" + url.PathEscape(userID)
-	for _, part := range parts {
-		path += "/" + url.PathEscape(part)
-	}
-	return path
+// userPath is the path of a user's things; rest is escaped already.
+func userPath(userID, rest string) string {
+	return "/api/v1/users/" + url.PathEscape(userID) + "/" + rest
 }
