@@ -95,8 +95,8 @@ type view struct {
 var (
 	viewEvent   = view{}
 	viewKey     = view{history: true}
-	viewCreated = view{history: true, match: true, result: true, secret: true} // by an API key; approved only by a trusted device
-	viewSent    = view{history: true, secret: true}                            // to a user who proves a number
+	viewCreated = view{history: true, match: true, secret: true} // by an API key
+	viewSent    = view{history: true, secret: true}              // to a user who proves a number
 	viewPage    = view{history: true, match: true, result: true}
 )
 

@@ -116,7 +116,7 @@ func TestResultTokenOnlyWhereItBelongs(t *testing.T) {
 	if !has(viewPage) || !has(viewUser(b.v)) {
 		t.Error("who proved the number gets no result")
 	}
-	if has(viewKey) || has(viewSent) || has(viewEvent) { // an integrator has it in the answer of a create that a trusted device approved
+	if has(viewKey) || has(viewCreated) || has(viewSent) || has(viewEvent) {
 		t.Error("a result token stands where it does not belong")
 	}
 	b.v.Purpose = verify.Login

@@ -89,6 +89,18 @@ func (c caller) ownsUser(userID string) bool {
 	return c.role == byKey || (c.role == byUser || c.role == byDevice) && c.userID == userID
 }
 
+// about refuses a caller who asks about a user that is not theirs, and a name that
+// no user can have.
+func (c caller) about(userID string) error {
+	switch {
+	case !c.ownsUser(userID):
+		return verify.ErrNotFound
+	case !validUserID(userID):
+		return errUserID
+	}
+	return nil
+}
+
 // view is what the caller sees of a verification.
 func (c caller) view(v *verify.Verification) view {
 	switch c.role {

@@ -51,18 +51,6 @@ func (s *Server) setSettings(ctx context.Context, in *setInput) (*settingsAnswer
 	return settingsBody(chosen, now), err
 }
 
-// about refuses a caller who asks about a user that is not theirs, and a name that
-// no user can have.
-func (c caller) about(userID string) error {
-	switch {
-	case !c.ownsUser(userID):
-		return verify.ErrNotFound
-	case !validUserID(userID):
-		return errUserID
-	}
-	return nil
-}
-
 func settingsBody(chosen verify.Settings, now time.Time) *settingsAnswer {
 	return &settingsAnswer{Settings{
 		UserID: chosen.UserID, ChannelPreference: chosen.Channel(), Locale: optional(chosen.Locale), ServerTime: verify.FormatTime(now),

@@ -95,7 +95,7 @@ func (s *Server) alarm(ctx context.Context, reused *verify.TrustedDevice) error 
 }
 
 // trustedToken derives again the token that a recorded answer held; empty when it
-// held none, or when it would be good no more.
+// held none, or when the device has expired and was swept away.
 func (s *Server) trustedToken(ctx context.Context, a verify.Answer) (string, error) {
 	if a.TrustedGeneration == 0 {
 		return "", nil

@@ -300,6 +300,20 @@ func TestTrustedReplays(t *testing.T) {
 	})
 }
 
+// Only a trusted device's approval puts a result into the answer of a create: its
+// repeat, after a code was typed, is told as it was.
+func TestCreateHoldsNoResultOfACode(t *testing.T) {
+	within(t, func(d *door) {
+		b := &browser{door: d, user: "ana"}
+		login, once := b.login(), byKey.with("Idempotency-Key", "create")
+		r := d.ask(once, "POST", verifications, login).allow(201).has("status", "pending").lacks("result_token", "trusted_device_token")
+		d.pass(time.Second)
+		d.ask(page(r.str("client_secret")), "POST", verifications+"/"+r.str("verification_id")+"/check", object{"code": d.code(b.number)}).allow(200).has("status", "approved")
+		d.ask(once, "POST", verifications, login).allow(201).has("client_secret", r.object["client_secret"]).lacks("result_token", "trusted_device_token")
+		d.ask(byKey, "GET", verifications+"/"+r.str("verification_id"), nil).allow(200).has("status", "approved").lacks("result_token")
+	})
+}
+
 // A list is its user's, and so is ending what stands in it.
 func TestDistrust(t *testing.T) {
 	within(t, func(d *door) {

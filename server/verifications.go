@@ -33,7 +33,7 @@ type createInput struct {
 		Context          verify.Context `json:"context,omitempty" doc:"What the person is shown about the request."`
 		BindingMessage   string         `json:"binding_message,omitempty" maxLength:"140"`
 		Match            verify.Match   `json:"match,omitempty" enum:"typed,strict,none" default:"typed"`
-		UserVerification bool           `json:"require_user_verification,omitempty"`
+		UserVerification bool           `json:"require_user_verification,omitempty" doc:"The app's approval counts only when the phone has just looked who holds it, by its screen lock, a finger or a face. A code asks nobody: whoever reads it still proves the login. To forbid that too, pass channel push; a user without an app then gets no_channel."`
 		TrustedDevice    string         `json:"trusted_device_token,omitempty" maxLength:"1024" doc:"Of the person's browser, as exchange or the last create gave it. When nothing speaks against it the answer is approved at once, with a result_token and the next trusted_device_token; otherwise the login goes on as if it had not come, and so it does with a token that is none. For purpose login."`
 		Locale           string         `json:"locale,omitempty" maxLength:"35" pattern:"^[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8})*$" doc:"Language of messages and of the texts here; the user's own when left out."`
 	}
@@ -100,7 +100,8 @@ func (s *Server) start(ctx context.Context, c creation) (*statusAnswer, error) {
 		if left != nil {
 			body.PreviousID = left.ID
 		}
-		if v.Method == verify.ByTrustedDevice {
+		if v.Method == verify.ByTrustedDevice { // no page needs to wait, so who asked has what it would get
+			body.ResultToken = s.keys.ResultToken(v, at)
 			body.TrustedDeviceToken = s.keys.TrustedToken(trusted, trusted.Generation)
 		}
 		return code, body
