@@ -79,7 +79,7 @@ export class PhoneSession {
     this.#watcher?.dispose();
   }
 
-  /** Takes up what a reload interrupted, or what is open under this number, without a send. */
+  /** Takes up what a reload interrupted, or tells what is open under this number; never a send. */
   async resume(asked: string): Promise<void> {
     this.#asked = asked;
     const kept = this.#notebook.read(asked);
@@ -88,7 +88,7 @@ export class PhoneSession {
     this.#store.update({ phoneNumber, phase: phoneNumber === "" ? "entry" : "loading" });
     if (phoneNumber === "") return;
     if (!verificationId || !clientSecret) {
-      await this.#lookUp(phoneNumber);
+      await this.#lookUp(phoneNumber, (status) => this.#settle(status));
       return;
     }
     // The watcher comes to the same; this is faster, and says at once when there is no network.
@@ -136,7 +136,8 @@ export class PhoneSession {
   /** Goes on here with what another window has taken. Throws a NodError. */
   async reclaim(): Promise<void> {
     await this.#ask();
-    if (this.#store.getState().elsewhere) await this.begin(this.#store.getState().phoneNumber);
+    const { elsewhere, phoneNumber } = this.#store.getState();
+    if (elsewhere) await this.begin(phoneNumber);
   }
 
   /**
@@ -190,8 +191,7 @@ export class PhoneSession {
     }
     if (phase === "loading" && seen.status && isTerminal(seen.status.status)) {
       if (!result) return; // it follows
-      if (result.status === "approved" && !result.result_token) {
-        // Redeemed before this page began: that proof is spent.
+      if (this.#isSpent(result)) {
         this.reset();
         return;
       }
@@ -204,6 +204,11 @@ export class PhoneSession {
     if (result) this.#end(result, { ...seen, ...renewed, ...found });
     else this.#store.update({ ...seen, ...renewed, ...found });
     if (closed?.kind === "unauthenticated" && !result) this.#findOut();
+  }
+
+  // Redeemed before this page began: that proof has had its effect.
+  #isSpent({ status, result_token }: Result): boolean {
+    return this.#store.getState().phase === "loading" && status === "approved" && !result_token;
   }
 
   // The first time is the end; later its token may only be a newer one.
@@ -242,25 +247,25 @@ export class PhoneSession {
     return watcher;
   }
 
-  // Nothing but a number is known: what is open under it goes on here, else it is only filled in.
-  // While it is open the server answers a send by giving it back.
-  async #lookUp(phoneNumber: string): Promise<void> {
+  // Nothing but a number is known: what is open under it is taken, else it is only filled in.
+  async #lookUp(phoneNumber: string, take: (status: StatusBody) => unknown): Promise<void> {
     try {
       const status = await this.#options.onboarding.status({ phoneNumber });
       if (this.#store.getState().phase !== "loading") return;
-      if (status?.status === "pending") await this.begin(phoneNumber);
+      if (status?.status === "pending") await take(status);
     } catch (error) {
       this.#options.onProblem(error);
     }
     if (this.#store.getState().phase === "loading") this.#store.update({ phase: "entry" });
   }
 
-  // The number was changed although the answer was lost.
+  // The number was changed although the answer was lost. The person asked for its code, and while
+  // it is open the server answers a send by giving it back.
   #arriveAt(phoneNumber: string): void {
     this.#forget();
     this.#notebook.write({ asked: this.#asked, phoneNumber });
     this.#store.update({ ...NO_PHONE, phoneNumber, summary: this.#store.getState().summary });
-    void this.#lookUp(phoneNumber);
+    void this.#lookUp(phoneNumber, () => this.begin(phoneNumber));
   }
 
   // The credential is void, so the user's token must tell why, as soon as it can.
@@ -290,10 +295,14 @@ export class PhoneSession {
 
   async #ask(): Promise<void> {
     const watcher = this.#watcher;
-    const id = watcher?.verificationId ?? this.#store.getState().status?.verification_id;
+    const id = this.#id;
     if (!id) return;
     const status = await this.#read(id);
-    if (this.#watcher === watcher) this.#settle(status);
+    if (this.#watcher === watcher && this.#id === id) this.#settle(status);
+  }
+
+  get #id(): string | undefined {
+    return this.#watcher?.verificationId ?? this.#store.getState().status?.verification_id;
   }
 
   async #read(verificationId: string): Promise<StatusBody | null> {
@@ -311,6 +320,8 @@ export class PhoneSession {
       this.#options.onProblem(gone());
     } else if (result?.reason === "phone_changed" && this.#leavingFor) {
       this.#arriveAt(this.#leavingFor);
+    } else if (result && this.#isSpent(result)) {
+      this.reset();
     } else if (result) {
       this.#drop();
       this.#end(result, { status, connection: "closed", transport: null, problem: null });

@@ -15,7 +15,7 @@ export interface PhoneVerificationOptions {
   fetchToken: FetchToken;
   /** The language of the message, for example `pt-BR`. */
   locale?: string;
-  /** Without it a reload asks the server what is open. */
+  /** Without it a reload learns from the server only that something is open; see `elsewhere`. */
   memory?: Memory;
   webSocket?: SocketConstructor;
   fetch?: typeof fetch;
@@ -65,7 +65,7 @@ export interface PhoneState {
   retryIn: number | null;
   /** The last send gave back an open verification: no further message is on its way. */
   reused: boolean;
-  /** It goes on in another window, which has made this one's credential void; see `takeOver`. */
+  /** It is open, but this side has no credential of it, or a void one: another window has it. `takeOver` gets it. */
   elsewhere: boolean;
   /** How often a code was wrong since the present one was made. */
   wrong: number;

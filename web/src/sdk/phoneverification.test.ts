@@ -172,17 +172,45 @@ describe("a reload", () => {
     server.on(send, () => ({ ...sent("ver_1", { reused: true }), status: 200 }));
     open();
     await phase("open");
-    expect(state()).toMatchObject({ phoneNumber: number, reused: true });
+    expect(state()).toMatchObject({ phoneNumber: number, elsewhere: true });
+    expect(calls(send)).toHaveLength(1);
+    expect(await phone.takeOver()).toBe(true);
+    expect(state()).toMatchObject({ phoneNumber: number, elsewhere: false, reused: true });
   });
 
-  test("without a memory finds what is open for the number it begins with", async () => {
+  test("without a memory finds what is open for the number it begins with, and leaves it alone", async () => {
     server.on(standing, () => body());
     server.on(send, () => sent("ver_1", { reused: true }));
     open({ memory: undefined }, number);
     await phase("open");
+    expect(state()).toMatchObject({ elsewhere: true, phoneNumber: number });
     expect(calls(standing)[0]?.path).toBe(
       "/api/onboarding/verification-status?phone_number=%2B14155550123",
     );
+    // It may end at any moment, and a send would be a message then: that is for the person to say.
+    phone.wake();
+    await until("asked again", () => calls(standing).length === 2);
+    expect(calls(send)).toHaveLength(0);
+    expect(await phone.takeOver()).toBe(true);
+    expect(state()).toMatchObject({ elsewhere: false, reused: true });
+  });
+
+  test("that was let go is not brought back by a late answer", async () => {
+    server.on(standing, () => body());
+    open({ memory: undefined }, number);
+    await phase("open");
+    let answer: (reply: Reply) => void = () => undefined;
+    const late = new Promise<Reply>((resolve) => {
+      answer = resolve;
+    });
+    server.on(standing, () => late);
+    phone.wake();
+    await until("asked again", () => calls(standing).length === 2);
+    phone.again();
+    server.on("GET /api/onboarding/verification-analytics", () => ({ body: {} }));
+    answer(body());
+    await phone.loadSummary(); // answered after the other
+    expect(state()).toMatchObject({ phase: "entry", elsewhere: false });
   });
 
   test.each([
@@ -242,6 +270,17 @@ describe("a reload", () => {
     open();
     await phase("entry");
     expect(told).toEqual(["approved"]);
+    expect(kept).toBeNull();
+  });
+
+  test("forgets a proof that was taken also when its secret has ended since", async () => {
+    await followed();
+    phone.dispose();
+    server.on(page, () => problem(401, "unauthenticated"));
+    server.on(standing, () => body({ ...approved, result_token: undefined }, 5));
+    open();
+    await phase("entry");
+    expect(told).toEqual([]);
     expect(kept).toBeNull();
   });
 
@@ -513,8 +552,7 @@ describe("a page", () => {
     phone.start(number);
     await phase("open");
     expect(calls(standing)).toHaveLength(1);
-    expect(calls(send)).toHaveLength(1);
-    await server.welcome("watcher", true);
+    expect(calls(send)).toHaveLength(0);
   });
 
   test("that moved on is refused, and catches up", async () => {

@@ -60,8 +60,8 @@ export class PhoneVerification {
   readonly now = (): number => this.#clock.now();
 
   /**
-   * Begins, or goes on after `stop`. What a reload interrupted is taken up again from the memory,
-   * else an open verification of `phoneNumber` is; neither sends a message.
+   * Begins, or goes on after `stop`. What a reload interrupted is taken up again from the memory;
+   * what else is open for `phoneNumber` is `elsewhere` until `takeOver`. Never sends a message.
    */
   start(phoneNumber = ""): void {
     if (this.#running || this.#disposed) return;
@@ -97,7 +97,10 @@ export class PhoneVerification {
     this.#events.clear();
   }
 
-  /** Sends a code to a number (E.164), or goes on with the open verification of that number. */
+  /**
+   * Sends a code to a number (E.164), or goes on with the open verification of that number. Does
+   * nothing while the phase is `loading`.
+   */
   async send(phoneNumber: string, channel?: PhoneChannel): Promise<boolean> {
     if (this.getState().phase === "loading") return false;
     return await this.#act("send", () => this.#session.begin(phoneNumber, channel));
@@ -136,7 +139,7 @@ export class PhoneVerification {
     });
   }
 
-  /** Goes on here with what another window has taken; that one is told then. Sends no message. */
+  /** Goes on here with what is open elsewhere; a window that has it is told. What is open sends no message. */
   async takeOver(): Promise<boolean> {
     return await this.#act("takeOver", async () => {
       if (this.getState().elsewhere) await this.#session.reclaim();
