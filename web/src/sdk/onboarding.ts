@@ -1,4 +1,5 @@
 import type { ServerClock } from "./clock.ts";
+import { NodError } from "./errors.ts";
 import type { StatusBody } from "./protocol.ts";
 import { type CallOptions, Rest } from "./rest.ts";
 import { type FetchToken, TokenSource } from "./usertoken.ts";
@@ -74,8 +75,13 @@ export class Onboarding {
   /** How a verification stands; null when there is none. */
   async status(which: Which): Promise<StatusBody | null> {
     const path = `verification-status?${new URLSearchParams(named(which))}`;
-    const status: Partial<StatusBody> = await this.#call("GET", path, {});
-    return status.verification_id ? (status as StatusBody) : null;
+    try {
+      const status: Partial<StatusBody> = await this.#call("GET", path, {});
+      return status.verification_id ? (status as StatusBody) : null;
+    } catch (error) {
+      if (error instanceof NodError && error.status === 404) return null;
+      throw error;
+    }
   }
 
   /** Leaves one number for another: the old verification ends, the new one sends a code. */

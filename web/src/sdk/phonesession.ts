@@ -136,8 +136,7 @@ export class PhoneSession {
   /** Goes on here with what another window has taken. Throws a NodError. */
   async reclaim(): Promise<void> {
     await this.#ask();
-    const { elsewhere, phoneNumber } = this.#store.getState();
-    if (elsewhere) await this.begin(phoneNumber);
+    if (this.#store.getState().elsewhere) await this.begin(this.#store.getState().phoneNumber);
   }
 
   /**
@@ -169,7 +168,8 @@ export class PhoneSession {
     const token = await this.#watcher?.resultToken().catch(() => null);
     if (token) return token;
     // The secret ends some minutes after the verification; the user's token may ask later.
-    const read = await this.#read(status.verification_id).catch(() => null);
+    const which = { verificationId: status.verification_id };
+    const read = await this.#options.onboarding.status(which).catch(() => null);
     return read?.result_token ?? null;
   }
 
@@ -189,12 +189,11 @@ export class PhoneSession {
       if (busy !== "change") this.#arriveAt(this.#leavingFor);
       return;
     }
-    if (phase === "loading" && seen.status && isTerminal(seen.status.status)) {
-      if (!result) return; // it follows
-      if (this.#isSpent(result)) {
-        this.reset();
-        return;
-      }
+    const over = seen.status && isTerminal(seen.status.status);
+    if (phase === "loading" && over && !result) return; // it follows
+    if (result && this.#isSpent(result)) {
+      this.reset();
+      return;
     }
     const codeEndsAt = seen.status?.expires_at ?? this.#codeEndsAt;
     const renewed = codeEndsAt !== this.#codeEndsAt ? { wrong: 0 } : {};
@@ -295,21 +294,14 @@ export class PhoneSession {
 
   async #ask(): Promise<void> {
     const watcher = this.#watcher;
-    const id = this.#id;
-    if (!id) return;
-    const status = await this.#read(id);
-    if (this.#watcher === watcher && this.#id === id) this.#settle(status);
+    const verificationId = this.#id;
+    if (!verificationId) return;
+    const status = await this.#options.onboarding.status({ verificationId });
+    if (this.#watcher === watcher && this.#id === verificationId) this.#settle(status);
   }
 
   get #id(): string | undefined {
     return this.#watcher?.verificationId ?? this.#store.getState().status?.verification_id;
-  }
-
-  async #read(verificationId: string): Promise<StatusBody | null> {
-    return await this.#options.onboarding.status({ verificationId }).catch((error) => {
-      if (error instanceof NodError && error.status === 404) return null;
-      throw error;
-    });
   }
 
   // What the user's token knows of a verification whose credential is void.
@@ -320,11 +312,10 @@ export class PhoneSession {
       this.#options.onProblem(gone());
     } else if (result?.reason === "phone_changed" && this.#leavingFor) {
       this.#arriveAt(this.#leavingFor);
-    } else if (result && this.#isSpent(result)) {
-      this.reset();
     } else if (result) {
       this.#drop();
-      this.#end(result, { status, connection: "closed", transport: null, problem: null });
+      if (this.#isSpent(result)) this.reset();
+      else this.#end(result, { status, connection: "closed", transport: null, problem: null });
     } else {
       this.#watcher?.stop();
       const countdowns = NO_COUNTDOWNS;
