@@ -36,8 +36,8 @@ type Request struct {
 // that earlier session goes on, or starting anew would be a way around it; when the
 // user reported a login a moment ago, new ones are held back. Start then returns
 // both a blocked verification, to be kept, and the refusal to answer: cooldown or
-// blocked. A trusted device that nothing speaks against ([Situation.Doubt]) stands in
-// for the person: then nobody is asked and the verification is approved at once.
+// blocked. A trusted device that nothing speaks against stands in for the person:
+// then nobody is asked and the verification is approved at once.
 func Start(q Request, s *Situation, p *Policy, now time.Time) (*Verification, error) {
 	v := &Verification{
 		ID: q.ID, UserID: q.UserID, Purpose: q.Purpose, Status: Pending, Stage: Queued,

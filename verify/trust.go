@@ -68,35 +68,35 @@ type TrustClaim struct {
 	Network    string // where the person is now: see [Keys.Network]
 }
 
-// Doubt is what speaks against a trusted device; empty: nothing.
-type Doubt string
+// doubt is what speaks against a trusted device; empty: nothing.
+type doubt string
 
 // The doubts.
 const (
-	DoubtUnknown          Doubt = "unknown"           // no token, or none that this user can have
-	DoubtReused           Doubt = "reused"            // a token that was used up: somebody has a copy
-	DoubtReported         Doubt = "reported"          // "this isn't me", in the last 30 days
-	DoubtUserVerification Doubt = "user_verification" // asked for, and no token can give it
-	DoubtNetwork          Doubt = "network"           // the person was never approved from here
+	doubtUnknown          doubt = "unknown"           // no token, or none that this user can have
+	doubtReused           doubt = "reused"            // a token that was used up: somebody has a copy
+	doubtReported         doubt = "reported"          // "this isn't me", in the last 30 days
+	doubtUserVerification doubt = "user_verification" // asked for, and no token can give it
+	doubtNetwork          doubt = "network"           // the person was never approved from here
 )
 
-// Doubt decides whether the trusted device whose token came with a login may stand
+// doubt decides whether the trusted device whose token came with a login may stand
 // in for its person: the one place where anything can speak against it (contract,
 // section 4). That a token was used up comes before all that would only make it
 // useless here, because the alarm must not depend on where the thief sits.
-func (s *Situation) Doubt(q *Request, now time.Time) Doubt {
+func (s *Situation) doubt(q *Request, now time.Time) doubt {
 	d, c := s.Trusted, q.Trusted
 	switch {
 	case q.Purpose != Login || d == nil || d.ID != c.DeviceID || d.UserID != q.UserID || !d.Live(now) || c.Generation > d.Generation:
-		return DoubtUnknown // a later generation than ever was: the database is an older copy
+		return doubtUnknown // a later generation than ever was: the database is an older copy
 	case !d.keeps(c.Generation, now):
-		return DoubtReused
+		return doubtReused
 	case !s.ReportedAt.IsZero() && now.Sub(s.ReportedAt) < reportMemory:
-		return DoubtReported
+		return doubtReported
 	case q.UserVerification:
-		return DoubtUserVerification
+		return doubtUserVerification
 	case !slices.Contains(d.Networks, c.Network):
-		return DoubtNetwork
+		return doubtNetwork
 	}
 	return ""
 }
@@ -105,15 +105,15 @@ func (s *Situation) Doubt(q *Request, now time.Time) Doubt {
 // person. Otherwise v goes on as if no token had come, except that a reused one
 // ends the whole family.
 func (v *Verification) skip(q *Request, s *Situation, now time.Time) bool {
-	switch doubt := s.Doubt(q, now); doubt {
-	case DoubtUnknown:
+	switch why := s.doubt(q, now); why {
+	case doubtUnknown:
 		return false
-	case DoubtReused:
+	case doubtReused:
 		s.Trusted.Alarm(now)
 		return false
 	default:
 		v.TrustedID = s.Trusted.ID
-		if doubt != "" {
+		if why != "" {
 			return false
 		}
 	}
@@ -283,7 +283,7 @@ func (k *Keys) trustedToken(keyID, id string, generation uint32) string {
 }
 
 // TrustClaim reads a token that came for a user whose person is at ip. What is
-// malformed or was not made here claims nothing; whose it is, [Situation.Doubt] asks.
+// malformed or was not made here claims nothing; whose it is, [Start] asks.
 // The comparison takes the same time whatever differs.
 func (k *Keys) TrustClaim(token, userID, ip string) TrustClaim {
 	body, ok := strings.CutPrefix(token, trustedPrefix)
