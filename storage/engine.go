@@ -94,7 +94,8 @@ func (t *tx) look(ctx context.Context, all ...statement) (now time.Time, err err
 }
 
 // locks takes named locks in the order given. Everybody names them in one order:
-// idempotency key (by its row), user, phone, then the rows themselves.
+// idempotency key (by its row), user, phone, then the rows themselves, and behind
+// them the trusted devices of a user with their rows.
 func (t *tx) locks(names ...string) []statement {
 	if t.lock == "" {
 		return nil

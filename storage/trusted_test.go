@@ -284,10 +284,10 @@ func TestConcurrentRemembersKeepTheLimit(t *testing.T) {
 	})
 }
 
-// Reports, remembers, skips and revocations of one user at once wait for each other
-// in one order: none fails, and what is live in the end was remembered last.
+// Remembers, skips and revocations of one user at once wait for each other in one
+// order, and none fails.
 func TestTrustDoesNotDeadlock(t *testing.T) {
-	onBoth(t, func(t *testing.T, db database) {
+	inOneOrder(t, func(t *testing.T, db database) {
 		ctx, s := context.Background(), db.open(t)
 		ids := make([]string, 12)
 		var tokens []string
@@ -321,6 +321,21 @@ func TestTrustDoesNotDeadlock(t *testing.T) {
 			if err != nil {
 				t.Error(err)
 			}
+		}
+	})
+}
+
+// A rule that refuses in the end has changed nothing.
+func TestRefusedRuleKeepsTrust(t *testing.T) {
+	onBoth(t, func(t *testing.T, db database) {
+		s := db.open(t)
+		trust(t, s, "u1")
+		err := s.UpdateTrustedDevices(context.Background(), "u1", func(live []*verify.TrustedDevice, now time.Time) error {
+			live[0].Revoke(verify.TrustRevoked, now)
+			return errWrong
+		})
+		if !errors.Is(err, errWrong) || len(liveTrust(t, s, "u1")) != 1 {
+			t.Errorf("%v; %d are live", err, len(liveTrust(t, s, "u1")))
 		}
 	})
 }
