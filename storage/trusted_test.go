@@ -325,17 +325,93 @@ func TestTrustDoesNotDeadlock(t *testing.T) {
 	})
 }
 
-// A rule that refuses in the end has changed nothing.
+// Whoever meets a trusted device that somebody else is at waits, and sees what became of
+// it: neither forgets what the other wrote.
+func TestTrustWaitsForTrust(t *testing.T) {
+	db := newPostgres(t)
+	ctx, s := context.Background(), db.open(t)
+	// meanwhile runs second while first holds the rows that it goes on with.
+	meanwhile := func(first func(hold func()) error, second func() error) {
+		t.Helper()
+		done := make(chan error, 1)
+		err := first(func() {
+			go func() { done <- second() }()
+			again := time.NewTicker(5 * time.Millisecond)
+			for len(texts(t, db.raw, "select 'x' from pg_stat_activity where wait_event_type = 'Lock'")) == 0 {
+				select {
+				case <-again.C:
+				case err := <-done:
+					done <- errors.Join(err, errors.New("it did not wait"))
+					return
+				}
+			}
+		})
+		if err := errors.Join(err, <-done); err != nil {
+			t.Fatal(err)
+		}
+	}
+	revoke := func(hold func()) error {
+		return s.UpdateTrustedDevices(ctx, "u1", func(live []*verify.TrustedDevice, now time.Time) error {
+			hold()
+			live[0].Revoke(verify.TrustRevoked, now)
+			return nil
+		})
+	}
+	create := func(d *verify.TrustedDevice, hold func()) (v *verify.Verification, err error) {
+		q := request(s, "u1")
+		q.Trusted = s.Keys().TrustClaim(s.Keys().TrustedToken(d, 1), "u1", q.Context.IP)
+		who := verify.Applicant{UserID: "u1", Purpose: q.Purpose, Number: q.Number, TrustedID: d.ID}
+		err = s.CreateVerification(ctx, who, nil, func(sit *verify.Situation, now time.Time) (*verify.Verification, error) {
+			hold()
+			v, err = verify.Start(q, sit, policy, now)
+			return v, err
+		})
+		return v, err
+	}
+	nothing := func() {}
+
+	d := trust(t, s, "u1")
+	meanwhile(revoke, func() error {
+		v, err := create(d, nothing)
+		if err == nil && v.Status != verify.Pending {
+			t.Errorf("with a device that was being revoked it is %s", v.Status)
+		}
+		return err
+	})
+	if n := len(liveTrust(t, s, "u1")); n != 0 {
+		t.Errorf("%d are live again", n)
+	}
+
+	d = trust(t, s, "u1")
+	meanwhile(func(hold func()) error {
+		_, err := create(d, hold)
+		return err
+	}, func() error { return revoke(nothing) })
+	if got, err := s.TrustedDevice(ctx, d.ID); err != nil || got.Generation != 2 || got.RevokedReason != verify.TrustRevoked {
+		t.Errorf("used and revoked it is %+v: %v", got, err)
+	}
+}
+
+// A rule that refuses in the end has changed nothing, and one that decides nothing
+// tells nothing.
 func TestRefusedRuleKeepsTrust(t *testing.T) {
 	onBoth(t, func(t *testing.T, db database) {
-		s := db.open(t)
+		book := &diary{}
+		s := db.open(t, book.config)
 		trust(t, s, "u1")
+		book.take()
+		if err := s.UpdateTrustedDevices(context.Background(), "u1", func([]*verify.TrustedDevice, time.Time) error { return nil }); err != nil {
+			t.Fatal(err)
+		}
 		err := s.UpdateTrustedDevices(context.Background(), "u1", func(live []*verify.TrustedDevice, now time.Time) error {
 			live[0].Revoke(verify.TrustRevoked, now)
 			return errWrong
 		})
 		if !errors.Is(err, errWrong) || len(liveTrust(t, s, "u1")) != 1 {
 			t.Errorf("%v; %d are live", err, len(liveTrust(t, s, "u1")))
+		}
+		if told := book.take(); len(told) != 0 {
+			t.Errorf("told %+v", told)
 		}
 	})
 }
