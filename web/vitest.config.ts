@@ -9,5 +9,6 @@ export default defineConfig({
     environment: "node",
     include: ["src/**/*.test.{ts,tsx}"],
     restoreMocks: true,
+    testTimeout: 20_000, // a busy machine takes a while; what hangs still ends
   },
 });

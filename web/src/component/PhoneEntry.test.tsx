@@ -5,9 +5,6 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { PhoneEntry } from "./PhoneEntry";
 import { expectAccessible } from "./testkit";
 
-// Hundreds of countries are drawn and judged; a busy machine takes a while for that.
-vi.setConfig({ testTimeout: 20_000 });
-
 let languages = ["en-US"];
 beforeEach(() => {
   vi.spyOn(navigator, "languages", "get").mockImplementation(() => languages);
