@@ -3,7 +3,7 @@ import { Button } from "./Button";
 import { duration, momentOf } from "./duration";
 import { Ring } from "./Ring";
 import { useSay } from "./texts";
-import { inWords } from "./time";
+import { inWords, isSpoken } from "./time";
 import { type Clock, useSecondsLeft } from "./useSecondsLeft";
 
 /**
@@ -36,7 +36,7 @@ export function ResendButton({
     if (left > 0) return say("resend.in", { time: duration(left) });
     return used >= most ? say("resend.none") : say("resend.again", { used, most });
   };
-  const spoken = [30, 10, 5].includes(left) && !sending;
+  const spoken = isSpoken(left) && !sending;
   return (
     <>
       <Button

@@ -1,3 +1,4 @@
+import { duration } from "./duration";
 import type { Say } from "./texts";
 
 /** Milliseconds until the shown second changes, so that all countdowns turn together. */
@@ -9,11 +10,7 @@ export function untilNextSecond(endsAt: number, now: number): number {
 
 /** "45 s" below a minute, "2:05" from there, "1:00:00" from an hour. */
 export function clock(say: Say, seconds: number): string {
-  if (seconds < 60) return say("time.seconds", { seconds });
-  const two = (n: number) => String(n).padStart(2, "0");
-  const minutes = Math.floor(seconds / 60);
-  if (minutes < 60) return `${minutes}:${two(seconds % 60)}`;
-  return `${Math.floor(minutes / 60)}:${two(minutes % 60)}:${two(seconds % 60)}`;
+  return seconds < 60 ? say("time.seconds", { seconds }) : duration(seconds);
 }
 
 /** A rest of time in words, for a sentence or a screen reader: "89 seconds", "2 hours". */
@@ -30,9 +27,14 @@ export function inWords(say: Say, seconds: number): string {
   return many(Math.round(seconds / 3600), "hour");
 }
 
-/** The seconds at which a countdown is read aloud, and at no others. */
+/** Whether a countdown is read aloud at these seconds. */
+export function isSpoken(seconds: number): boolean {
+  return [30, 10, 5].includes(seconds);
+}
+
+/** What is read aloud of a countdown; null at all other seconds. */
 export function spokenCountdown(say: Say, seconds: number): string | null {
-  return [30, 10, 5].includes(seconds) ? say("time.left", { time: inWords(say, seconds) }) : null;
+  return isSpoken(seconds) ? say("time.left", { time: inWords(say, seconds) }) : null;
 }
 
 /** "14:32:07" in the reader's own time zone. */
