@@ -1,16 +1,16 @@
 import type { Alternative, StatusBody } from "../sdk";
-import { Icon, type IconName } from "../theme/Icon";
+import type { IconName } from "../theme/Icon";
 import { Button } from "./Button";
 import { duration } from "./duration";
+import { Support } from "./Support";
 import { type Say, useSay } from "./texts";
 import { type Clock, useSecondsLeft } from "./useSecondsLeft";
 import "./Alternatives.css";
 
-const icons: Record<Alternative["kind"], IconName> = {
+const icons: Record<string, IconName> = {
   change_phone: "app",
   voice: "voice",
   email: "email",
-  support: "shield",
 };
 
 /** The other ways that the server offers once its resends have not helped, each with its own wait. */
@@ -94,24 +94,4 @@ function wordsOf(say: Say, way: Alternative): string {
     default:
       return way.label; // a way that is newer than this page says itself what it is
   }
-}
-
-/** Whom to ask: a mail address, a number or a page becomes a link, all else stays words. */
-function Support({ contact }: { contact: string }) {
-  const say = useSay();
-  const link = linkOf(contact);
-  const words = say("ways.support", { contact });
-  return (
-    <p className="nod-ways-support">
-      <Icon name={icons.support} />
-      {link ? <a href={link}>{words}</a> : <span>{words}</span>}
-    </p>
-  );
-}
-
-function linkOf(contact: string): string | null {
-  if (/^https:\/\/\S+$/.test(contact)) return contact;
-  if (/^[^\s@]+@[^\s@]+$/.test(contact)) return `mailto:${contact}`;
-  if (/^\+?[\d ()/.-]{5,}$/.test(contact)) return `tel:${contact.replace(/[^\d+]/g, "")}`;
-  return null;
 }

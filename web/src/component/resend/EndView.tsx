@@ -3,6 +3,7 @@ import { Mark } from "../../theme/Mark";
 import { Button } from "../Button";
 import { Heading } from "../Heading";
 import { Sign } from "../Sign";
+import { Support } from "../Support";
 import { Phrase, useSay } from "../texts";
 import { endingOf } from "./endings";
 import { useShownNumber } from "./useShownNumber";
@@ -32,11 +33,14 @@ export function EndView({
     );
   }
   const ending = endingOf(state.status ?? { status: "canceled" });
+  // The other ways ended with it; somebody to ask is still there.
+  const support = state.status?.alternatives?.find(({ kind }) => kind === "support");
   return (
     <div className="nod-resend-end">
       <Sign icon={ending.icon} tone={ending.tone} />
       <Heading level={2}>{say(ending.title)}</Heading>
       <p>{say(ending.text)}</p>
+      {support && <Support contact={support.label} />}
       <Button tone="accent" wide onClick={() => act.again()}>
         {say("end.again")}
       </Button>

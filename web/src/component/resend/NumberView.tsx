@@ -10,12 +10,10 @@ import type { SmartResendActs } from "./useSmartResend";
 export function NumberView({
   state,
   act,
-  initial,
   onBack,
 }: {
   state: PhoneState;
   act: SmartResendActs;
-  initial?: string;
   onBack: () => void;
 }) {
   const say = useSay();
@@ -29,7 +27,7 @@ export function NumberView({
       </div>
       {problem && !atField && <ProblemNotice problem={problem} retryIn={state.retryIn} />}
       <PhoneEntry
-        initial={state.phoneNumber || initial}
+        initial={state.phoneNumber}
         sending={busy === "send"}
         disabled={busy !== null}
         submit={say("entry.send")}

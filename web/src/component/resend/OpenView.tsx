@@ -5,6 +5,7 @@ import { Attempts } from "../Attempts";
 import { Button } from "../Button";
 import { ChangePhoneDialog } from "../ChangePhoneDialog";
 import { CodeEntry } from "../CodeEntry";
+import { Heading } from "../Heading";
 import { Notice } from "../Notice";
 import { ProblemNotice } from "../ProblemNotice";
 import { Reach } from "../Reach";
@@ -41,7 +42,14 @@ export function OpenView({
   return (
     <>
       <div className="nod-resend-words">
-        <h2 className="nod-title">{say(titleOf(status))}</h2>
+        {locked || over ? (
+          // The field had the focus, and is gone.
+          <Heading key={status.stage} level={2}>
+            {say(locked ? "code.locked" : "code.over")}
+          </Heading>
+        ) : (
+          <h2 className="nod-title">{say("code.title")}</h2>
+        )}
         {locked ? (
           <Locked until={status.locked_until} now={now} />
         ) : over ? (
@@ -130,11 +138,6 @@ export function OpenView({
       />
     </>
   );
-}
-
-function titleOf({ stage }: StatusBody) {
-  if (stage === "locked") return "code.locked";
-  return stage === "awaiting_resend" ? "code.over" : "code.title";
 }
 
 function sentTo(status: StatusBody) {

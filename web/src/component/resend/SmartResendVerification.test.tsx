@@ -1,6 +1,7 @@
 // @vitest-environment jsdom
 import { cleanup, configure, fireEvent, render, screen, waitFor } from "@testing-library/react";
 import { StrictMode } from "react";
+import { renderToString } from "react-dom/server";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { StatusBody } from "../../sdk";
 import { proving } from "../../sdk/testing/bodies";
@@ -10,9 +11,6 @@ import { SmartResendVerification } from "./SmartResendVerification";
 
 // The countries are hundreds, and no test looks for one by its name.
 configure({ asyncUtilTimeout: 5000, defaultIgnore: "script, style, option" });
-
-// Hundreds of countries are drawn and judged; a busy machine takes a while for that.
-vi.setConfig({ testTimeout: 20_000 });
 
 const number = "+14155550123";
 const send = "POST /api/onboarding/send-verification";
@@ -244,6 +242,7 @@ test.each([
   draw({ initialPhoneNumber: number });
   await press("Send Code");
   await screen.findByText(title);
+  expect(heard("polite")).toContain(title);
   expect(screen.queryByLabelText("6-digit code")).toBeNull();
   await expectAccessible();
 });
@@ -263,6 +262,69 @@ test.each([
   await expectAccessible();
   await press("Start again");
   expect((await screen.findByLabelText<HTMLInputElement>("Phone number")).value).toContain("415");
+});
+
+test("where nothing more can be done here it says whom to ask", async () => {
+  const peer = await opened();
+  const help = { kind: "support", label: "help@example.com", available_in: 0 } as const;
+  const voice = { kind: "voice", label: "Call", available_in: 0 } as const;
+  const end = { status: "failed", reason: "undeliverable" } as const;
+  tell(peer, 2, "verification.failed", { ...end, alternatives: [voice, help] });
+  peer.send("result", { verification_id: "ver_1", ...end }, { seq: 2 });
+  const link = await screen.findByText<HTMLAnchorElement>("Ask for help: help@example.com");
+  expect(link.href).toBe("mailto:help@example.com");
+  expect(screen.queryByText("Get the code by a phone call")).toBeNull();
+});
+
+test("it sends nothing by itself, also where a code is out already", async () => {
+  const status = "GET /api/onboarding/verification-status";
+  server.on(status, () => ({ body: proving(1) }));
+  server.on(send, () => ({ body: proving(1, { client_secret: "secret-1", reused: true }) }));
+  draw({ initialPhoneNumber: number });
+  await screen.findByText("This goes on in another window");
+  fireEvent(window, new Event("online"));
+  await waitFor(() => expect(asked(status)).toHaveLength(2));
+  expect(asked(send)).toHaveLength(0);
+  await press("Go on here");
+  await screen.findByText(/^The code we sent before is still good/);
+  expect((await codeField()).disabled).toBe(false);
+});
+
+test("a reload while the server is away says so, and there is a way out", async () => {
+  await opened();
+  cleanup();
+  server.refuseSockets = 503;
+  const page = "GET /api/v1/verifications/ver_1";
+  server.on(page, () => problem(503, "unavailable"));
+  server.on(`${page}/events`, () => problem(503, "unavailable"));
+  draw({ initialPhoneNumber: number });
+  await waitFor(() => expect(document.querySelector("[role=alert]")?.textContent).toBeTruthy());
+  await expectAccessible();
+  await press("Back");
+  expect(back).toHaveBeenCalledTimes(1);
+});
+
+test("a page that was drawn by a server takes the browser's language without a complaint", async () => {
+  const part = (
+    <SmartResendVerification
+      baseUrl={server.baseUrl}
+      fetchToken={() => "user-token"}
+      onVerificationSuccess={success}
+      onBack={back}
+    />
+  );
+  const container = document.createElement("div");
+  document.body.append(container);
+  container.innerHTML = renderToString(part); // where Node's own language is English
+  vi.spyOn(navigator, "languages", "get").mockReturnValue(["ar-EG"]);
+  expect(container.querySelector(".nod-resend")?.getAttribute("aria-busy")).toBe("true");
+  const complaint = vi.spyOn(console, "error");
+  const onRecoverableError = vi.fn();
+  render(part, { container, hydrate: true, onRecoverableError });
+  await waitFor(() => expect(container.querySelector("[lang=ar] input[type=tel]")).toBeTruthy());
+  expect(onRecoverableError).not.toHaveBeenCalled();
+  expect(complaint).not.toHaveBeenCalled();
+  container.remove();
 });
 
 test("Back leads from the code to the number, and from the number out", async () => {

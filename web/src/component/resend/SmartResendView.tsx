@@ -1,8 +1,8 @@
 import type { PhoneState } from "../../sdk";
 import { Announcer } from "../Announcer";
-import { Skeleton } from "../Skeleton";
 import { useSay } from "../texts";
 import { EndView } from "./EndView";
+import { LoadingView } from "./LoadingView";
 import { NumberView } from "./NumberView";
 import { OpenView } from "./OpenView";
 import { resultSpoken, stepSpoken } from "./spoken";
@@ -19,7 +19,6 @@ export function SmartResendView({
   act,
   now,
   onBack,
-  initialPhoneNumber,
 }: {
   state: PhoneState;
   act: SmartResendActs;
@@ -27,8 +26,6 @@ export function SmartResendView({
   now: () => number;
   /** The person leaves the part. */
   onBack: () => void;
-  /** A number to begin with, E.164. */
-  initialPhoneNumber?: string;
 }) {
   const say = useSay();
   return (
@@ -38,13 +35,11 @@ export function SmartResendView({
       lang={say.language}
       dir={say.dir}
       aria-label={say("entry.title")}
-      aria-busy={state.phase === "loading" || undefined}
+      aria-busy={(state.phase === "loading" && !state.problem) || undefined}
     >
       <div className="nod-resend-card">
-        {state.phase === "loading" && <Skeleton lines={4} label={say("loading")} />}
-        {state.phase === "entry" && (
-          <NumberView state={state} act={act} onBack={onBack} initial={initialPhoneNumber} />
-        )}
+        {state.phase === "loading" && <LoadingView state={state} onBack={onBack} />}
+        {state.phase === "entry" && <NumberView state={state} act={act} onBack={onBack} />}
         {state.phase === "open" && state.status && (
           <OpenView state={state} status={state.status} act={act} now={now} />
         )}

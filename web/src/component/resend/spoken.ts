@@ -10,12 +10,14 @@ export function messageOf(say: Say, { status }: PhoneState): string | null {
   return status?.message ?? null;
 }
 
-/** What a screen reader hears of the way, when it pauses: what was sent, and how far it has come. */
+/** What a screen reader hears of the way, when it pauses: what was sent, how far it has come, or why no code can be typed. */
 export function stepSpoken(say: Say, state: PhoneState): string {
   const { status, phase, busy } = state;
   if (busy === "send" || busy === "change") return say("entry.sending");
   if (busy === "resend") return say("resend.sending");
   if (phase !== "open" || !status) return "";
+  if (status.stage === "locked") return `${say("code.locked")}. ${say("code.locked_text")}`;
+  if (status.stage === "awaiting_resend") return `${say("code.over")}. ${say("code.over_text")}`;
   const last = reachedOf(status).at(-1);
   const step = last?.lost ?? (last?.step === 2 ? "reach.delivered" : null);
   return [messageOf(say, state), step && say(step)].filter(Boolean).join(" ");

@@ -19,7 +19,10 @@ export interface SmartResendOptions
   extends Pick<PhoneVerificationOptions, "baseUrl" | "fetchToken" | "locale"> {
   /** Called once, with the number in E.164 as the person gave it. */
   onVerificationSuccess: (phoneNumber: string, proof: Proof) => void;
-  /** A number to begin with, E.164; what is open for it is taken up again, without a message. */
+  /**
+   * A number to begin with, E.164. It is filled in, or what this tab began with it goes on; a
+   * message is sent only when the person asks for one.
+   */
   initialPhoneNumber?: string;
   /** Where a reload finds what it interrupted; the tab's `sessionStorage` unless given. */
   memory?: Memory;
@@ -44,7 +47,6 @@ export interface SmartResend {
  * the part is mounted, and looks at once when the page is shown again or the network is back.
  */
 export function useSmartResend(options: SmartResendOptions): SmartResend {
-  const { initialPhoneNumber } = options;
   // Functions may be new at each render; the newest ones count.
   const latest = useRef(options);
   useEffect(() => {
@@ -70,13 +72,13 @@ export function useSmartResend(options: SmartResendOptions): SmartResend {
       });
     });
     const doze = wakeWithPage(verification);
-    verification.start(initialPhoneNumber);
+    verification.start(latest.current.initialPhoneNumber);
     return () => {
       silence();
       doze();
       verification.stop();
     };
-  }, [verification, initialPhoneNumber]);
+  }, [verification]);
   const state = useSyncExternalStore(
     verification.subscribe,
     verification.getState,

@@ -23,10 +23,13 @@ export function useSay(): Say {
  */
 export function TextsProvider({
   languages,
+  waiting = <Skeleton lines={3} />,
   children,
 }: {
   /** BCP 47 tags, as in `navigator.languages`. */
   languages: readonly string[];
+  /** Stands there until the words come. */
+  waiting?: ReactNode;
   children: ReactNode;
 }) {
   const language = languageOf(languages);
@@ -48,5 +51,5 @@ export function TextsProvider({
     };
   }, [language]);
   const say = language === "en" ? english : loaded?.say;
-  return say ? <Voice.Provider value={say}>{children}</Voice.Provider> : <Skeleton lines={3} />;
+  return say ? <Voice.Provider value={say}>{children}</Voice.Provider> : waiting;
 }
