@@ -34,7 +34,7 @@ type createInput struct {
 		BindingMessage   string         `json:"binding_message,omitempty" maxLength:"140"`
 		Match            verify.Match   `json:"match,omitempty" enum:"typed,strict,none" default:"typed"`
 		UserVerification bool           `json:"require_user_verification,omitempty" doc:"The app's approval counts only when the phone has just looked who holds it, by its screen lock, a finger or a face. A code asks nobody: whoever reads it still proves the login. To forbid that too, pass channel push; a user without an app then gets no_channel."`
-		TrustedDevice    string         `json:"trusted_device_token,omitempty" maxLength:"1024" doc:"Of the person's browser, as exchange or the last create gave it. When nothing speaks against it the answer is approved at once, with a result_token and the next trusted_device_token; otherwise the login goes on as if it had not come, and so it does with a token that is none. For purpose login."`
+		TrustedDevice    string         `json:"trusted_device_token,omitempty" maxLength:"1024" doc:"Of the person's browser, as exchange or the last create gave it. When nothing speaks against it the answer is approved at once, with a result_token and the next trusted_device_token; otherwise the login goes on as if it had not come, and so it does with a token that is none. The one before the newest is good for a minute and until the newest is used; an older one looks like a thief's and ends the trusted device, so pass an Idempotency-Key too: a lost answer is then told again. For purpose login."`
 		Locale           string         `json:"locale,omitempty" maxLength:"35" pattern:"^[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8})*$" doc:"Language of messages and of the texts here; the user's own when left out."`
 	}
 }
@@ -362,7 +362,7 @@ type exchangeAnswer struct {
 // Exchanged is the signed result.
 type Exchanged struct {
 	Result             string `json:"result" doc:"JWS (ES256, typ nod-result+jwt): see /.well-known/jwks.json."`
-	TrustedDeviceToken string `json:"trusted_device_token,omitempty" doc:"To keep where only this browser has it, as in an HttpOnly cookie, and to pass with its next login. It is good once: each use gives the next."`
+	TrustedDeviceToken string `json:"trusted_device_token,omitempty" doc:"To keep where only this browser has it, as in an HttpOnly cookie, and to pass with its next login. Each use gives the next, to keep in its place."`
 	ServerTime         string `json:"server_time" format:"date-time"`
 }
 
