@@ -1,11 +1,9 @@
 import type { ReactNode } from "react";
+import { Ring } from "./Ring";
 import { useSay } from "./texts";
 import { clock } from "./time";
 import { type Clock, useSecondsLeft } from "./useSecondsLeft";
 import "./CountdownRing.css";
-
-const radius = 94;
-const around = 2 * Math.PI * radius;
 
 /**
  * A ring that empties towards an absolute end on the server's clock. What the
@@ -26,20 +24,10 @@ export function CountdownRing({
 }) {
   const say = useSay();
   const left = useSecondsLeft(endsAt, now);
-  const share = left === null ? 1 : Math.min(1, left / Math.max(total, 1));
+  const share = left === null ? 1 : left / Math.max(total, 1);
   return (
     <div className="nod-ring" data-low={left !== null && left <= 10 ? "" : undefined}>
-      <svg viewBox="0 0 200 200" aria-hidden="true">
-        <circle className="nod-ring-track" cx="100" cy="100" r={radius} />
-        <circle
-          className="nod-ring-rest"
-          cx="100"
-          cy="100"
-          r={radius}
-          strokeDasharray={around}
-          strokeDashoffset={around * (1 - share)}
-        />
-      </svg>
+      <Ring share={share} width={2.5} />
       <div className="nod-ring-inside">
         {children}
         {left !== null && (

@@ -20,7 +20,8 @@ export function stepSpoken(say: Say, state: PhoneState): string {
   if (status.stage === "awaiting_resend") return `${say("code.over")}. ${say("code.over_text")}`;
   const last = reachedOf(status).at(-1);
   const step = last?.lost ?? (last?.step === 2 ? "reach.delivered" : null);
-  return [messageOf(say, state), step && say(step)].filter(Boolean).join(" ");
+  const sent = state.reused ? say("code.reused") : messageOf(say, state);
+  return [sent, step && say(step)].filter(Boolean).join(" ");
 }
 
 /** What it hears at once: how the last code did, and how it all ended. */
