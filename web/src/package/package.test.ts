@@ -173,9 +173,16 @@ const consumer = `
 
 describe("a page's own TypeScript", () => {
   // Node's own way of resolving is the strictest: a bundler finds what it finds.
-  test("takes the declarations", async () => {
+  test("takes the declarations, and what the README shows", async () => {
     const page = join(folder, "page");
-    await writeFile(join(page, "page.tsx"), consumer);
+    const readme = await readFile(join(installed, "README.md"), "utf8");
+    const shown = [...readme.matchAll(/^```tsx\n(.*?)^```$/gms)].map(([, source = ""]) => source);
+    expect(shown).toHaveLength(2);
+    const sources = [consumer, ...shown];
+    const files = sources.map((_, place) => `page${place}.tsx`);
+    await Promise.all(
+      files.map((file, place) => writeFile(join(page, file), sources[place] ?? "")),
+    );
     const options = {
       target: "es2022",
       lib: ["es2022", "dom"],
@@ -185,7 +192,7 @@ describe("a page's own TypeScript", () => {
       noEmit: true,
       types: [],
     };
-    const config = { compilerOptions: options, files: ["page.tsx"] };
+    const config = { compilerOptions: options, files };
     await writeFile(join(page, "package.json"), '{"type":"module"}');
     await writeFile(join(page, "tsconfig.json"), JSON.stringify(config));
     const tsc = join(web, "node_modules/typescript/bin/tsc");
