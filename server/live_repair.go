@@ -170,7 +170,7 @@ func (r *repairer) read(ctx context.Context, from, to time.Time) (int, error) {
 		if c.VerificationID != "" {
 			looked[c.VerificationID] = c.Seq
 		}
-		if c.Seq > r.looked[c.VerificationID] || c.VerificationID == "" { // a device's events have no seq
+		if c.Seq > r.looked[c.VerificationID] || c.VerificationID == "" { // the events of a device or a user have no seq
 			if s.live.phones.hold(c.UserID) {
 				users[c.UserID] = struct{}{}
 			}

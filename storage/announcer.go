@@ -13,7 +13,7 @@ import (
 type announcer struct {
 	notify  func(verify.Change)
 	mu      sync.Mutex
-	waiting map[string]*line // by the id of a verification or device; empty: of neither
+	waiting map[string]*line // by the id of a verification or device, else of the user; empty: a provider's
 }
 
 type line struct {
@@ -43,6 +43,8 @@ func (a *announcer) queue(changes []verify.Change) []*place {
 			p.id = c.Verification.ID
 		case c.Device != nil:
 			p.id = c.Device.ID
+		case len(c.Events) > 0:
+			p.id = c.Events[0].UserID
 		}
 		l := a.waiting[p.id]
 		if l == nil {

@@ -82,7 +82,7 @@ func (t *tx) events(ctx context.Context, condition string, args ...any) ([]verif
 	return es, err
 }
 
-// Changed reads which verifications and devices got events from a time until
+// Changed reads which verifications and users got events from a time until
 // before another (zero: open end), in no order. An event is seen once its
 // transaction has committed, but bears an earlier time, by up to 2 s: who asks
 // again and again must look back further than that.

@@ -86,15 +86,15 @@ const (
 // Change is one committed transaction: what the aggregate became and the events
 // that tell so. It is handed on after COMMIT, never before.
 type Change struct {
-	Verification *Verification // nil for a change of a device or a provider
-	Device       *Device       // nil for a change of a verification or a provider
+	Verification *Verification // nil for a change of a user, a device or a provider
+	Device       *Device       // nil for a change of a verification, a user or a provider
 	Events       []Event
 }
 
-// Changed names what got events in some span of time: a verification, or a
-// device of a user.
+// Changed names what got events in some span of time: a verification, or a user
+// with what is theirs.
 type Changed struct {
-	VerificationID string // empty: events of a device
+	VerificationID string // empty: events of a user or a device
 	UserID         string
-	Seq            int64 // of its newest event in that span; 0 for a device
+	Seq            int64 // of its newest event in that span; 0 without a verification
 }
