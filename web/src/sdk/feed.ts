@@ -157,6 +157,7 @@ export class Feed {
   // True when at least one frame came this way.
   async #follow(transport: "sse" | "poll", signal: AbortSignal): Promise<boolean> {
     let worked = false;
+    this.#heardAt = Date.now(); // a way that was only just taken is not stale
     const options: Omit<FollowOptions, "signal"> = {
       rest: this.#options.rest,
       verificationId: this.#options.verificationId,

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { SocketConstructor } from "./socket.ts";
 import { pending } from "./testing/bodies.ts";
-import { nodeSocket, type Peer, problem, TestServer } from "./testing/server.ts";
+import { nodeSocket, type Peer, problem, type Reply, TestServer } from "./testing/server.ts";
 import { SilentSocket } from "./testing/silent.ts";
 import { until } from "./testing/wait.ts";
 import { Watcher, type WatcherOptions } from "./watcher.ts";
@@ -341,6 +341,23 @@ describe("without a WebSocket", () => {
     await until("the second stream", () => watcher.getState().status?.seq === 2);
     expect(streams).toBe(2);
     expect(watcher.getState().connection).toBe("open");
+  });
+
+  test("a look while the stream is on its way does not give it up", async () => {
+    server.refuseSockets = 403;
+    let answer: (reply: Reply) => void = () => undefined;
+    server.on(stream, () => new Promise<Reply>((resolve) => (answer = resolve)));
+    server.on(poll, () => ({ body: pending(1) }));
+    watch();
+    await until("asked", () => server.requests.length === 1);
+    watcher.wake();
+    answer({
+      stream: (response) =>
+        response.write(`event: snapshot\ndata: ${JSON.stringify(pending(1))}\n\n`),
+    });
+    await until("open", () => watcher.getState().connection === "open");
+    expect(watcher.getState().transport).toBe("sse");
+    expect(server.requests).toHaveLength(1);
   });
 
   test("it stops when the secret is refused", async () => {
