@@ -26,7 +26,7 @@ export function ProblemNotice({
       {retryIn !== null && (
         // Every second is for the eyes only; the words above were read already.
         <span aria-hidden="true">
-          {" "}
+          {say.gap}
           {retryIn > 0 ? say("problem.wait", { time: duration(retryIn) }) : say("problem.now")}
         </span>
       )}

@@ -14,10 +14,8 @@ export function Rail({ steps }: { steps: Step[] }) {
             <Icon name={sign(step)} />
           </span>
           <span className="nod-rail-words">
-            <span className="nod-rail-name">
-              {say(`rail.name.${step.kind}`)}
-              <span className="nod-spoken">{`, ${say(`rail.state.${step.state}`)}: `}</span>
-            </span>
+            <span className="nod-rail-name">{say(`rail.name.${step.kind}`)}</span>
+            <span className="nod-spoken">{say(`rail.state.${step.state}`)}</span>
             <span className="nod-rail-sentence">{step.sentence}</span>
           </span>
         </li>

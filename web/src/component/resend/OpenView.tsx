@@ -6,13 +6,13 @@ import { Button } from "../Button";
 import { ChangePhoneDialog } from "../ChangePhoneDialog";
 import { CodeEntry } from "../CodeEntry";
 import { Heading } from "../Heading";
+import { Locked } from "../Locked";
 import { Notice } from "../Notice";
 import { ProblemNotice } from "../ProblemNotice";
 import { Reach } from "../Reach";
 import { ResendButton } from "../ResendButton";
 import { Summary } from "../Summary";
 import { Phrase, useSay } from "../texts";
-import { Locked } from "./Locked";
 import { messageOf } from "./spoken";
 import { useLasting } from "./useLasting";
 import { useShownNumber } from "./useShownNumber";
@@ -56,12 +56,13 @@ export function OpenView({
           <p>{say("code.over_text")}</p>
         ) : (
           <p>
-            {message && `${message} `}
+            {message && `${message}${say.gap}`}
             <Phrase text={sentTo(status)} slots={{ number: <bdi dir="ltr">{number}</bdi> }} />
           </p>
         )}
         <p className="nod-resend-quiet">
-          {say("code.wrong_number")}{" "}
+          {say("code.wrong_number")}
+          {say.gap}
           <button
             type="button"
             className="nod-link"
@@ -75,7 +76,6 @@ export function OpenView({
 
       {elsewhere && (
         <Notice
-          tone="problem"
           icon="browser"
           title={say("code.elsewhere")}
           action={

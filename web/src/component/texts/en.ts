@@ -218,7 +218,7 @@ export const en = {
   "rail.name.sms": "SMS",
   "rail.name.voice": "Call",
   "rail.name.email": "E-mail",
-  // For screen readers, after a way's name: "App, under way: Asking your phone".
+  // For screen readers, between a way's name and its sentence: "App", "under way", "Asking your phone".
   "rail.state.quiet": "waiting",
   "rail.state.active": "under way",
   "rail.state.done": "done",

@@ -45,6 +45,10 @@ export interface Say {
   number(n: number): string;
   /** The time of day, to the minute, in the reader's own time zone. */
   time(at: number | string): string;
+  /** Sentences as one text; what has no end, as a title, gets one. What is empty is left out. */
+  sentences(...parts: (string | null | undefined)[]): string;
+  /** What stands between two sentences: nothing where a full stop is as wide as a letter. */
+  readonly gap: " " | "";
   /** A text cut at its slots, for elements to stand there: words, then a slot's name, in turn. */
   pieces(key: Key, count?: number): string[];
 }
@@ -76,14 +80,29 @@ export function makeSay(language: Language, texts: Texts): Say {
     form(key, values.count as number | undefined).replace(slot, (_, name: string) =>
       write(values[name]),
     );
+  const [stop, gap] = ends[language] ?? [".", " "];
+  const ended = (part: string) => (/[.!?…。！？।؟]$/u.test(part) ? part : `${part}${stop}`);
   return Object.assign(say as Say, {
     language,
     dir,
+    gap,
+    sentences: (...parts: (string | null | undefined)[]) =>
+      parts
+        .filter((part) => part != null && part !== "")
+        .map((part) => ended(String(part)))
+        .join(gap),
     number: (n: number) => numbers.format(n),
     time: (at: number | string) => times.format(new Date(at)),
     pieces: (key: Key, count?: number) => form(key, count).split(slot),
   });
 }
+
+// How a sentence ends and the next one begins, where it is not as in English.
+const ends: { readonly [L in Language]?: readonly [stop: string, gap: " " | ""] } = {
+  hi: ["।", " "],
+  "zh-Hans": ["。", ""],
+  "zh-Hant": ["。", ""],
+};
 
 /** A slot in a text; the name alone is captured, so that a split keeps it. */
 export const slot = /\{(\w+)\}/g;

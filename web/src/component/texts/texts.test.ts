@@ -68,6 +68,16 @@ test("a text is filled in, its numbers in Latin digits as the language groups th
   expect(makeSay("hi", en).time("2026-05-04T10:00:00Z")).toMatch(/^[\d: apm]+$/);
 });
 
+test.each([
+  ["en", "Time ran out. Start again. Now?"],
+  ["hi", "Time ran out। Start again. Now?"],
+  ["zh-Hans", "Time ran out。Start again.Now?"],
+] as const)("sentences in %s each have an end", (language, text) => {
+  const say = makeSay(language, en);
+  expect(say.sentences("Time ran out", null, "Start again.", "", "Now?")).toBe(text);
+  expect(say.sentences(undefined)).toBe("");
+});
+
 test("a missing or unknown value is refused before anything runs", () => {
   const say = makeSay("en", en);
   // @ts-expect-error: the time is missing

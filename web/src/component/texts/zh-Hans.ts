@@ -28,8 +28,7 @@ export const zhHans: Texts = {
   "code.over": "此验证码已失效",
   "code.over_text": "错误次数过多，或验证码已过期。请在下方获取新的验证码。",
   "code.locked": "验证码已暂停使用",
-  "code.locked_until":
-    "验证码输错次数过多，为保护您的账号，已暂停使用。{time} 后可再次输入验证码。",
+  "code.locked_until": "验证码输错次数过多，为保护您的账号，已暂停使用。{time}后可再次输入验证码。",
   "code.locked_text": "验证码输错次数过多，为保护您的账号，已暂停使用。请稍后重试。",
   "code.wrong_number": "号码不对？",
   "code.change": "更改号码",

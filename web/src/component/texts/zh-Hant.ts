@@ -29,7 +29,7 @@ export const zhHant: Texts = {
   "code.over_text": "錯誤次數過多，或驗證碼已過期。請在下方取得新的驗證碼。",
   "code.locked": "驗證碼已暫停使用",
   "code.locked_until":
-    "驗證碼輸入錯誤次數過多，為保護您的帳號，已暫停使用。{time} 後可再次輸入驗證碼。",
+    "驗證碼輸入錯誤次數過多，為保護您的帳號，已暫停使用。{time}後可再次輸入驗證碼。",
   "code.locked_text": "驗證碼輸入錯誤次數過多，為保護您的帳號，已暫停使用。請稍後再試。",
   "code.wrong_number": "號碼不對嗎？",
   "code.change": "變更號碼",

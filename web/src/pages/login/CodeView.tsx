@@ -22,7 +22,7 @@ export function CodeView({ signIn, status }: { signIn: SignIn; status: StatusBod
           {sentWords(say, status, signIn.tracks)}
           {status.match_number && (
             <>
-              {" "}
+              {say.gap}
               <Phrase
                 text="login.code.or"
                 slots={{ number: <output className="login-either">{status.match_number}</output> }}

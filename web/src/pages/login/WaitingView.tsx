@@ -1,4 +1,5 @@
 import { Heading } from "../../component/Heading";
+import { Locked } from "../../component/Locked";
 import { Rail } from "../../component/Rail";
 import { railSteps } from "../../component/rail";
 import { useSay } from "../../component/texts";
@@ -10,12 +11,21 @@ import { WaysOut } from "./WaysOut";
 /** Nothing is under way: what happened, and the ways to be asked again. */
 export function WaitingView({ signIn, status }: { signIn: SignIn; status: StatusBody }) {
   const say = useSay();
-  const { title, text } = waitingWords(say, status, signIn.now());
+  const { title, text } = waitingWords(say, status);
   return (
     <>
       <div className="login-words">
-        <Heading>{title}</Heading>
-        <p>{text}</p>
+        {status.stage === "locked" ? (
+          <>
+            <Heading>{say("code.locked")}</Heading>
+            <Locked until={status.locked_until} now={signIn.now} />
+          </>
+        ) : (
+          <>
+            <Heading>{title}</Heading>
+            <p>{text}</p>
+          </>
+        )}
       </div>
       <WaysOut signIn={signIn} status={status} first />
       <Rail steps={railSteps(say, status, signIn.tracks, null)} />

@@ -92,17 +92,9 @@ test("the result is spoken once there is one", () => {
 });
 
 test("while nothing is under way the page says why", () => {
-  const title = (more: Partial<StatusBody>) => waitingWords(english, body(more), 0).title;
+  const title = (more: Partial<StatusBody>) => waitingWords(english, body(more)).title;
   expect(title({ stage: "awaiting_resend" })).toBe("Shall we ask again?");
   expect(title({ stage: "awaiting_resend", attempts_remaining: 0 })).toBe(
     "That code can no longer be used",
   );
-});
-
-test("a lock says how long", () => {
-  const locked_until = new Date(600_000).toISOString();
-  expect(waitingWords(english, body({ stage: "locked", locked_until }), 0).text).toContain(
-    "in 10 minutes.",
-  );
-  expect(waitingWords(english, body({ stage: "locked" }), 0).text).toContain("Try again later.");
 });

@@ -1,8 +1,8 @@
 import { newestCode, outOfReach } from "../../component/rail";
 import type { Key, Say } from "../../component/texts";
-import { clock, inWords } from "../../component/time";
+import { clock } from "../../component/time";
 import type { Track } from "../../component/tracks";
-import { type Countdowns, type StatusBody, secondsUntil } from "../../sdk";
+import type { Countdowns, StatusBody } from "../../sdk";
 
 /** What the card shows while a sign-in is open. */
 type View = "asked" | "code" | "waiting" | "locked";
@@ -53,19 +53,7 @@ export function waysOf(say: Say, status: StatusBody, tracks: Track[], left: Coun
 }
 
 /** The words while nothing is under way: what happened, and what can be done. */
-export function waitingWords(
-  say: Say,
-  status: StatusBody,
-  now: number,
-): { title: string; text: string } {
-  if (status.stage === "locked") {
-    const until = status.locked_until ? Date.parse(status.locked_until) : null;
-    const text =
-      until === null
-        ? say("code.locked_text")
-        : say("code.locked_until", { time: inWords(say, Math.max(1, secondsUntil(until, now))) });
-    return { title: say("code.locked"), text };
-  }
+export function waitingWords(say: Say, status: StatusBody): { title: string; text: string } {
   if (status.attempts_remaining === 0) {
     return { title: say("code.over"), text: say("code.over_text") };
   }
@@ -135,5 +123,5 @@ export function resultSpoken(say: Say, status: StatusBody | null): string {
   if (!status || status.status === "pending") return "";
   if (status.status === "approved") return say("login.approved.spoken");
   const ending = endingOf(say, status);
-  return `${ending.title}. ${ending.text}`;
+  return say.sentences(ending.title, ending.text);
 }

@@ -109,6 +109,17 @@ test("when nothing is under way, asking again comes first", async () => {
   await expectAccessible();
 });
 
+test("a lock says how long", async () => {
+  const locked_until = new Date(serverNow + 600_000).toISOString();
+  const { rerender } = render(
+    <WaitingView signIn={signIn()} status={body({ stage: "locked", locked_until })} />,
+  );
+  expect(screen.getByText(/You can type a code again in 10 minutes\.$/)).toBeTruthy();
+  await expectAccessible();
+  rerender(<WaitingView signIn={signIn()} status={body({ stage: "locked" })} />);
+  expect(screen.getByText(/Try again later\.$/)).toBeTruthy();
+});
+
 test("a code is sent again, by its own way or by another, as far as the server offers it", async () => {
   const track = { id: "dlv_1", channel: "sms", device: "", state: "delivered", class: "" };
   const page = signIn({
