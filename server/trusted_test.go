@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"nod/server"
 	"nod/verify"
 )
 
@@ -192,6 +193,21 @@ func TestTrustedNetworks(t *testing.T) {
 	}
 }
 
+// Nobody is remembered who did not ask.
+func TestExchangeRemembersNobody(t *testing.T) {
+	for _, in := range []object{{}, {"remember_device": false}} {
+		within(t, func(d *door) {
+			b := &browser{door: d, user: "ana"}
+			path, token := b.prove()
+			in["result_token"] = token
+			d.ask(byKey, "POST", path+"/exchange", in).allow(200).lacks("trusted_device_token").str("result")
+			if all := d.trusted(byKey, "ana"); len(all) != 0 {
+				t.Errorf("listed are %v", all)
+			}
+		})
+	}
+}
+
 // Who was remembered in one place and then, in the same browser, in another, is known
 // in both, and listed once.
 func TestTrustedDeviceTravels(t *testing.T) {
@@ -299,6 +315,25 @@ func TestTrustedReplays(t *testing.T) {
 		b.skips(true)
 		d.ask(once, "POST", verifications, login).allow(201).has("trusted_device_token", r.str("trusted_device_token"))
 		b.skips(true)
+	})
+}
+
+// swept is a store whose trusted devices have been swept away by the time of a repeat.
+type swept struct{ server.Store }
+
+func (swept) TrustedDevice(context.Context, string) (*verify.TrustedDevice, error) {
+	return nil, verify.ErrNotFound
+}
+
+// A repeat is answered also once the trusted device has ended and been swept away, with
+// no token of what is not there.
+func TestTrustedReplaysOutliveTheDevice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := open(t, func(c *server.Config) { c.Store = swept{c.Store} })
+		b := d.remember("ana", "")
+		login, once := b.login(), byKey.with("Idempotency-Key", "create")
+		r := d.ask(once, "POST", verifications, login).allow(201).has("method", "trusted_device")
+		d.ask(once, "POST", verifications, login).allow(201).has("verification_id", r.object["verification_id"]).has("status", "approved").lacks("trusted_device_token").str("result_token")
 	})
 }
 
