@@ -252,7 +252,7 @@ func (w *ways) allow(p *verify.Policy, voice bool) {
 // simulated is not in it; one that cannot be used has nobody.
 func (w *ways) senders() map[string][]string {
 	all := map[string][]string{}
-	for _, c := range []verify.Channel{verify.Push, verify.SMS, verify.Voice} {
+	for _, c := range []verify.Channel{verify.Push, verify.SMS, verify.Voice, verify.Email} {
 		names := []string{}
 		switch way := w.channels[c].(type) {
 		case *delivery.Outbox:
@@ -263,6 +263,8 @@ func (w *ways) senders() map[string][]string {
 			for _, of := range way.Stats() {
 				names = append(names, of.Name)
 			}
+		case *email.Client:
+			names = append(names, "smtp")
 		}
 		all[string(c)] = names
 	}

@@ -2,7 +2,12 @@ import { describe, expect, test } from "vitest";
 import { english } from "../component/texts";
 import { anyOf, awayWords, pushAway, type Senders, whereabouts } from "./senders";
 
-const real: Senders = { push: ["fcm"], sms: ["twilio", "vonage", "sns"], voice: ["twilio"] };
+const real: Senders = {
+  push: ["fcm"],
+  sms: ["twilio", "vonage", "sns"],
+  voice: ["twilio"],
+  email: ["smtp"],
+};
 const track = (channel: string, state = "accepted") => ({
   id: channel,
   channel,
@@ -39,6 +44,7 @@ describe("where the newest message went", () => {
     ["push", `The notification went to FCM. ${page}`],
     ["sms", `The SMS went to Twilio, Vonage, or Amazon SNS. ${page}`],
     ["voice", `The call went to Twilio. ${page}`],
+    ["email", `The e-mail went out by SMTP. ${page}`],
     ["websocket", null],
   ])("by %s", (channel, words) => {
     expect(whereabouts(english, [track(channel)], real)).toBe(words);

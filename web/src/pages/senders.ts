@@ -9,6 +9,7 @@ export interface Senders {
   push?: string[];
   sms?: string[];
   voice?: string[];
+  email?: string[];
 }
 
 const names: Record<string, string> = {
@@ -18,6 +19,7 @@ const names: Record<string, string> = {
   twilio: "Twilio",
   vonage: "Vonage",
   sns: "Amazon SNS",
+  smtp: "SMTP",
 };
 
 /** Providers as people call them, any one of which has it: "Twilio or Vonage". Null without one. */
@@ -57,7 +59,7 @@ export function awayWords(senders: Senders): string | null {
 export function whereabouts(say: Say, tracks: Track[], senders: Senders): string | null {
   const last = tracks.findLast(
     (track): track is Track & { channel: keyof Senders } =>
-      ["push", "sms", "voice"].includes(track.channel) &&
+      ["push", "sms", "voice", "email"].includes(track.channel) &&
       ["accepted", "delivered", "displayed"].includes(track.state),
   );
   if (!last) return null;
