@@ -4,7 +4,7 @@ import "./Notice.css";
 
 /**
  * Says what happened, what is safe and what to do, in this order. `problem`
- * tells it to screen readers at once.
+ * tells it to screen readers at once; so does `heed`, where nothing is wrong.
  */
 export function Notice({
   tone = "plain",
@@ -13,7 +13,7 @@ export function Notice({
   children,
   action,
 }: {
-  tone?: "plain" | "good" | "problem";
+  tone?: "plain" | "good" | "heed" | "problem";
   icon?: IconName;
   title: string;
   children?: ReactNode;
@@ -22,7 +22,7 @@ export function Notice({
   return (
     <div
       className={`nod-notice nod-notice-${tone}`}
-      role={tone === "problem" ? "alert" : undefined}
+      role={tone === "problem" || tone === "heed" ? "alert" : undefined}
     >
       {icon && <Icon name={icon} />}
       <div className="nod-notice-words">

@@ -20,8 +20,14 @@ export function ProblemNotice({
 }) {
   const say = useSay();
   const { title, text } = problemWords(say, problem);
+  const early = tooEarly.has(problem.code);
   return (
-    <Notice tone="problem" icon="warning" title={title} action={action}>
+    <Notice
+      tone={early ? "heed" : "problem"}
+      icon={early ? "clock" : "warning"}
+      title={title}
+      action={action}
+    >
       {text}
       {retryIn !== null && (
         // Every second is for the eyes only; the words above were read already.
@@ -44,6 +50,9 @@ export function problemWords(
   if (!isPlainKey(name) || !isPlainKey(text)) return { title, text: detail };
   return { title: say(name), text: say(text) };
 }
+
+// Nothing went wrong: it is only too early.
+const tooEarly: ReadonlySet<string> = new Set(["cooldown", "in_progress"]);
 
 // Codes that mean the same to a person.
 const same: Record<string, string> = {

@@ -38,7 +38,8 @@ export function OpenView({
   const over = status.stage === "awaiting_resend";
   const locked = status.stage === "locked";
   const offline = useLasting(state.connection !== "open" && !elsewhere, 4000);
-  const message = messageOf(say, state);
+  // Of the first code the sentence with the number says it all.
+  const message = status.message_key === "code.sent" ? null : messageOf(say, state);
   return (
     <>
       <div className="nod-resend-words">
@@ -76,6 +77,7 @@ export function OpenView({
 
       {elsewhere && (
         <Notice
+          tone="heed"
           icon="browser"
           title={say("code.elsewhere")}
           action={

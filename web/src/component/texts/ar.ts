@@ -374,4 +374,6 @@ export const ar: Texts = {
     "ذهبت الرسالة النصية إلى {provider}. باستخدام make run-providers يمكنك قراءتها في صفحة مقدّمي الخدمة.",
   "login.went.voice":
     "ذهبت المكالمة إلى {provider}. باستخدام make run-providers يمكنك قراءتها في صفحة مقدّمي الخدمة.",
+  "login.went.email":
+    "أُرسلت رسالة البريد الإلكتروني عبر {provider}. باستخدام make run-providers يمكنك قراءتها في صفحة مقدّمي الخدمة.",
 };

@@ -15,7 +15,7 @@ export const de: Texts = {
   "message.resend.max": "Es können keine weiteren Codes gesendet werden.",
 
   "code.title": "Code eingeben",
-  "code.sent_to": "Wir haben ihn an {number} gesendet.",
+  "code.sent_to": "Er ging an {number}.",
   "code.called": "Wir rufen {number} an und sagen ihn durch.",
   "code.sending_to": "Ein Code wird an {number} gesendet.",
   "code.reused":
@@ -95,12 +95,12 @@ export const de: Texts = {
   "tried.title": "Was bisher geschah",
   "tried.sms": "Code per SMS",
   "tried.voice": "Code per Anruf",
-  "tried.email": "Code per E-Mail",
+  "tried.email": "Code per E‑Mail",
   "tried.push": "Mitteilung an Ihr Telefon",
   "tried.websocket": "Anfrage an Ihre App",
   "tried.sms_again": "Weiterer Code per SMS",
   "tried.voice_again": "Weiterer Anruf",
-  "tried.email_again": "Weiterer Code per E-Mail",
+  "tried.email_again": "Weiterer Code per E‑Mail",
   "tried.push_again": "Weitere Mitteilung",
   "tried.websocket_again": "Weitere Anfrage an Ihre App",
   "tried.check": "Code eingegeben",
@@ -271,7 +271,7 @@ export const de: Texts = {
   "login.sms": "Stattdessen Code per SMS",
   "login.foot": "Eine Vorführung. Die Bank und ihre Personen sind erfunden.",
   "login.remember": "Diesen Browser 30 Tage merken",
-  "login.remembered": "Dieser Browser ist gemerkt",
+  "login.remembered": "Dieser Browser ist bekannt",
   "login.forget": "Vergessen",
   "login.starting": "Es geht los",
   "login.asked.title": "Sehen Sie auf Ihr Telefon",
@@ -392,4 +392,6 @@ export const de: Texts = {
     "Die SMS ging an {provider}. Mit make run-providers können Sie sie auf der Seite der Anbieter lesen.",
   "login.went.voice":
     "Der Anruf ging an {provider}. Mit make run-providers können Sie ihn auf der Seite der Anbieter lesen.",
+  "login.went.email":
+    "Die E-Mail wurde über {provider} verschickt. Mit make run-providers können Sie sie auf der Seite der Anbieter lesen.",
 };

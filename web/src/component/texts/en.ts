@@ -390,4 +390,6 @@ export const en = {
     "The SMS went to {provider}. With make run-providers, you can read it on the providers' page.",
   "login.went.voice":
     "The call went to {provider}. With make run-providers, you can read it on the providers' page.",
+  "login.went.email":
+    "The e-mail went out by {provider}. With make run-providers, you can read it on the providers' page.",
 } as const satisfies Record<string, Text>;

@@ -374,4 +374,6 @@ export const es: Texts = {
     "El SMS se envió a {provider}. Con make run-providers puede leerlo en la página de los proveedores.",
   "login.went.voice":
     "La llamada se envió a {provider}. Con make run-providers puede leerla en la página de los proveedores.",
+  "login.went.email":
+    "El correo salió por {provider}. Con make run-providers puede leerlo en la página de los proveedores.",
 };

@@ -386,4 +386,6 @@ export const fr: Texts = {
     "Le SMS est parti chez {provider}. Avec make run-providers, vous pouvez le lire sur la page des fournisseurs.",
   "login.went.voice":
     "L’appel est parti chez {provider}. Avec make run-providers, vous pouvez le lire sur la page des fournisseurs.",
+  "login.went.email":
+    "L’e-mail est parti par {provider}. Avec make run-providers, vous pouvez le lire sur la page des fournisseurs.",
 };

@@ -364,4 +364,6 @@ export const hi: Texts = {
     "SMS {provider} को गया। make run-providers के साथ आप इसे सेवा प्रदाताओं के पेज पर पढ़ सकते हैं।",
   "login.went.voice":
     "कॉल {provider} को गई। make run-providers के साथ आप इसे सेवा प्रदाताओं के पेज पर पढ़ सकते हैं।",
+  "login.went.email":
+    "ईमेल {provider} से भेजा गया। make run-providers के साथ आप इसे सेवा प्रदाताओं के पेज पर पढ़ सकते हैं।",
 };

@@ -372,4 +372,6 @@ export const ptBR: Texts = {
     "O SMS foi para {provider}. Com make run-providers, você pode lê-lo na página dos provedores.",
   "login.went.voice":
     "A ligação foi para {provider}. Com make run-providers, você pode lê-la na página dos provedores.",
+  "login.went.email":
+    "O e-mail saiu por {provider}. Com make run-providers, você pode lê-lo na página dos provedores.",
 };

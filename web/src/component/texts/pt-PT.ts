@@ -371,4 +371,6 @@ export const ptPT: Texts = {
     "O SMS foi para {provider}. Com make run-providers, pode lê-lo na página dos fornecedores.",
   "login.went.voice":
     "A chamada foi para {provider}. Com make run-providers, pode lê-la na página dos fornecedores.",
+  "login.went.email":
+    "O e-mail saiu por {provider}. Com make run-providers, pode lê-lo na página dos fornecedores.",
 };

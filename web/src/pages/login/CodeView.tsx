@@ -62,7 +62,7 @@ function sentWords(say: Say, status: StatusBody, tracks: Track[]): string {
   const newest = newestCode(tracks);
   const channel = newest?.channel ?? "sms";
   const tried = newest?.state === "unknown" ? ("tried." as const) : "";
-  const number = status.phone_number;
+  const number = status.phone_number?.replaceAll(" ", "\u00a0"); // never cut in two lines
   if (channel === "email" || !number) return say(`login.code.${tried}${channel}`);
   return say(`login.code.${tried}${channel}_to`, { number });
 }

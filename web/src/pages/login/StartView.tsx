@@ -24,7 +24,7 @@ export function StartView({ signIn }: { signIn: SignIn }) {
             </span>
             <span className="login-who">
               <strong>{person.name}</strong>
-              <span>{spacedNumber(person.phone_number)}</span>
+              <bdi dir="ltr">{spacedNumber(person.phone_number)}</bdi>
             </span>
           </>
         ) : (

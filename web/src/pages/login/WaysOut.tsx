@@ -33,7 +33,7 @@ export function WaysOut({
           now={signIn.now}
           sending={signIn.act === "resend"}
           disabled={busy}
-          accent={first && ways.length === 0}
+          accent={first}
           onResend={() => signIn.resend(newest.channel)}
         />
       )}
@@ -42,7 +42,7 @@ export function WaysOut({
           {ways.map((way, place) => (
             <Button
               key={way.channel}
-              tone={first && place === 0 ? "accent" : "plain"}
+              tone={first && !newest && place === 0 ? "accent" : "plain"}
               icon={way.wait > 0 ? undefined : way.channel === "push" ? "app" : way.channel}
               disabled={way.wait > 0 || busy}
               onClick={() => (way.first ? signIn.next() : signIn.resend(way.channel))}

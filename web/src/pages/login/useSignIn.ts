@@ -7,9 +7,10 @@ import { useAttempt } from "../useAttempt";
 import { forget, keepOpen, keepSignedIn, openSignIn, type SignedIn, signedIn } from "./session";
 import { signInTrouble } from "./trouble";
 import { type Followed, type Following, follow, useFollowed } from "./useFollowed";
+import { type Remembering, useRemembering } from "./useRemembering";
 
 /** Everything the login page shows. */
-export interface SignIn extends Omit<Following, "state"> {
+export interface SignIn extends Omit<Following, "state">, Omit<Remembering, "welcome"> {
   phase: "start" | "starting" | "open" | "finishing" | "signed_in" | "ended";
   person: Person | null;
   status: StatusBody | null;
@@ -29,11 +30,6 @@ export interface SignIn extends Omit<Following, "state"> {
   cancel: () => void;
   finish: () => void;
   leave: () => void;
-  /** Whether the next sign-in is to be remembered in this browser. */
-  remember: boolean;
-  setRemember: (remember: boolean) => void;
-  /** Forgets all browsers that were remembered for this person. */
-  forgetBrowsers: () => void;
 }
 
 const rest = new Rest({ baseUrl: location.origin });
@@ -46,7 +42,6 @@ export function useSignIn(): SignIn {
   const [done, setDone] = useState<SignedIn | null>(signedIn);
   const [followed, setFollowed] = useState(resume);
   const [starting, setStarting] = useState(false);
-  const [remember, setRemember] = useState(false);
   const [act, setAct] = useState<SignIn["act"]>(null);
   const say = useSay();
   const words = useCallback((error: unknown) => signInTrouble(say, error), [say]);
@@ -57,13 +52,7 @@ export function useSignIn(): SignIn {
   const status = state?.status ?? null;
 
   const approved = status?.status === "approved" && !done;
-  const welcome = useCallback(
-    (end: SignedIn) => {
-      setDone(end);
-      if (end.remembered) setPerson((who) => who && { ...who, remembered: true });
-    },
-    [setPerson],
-  );
+  const { welcome, ...remembering } = useRemembering({ person, setPerson, setDone, attempt });
   const finish = useFinish({ followed, person, approved, welcome, setProblem, words });
 
   const leave = useCallback(() => {
@@ -87,18 +76,15 @@ export function useSignIn(): SignIn {
         headers: asPerson(who.demo_token),
       });
       const { verification_id, client_secret } = first;
-      const open = { verification_id, client_secret: client_secret ?? "", remember };
+      const open = {
+        verification_id,
+        client_secret: client_secret ?? "",
+        remember: remembering.remember,
+      };
       keepOpen(open);
       setFollowed(follow(open, first));
     });
     setStarting(false);
-  };
-
-  const forgetBrowsers = async () => {
-    if (!person) return;
-    await rest.call("POST", "/demo/forget", { body: {}, headers: asPerson(person.demo_token) });
-    setPerson({ ...person, remembered: false });
-    if (done) setDone({ ...done, remembered: false });
   };
 
   const doing = async (what: SignIn["act"], work: () => Promise<unknown>) => {
@@ -116,6 +102,7 @@ export function useSignIn(): SignIn {
 
   return {
     ...following,
+    ...remembering,
     phase: phaseOf(starting, done, followed, status),
     person,
     status,
@@ -131,9 +118,6 @@ export function useSignIn(): SignIn {
     cancel: () => void attempt(async () => watcher?.cancel()),
     finish: () => void finish(),
     leave,
-    remember,
-    setRemember,
-    forgetBrowsers: () => void attempt(forgetBrowsers),
   };
 }
 
