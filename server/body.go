@@ -135,9 +135,12 @@ func statusOf(v *verify.Verification, keys *verify.Keys, p *verify.Policy, now t
 	if w.history {
 		s.AttemptHistory, s.Deliveries = attempts(v), deliveries(v)
 	}
+	if !v.Terminal() || v.Purpose == verify.Phone && v.Status != verify.Approved { // whoever proves the number anew waits as for a resend
+		s.tellCooldown(v, p, now)
+	}
 	switch v.Status {
 	case verify.Pending:
-		s.tellResend(v, p, now)
+		s.tellSent(v, p)
 		s.tellWays(v, p, v.EmailIn(p, now))
 	case verify.Failed, verify.Expired, verify.Blocked: // in vain, so somebody else may help
 		s.offerSupport(p)
@@ -145,14 +148,17 @@ func statusOf(v *verify.Verification, keys *verify.Keys, p *verify.Policy, now t
 	return s
 }
 
-// tellResend fills in the wait before the next send and what was said about the
-// last one.
-func (s *Status) tellResend(v *verify.Verification, p *verify.Policy, now time.Time) {
+// tellCooldown fills in the wait before the next send.
+func (s *Status) tellCooldown(v *verify.Verification, p *verify.Policy, now time.Time) {
 	rest := v.CooldownRest(p, now)
 	s.CooldownRemaining = verify.Rest(rest)
-	if rest > 0 && v.ResendCount < p.Resends {
+	if rest > 0 && (v.Terminal() || v.ResendCount < p.Resends) {
 		s.NextResendAt = optionalTime(now.Add(rest))
 	}
+}
+
+// tellSent fills in what was said about the last send.
+func (s *Status) tellSent(v *verify.Verification, p *verify.Policy) {
 	if key, text := sent(v, p); key != "" {
 		s.MessageKey, s.Message = &key, &text
 	}

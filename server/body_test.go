@@ -190,6 +190,10 @@ func TestWaysOutOfANumberThatAReceiptCallsDead(t *testing.T) {
 	shows("when an older one arrived", true)
 	receive(1, verify.StateDelivered, verify.ClassNone)
 	shows("when it arrived after all", false)
+
+	b = newBody(t, verify.Request{Purpose: verify.Phone, Number: aNumber})
+	b.send(verify.Outcome{State: verify.StateFailed, Class: verify.ClassPermanentUser, Provider: "twilio", Detail: "21610"})
+	shows("of who wants no messages", true)
 }
 
 // Of a mail nothing follows for the number.

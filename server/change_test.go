@@ -107,7 +107,7 @@ func TestChangeToANumberThatIsOpen(t *testing.T) {
 		ana := d.user("ana")
 		there := d.ask(ana, "POST", sendCode, object{"phone_number": second}).allow(202)
 		old := d.resent(ana, 2).str("verification_id")
-		v := d.ask(ana, "POST", changePhone, object{"old_phone_number": number, "new_phone_number": second}).allow(200).
+		v := d.ask(ana, "POST", changePhone, object{"old_phone_number": number, "new_phone_number": second}).allow(202).
 			has("reused", true).has("verification_id", there.str("verification_id")).has("previous_verification_id", old)
 		d.settle()
 		if sent := d.outbox.List(second, "", 10); len(sent) != 1 {
@@ -116,6 +116,16 @@ func TestChangeToANumberThatIsOpen(t *testing.T) {
 		path := verifications + "/" + there.str("verification_id")
 		d.ask(page(there.str("client_secret")), "GET", path, nil).deny(401, "unauthenticated")
 		d.ask(page(v.str("client_secret")), "GET", path, nil).allow(200)
+	})
+}
+
+// Who chose to be called is called at the new number, too.
+func TestChangeKeepsTheChannel(t *testing.T) {
+	within(t, func(d *door) {
+		ana := d.user("ana")
+		d.ask(ana, "POST", sendCode, object{"phone_number": number, "channel": "voice"}).allow(202)
+		d.resent(ana, 2)
+		d.ask(ana, "POST", changePhone, object{"old_phone_number": number, "new_phone_number": second}).allow(202).has("channel", "voice")
 	})
 }
 

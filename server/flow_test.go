@@ -3,6 +3,7 @@ package server_test
 import (
 	"context"
 	"errors"
+	"net/url"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -178,6 +179,33 @@ func TestWhatIsOnItsWayIsNotSentAgain(t *testing.T) {
 		v := d.ask(ana, "POST", sendCode, object{"phone_number": number}).allow(202).has("stage", "queued")
 		d.ask(ana, "POST", resendCode, object{"phone_number": number}).deny(409, "in_progress")
 		d.ask(ana, "POST", resendCode, object{"verification_id": v.str("verification_id"), "channel": "push"}).deny(422, "no_channel").at("channel")
+	})
+}
+
+// The cooldown of a number outlives its verification, and a page that comes back
+// is told so before it asks.
+func TestTheCooldownIsToldAfterTheEnd(t *testing.T) {
+	within(t, func(d *door) {
+		ana := d.user("ana")
+		send := object{"phone_number": number}
+		v := d.ask(ana, "POST", sendCode, send).allow(202)
+		d.settle()
+		d.ask(page(v.str("client_secret")), "POST", verifications+"/"+v.str("verification_id")+"/cancel", object{}).
+			allow(200).has("status", "canceled").has("cooldown_remaining", 60)
+		d.pass(20 * time.Second)
+		for range 2 {
+			told := d.ask(ana, "GET", statusOf+"?phone_number="+url.QueryEscape(number), nil).allow(200).has("cooldown_remaining", 40)
+			if told.str("next_resend_at") == "" {
+				t.Error("nothing says when another code can be asked for")
+			}
+			d.ask(ana, "POST", sendCode, send).deny(429, "cooldown") // it leaves a blocked row, which is told next
+		}
+		d.pass(40 * time.Second)
+		d.ask(ana, "GET", statusOf+"?phone_number="+url.QueryEscape(number), nil).allow(200).has("cooldown_remaining", 0)
+		v = d.ask(ana, "POST", sendCode, send).allow(202)
+		d.settle()
+		d.ask(ana, "POST", verifyCode, object{"phone_number": number, "code": d.code(number)}).
+			allow(200).has("status", "approved").has("cooldown_remaining", 0)
 	})
 }
 

@@ -22,7 +22,7 @@ type Settings struct {
 type setInput struct {
 	ByUser
 	Body struct {
-		ChannelPreference verify.Channel `json:"channel_preference" enum:"auto,push,sms,both" doc:"The channel of a login that asks for none. A request that names one beats it, but for push: whoever prefers the app alone never gets a code by SMS or a call."`
+		ChannelPreference verify.Channel `json:"channel_preference" enum:"auto,push,sms,both" doc:"The channel of a login that asks for none. A request that names one beats it, but for push: whoever prefers the app alone is sent no code by SMS or a call in a login that starts after that."`
 		Locale            *string        `json:"locale,omitempty" maxLength:"35" pattern:"^[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8})*$" doc:"The language of messages, where a request names none. Null or left out: none."`
 	}
 }

@@ -94,11 +94,11 @@ func (s *Server) start(ctx context.Context, c creation) (*statusAnswer, error) {
 	)
 	answer := func() (int, Status) {
 		body, code := statusOf(v, s.keys, s.policy, at, c.view), c.status
-		if body.Reused = reused; reused {
-			code = http.StatusOK
-		}
+		body.Reused = reused
 		if left != nil {
 			body.PreviousID = left.ID
+		} else if reused {
+			code = http.StatusOK
 		}
 		if v.Method == verify.ByTrustedDevice { // no page needs to wait, so who asked has what it would get
 			body.ResultToken = s.keys.ResultToken(v, at)

@@ -20,7 +20,7 @@ func Prove(q Request, s *Situation, p *Policy, now time.Time) (v *Verification, 
 		if err := s.leavable(q, p, now); err != nil {
 			return nil, false, err
 		}
-		q.Locale = cmp.Or(q.Locale, s.Left.Locale)
+		q.Locale, q.Channel = cmp.Or(q.Locale, s.Left.Locale), cmp.Or(q.Channel, s.Left.Channel)
 	}
 	if s.Open != nil {
 		s.Open.Advance(p, now) // who comes after the end meets the end

@@ -212,16 +212,17 @@ func (v *Verification) takes(ch Channel, p *Policy) error {
 func (v *Verification) reachable() bool { return !v.Number.IsZero() && !v.NumberDead }
 
 // Undeliverable reports whether the number can never be reached, as far as is known: a
-// provider refused it, or took a message and told later that it cannot arrive. One
-// that arrived since says better; one that nobody has told anything of says nothing.
-// What a receipt told closes no way to the number: it may take a call, or be moved.
+// provider refused it, or took a message and told later that it cannot arrive, or its
+// owner wants no messages. One that arrived since says better; one that nobody has told
+// anything of says nothing. Only what refused the number itself closes the way to it: one
+// of which a receipt said so may take a call, and who wants no messages may want this one.
 func (v *Verification) Undeliverable() bool {
 	for i := len(v.Deliveries) - 1; i >= 0 && !v.NumberDead; i-- {
 		switch d := &v.Deliveries[i]; {
 		case !d.Channel.number():
 		case d.State == StateDelivered:
 			return false
-		case d.State == StateUndelivered && d.Class == ClassPermanentTarget:
+		case d.State == StateUndelivered && d.Class == ClassPermanentTarget, d.State == StateFailed && d.Class == ClassPermanentUser:
 			return true
 		}
 	}

@@ -73,11 +73,11 @@ type doubt string
 
 // The doubts.
 const (
-	doubtUnknown          doubt = "unknown"           // no token, or none that this user can have
-	doubtReused           doubt = "reused"            // a token that was used up: somebody has a copy
-	doubtReported         doubt = "reported"          // "this isn't me", in the last 30 days
-	doubtUserVerification doubt = "user_verification" // asked for, and no token can give it
-	doubtNetwork          doubt = "network"           // the person was never approved from here
+	doubtUnknown  doubt = "unknown"  // no token, or none that this user can have
+	doubtReused   doubt = "reused"   // a token that was used up: somebody has a copy
+	doubtReported doubt = "reported" // "this isn't me", in the last 30 days
+	doubtAsked    doubt = "asked"    // for what only a person can give: see [Request.person]
+	doubtNetwork  doubt = "network"  // the person was never approved from here
 )
 
 // doubt decides whether the trusted device whose token came with a login may stand
@@ -93,12 +93,19 @@ func (s *Situation) doubt(q *Request, now time.Time) doubt {
 		return doubtReused
 	case !s.ReportedAt.IsZero() && now.Sub(s.ReportedAt) < reportMemory:
 		return doubtReported
-	case q.UserVerification:
-		return doubtUserVerification
+	case q.person():
+		return doubtAsked
 	case !slices.Contains(d.Networks, c.Network):
 		return doubtNetwork
 	}
 	return ""
+}
+
+// person reports whether a login is one that only the person can approve, however
+// trusted the browser: who holds the phone is to be looked at, there is something to
+// read before saying yes, or the stronger match was asked for.
+func (q *Request) person() bool {
+	return q.UserVerification || q.BindingMessage != "" || q.Match == Strict
 }
 
 // skip approves v in its first moment when a trusted device stands in for the

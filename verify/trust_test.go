@@ -162,6 +162,8 @@ func TestDoubts(t *testing.T) {
 		"revoked": {func(b *browsers, d *verify.TrustedDevice, _ *verify.Request) {
 			d.Revoke(verify.TrustRevoked, b.now)
 		}, time.Hour, verify.Pending, false},
+		"something to read": {func(_ *browsers, _ *verify.TrustedDevice, q *verify.Request) { q.BindingMessage = "Pay 5" }, time.Hour, verify.Pending, true},
+		"a strict match":    {func(_ *browsers, _ *verify.TrustedDevice, q *verify.Request) { q.Match = verify.Strict }, time.Hour, verify.Pending, true},
 		"user verification": {func(_ *browsers, _ *verify.TrustedDevice, q *verify.Request) { q.UserVerification = true }, time.Hour, verify.Pending, true},
 		"another network":   {func(_ *browsers, _ *verify.TrustedDevice, q *verify.Request) { q.Context.IP = "203.1.113.9" }, time.Hour, verify.Pending, true},
 		"no address":        {func(_ *browsers, _ *verify.TrustedDevice, q *verify.Request) { q.Context.IP = "" }, time.Hour, verify.Pending, true},
