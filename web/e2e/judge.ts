@@ -3,11 +3,13 @@
 import { AxeBuilder } from "@axe-core/playwright";
 import type { Page } from "playwright-core";
 
-/** What axe finds against a page: each rule with the first element at fault. */
-export async function barriers(page: Page): Promise<string[]> {
+/** What axe finds against a page: each rule with the first element at fault; `rules` are all unless given. */
+export async function barriers(page: Page, rules?: string[]): Promise<string[]> {
+  const axe = new AxeBuilder({ page });
   // Without frames axe needs no page of its own to put its findings together.
-  const alone = page.frames().length === 1;
-  const { violations } = await new AxeBuilder({ page }).setLegacyMode(alone).analyze();
+  axe.setLegacyMode(page.frames().length === 1);
+  if (rules) axe.withRules(rules);
+  const { violations } = await axe.analyze();
   return violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`);
 }
 

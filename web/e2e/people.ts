@@ -105,7 +105,10 @@ export async function storyNames(page: Page): Promise<string[]> {
   return (await Promise.all(names)).filter((name) => name !== null);
 }
 
-/** Opens one story of the component, on a page that is there or on a new one, and waits until it is drawn in full. */
+/**
+ * Opens one story of the component and waits until it is drawn in full: on a new page, or on one
+ * that shows a story already, which then only turns to the next.
+ */
 export async function openStory(
   on: Page | { open(path: string): Promise<Page> },
   story: string,
@@ -113,11 +116,24 @@ export async function openStory(
 ): Promise<Page> {
   const path = `/login?${new URLSearchParams({ demo: "resend", story, lang })}`;
   const page = "open" in on ? await on.open(path) : on;
-  if (page === on) await page.goto(path);
-  await page.locator(`html[lang="${lang}"] .nod-resend`).waitFor();
+  if (page === on) await turnTo(page, path);
+  await page.locator(`html[lang="${lang}"] [data-story="${story}"] .nod-resend`).waitFor();
   // The countries come with a file of their own.
   await page.waitForFunction(() =>
     [...document.querySelectorAll("select")].every((list) => list.options.length > 1),
   );
   return page;
+}
+
+// A language is read when the page is loaded; a story is followed.
+async function turnTo(page: Page, path: string): Promise<void> {
+  const lang = (address: string) => new URL(address, page.url()).searchParams.get("lang");
+  if (lang(path) !== lang(page.url())) {
+    await page.goto(path);
+    return;
+  }
+  await page.evaluate((address) => {
+    history.pushState(null, "", address);
+    dispatchEvent(new PopStateEvent("popstate"));
+  }, path);
 }

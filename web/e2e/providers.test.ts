@@ -128,7 +128,7 @@ describe("over the providers' own clients", () => {
     expect((await providers.about(number)).requests).toMatchObject({ twilio: 1 });
     expect((await providers.about(number)).accepted).toEqual([]);
     await picture(login, "providers-lost");
-    await login.getByRole("button", { name: "Text again", disabled: false }).click();
+    await login.getByRole("button", { name: /^Resend Code/, disabled: false }).click();
     await step(login, "Your code has arrived");
     const { accepted, requests, objections } = await providers.about(number);
     expect(requests).toMatchObject({ twilio: 2 });

@@ -106,7 +106,14 @@ describe("a person proves a number", () => {
     await page.keyboard.press("Enter");
     const dialog = page.getByRole("dialog", { name: "Use another number" });
     await dialog.waitFor();
-    expect(await dialog.evaluate((it) => it.contains(document.activeElement))).toBe(true);
+    // However often one goes on, nothing behind the dialog is reached.
+    for (let presses = 0; presses < 8; presses++) {
+      const outside = await dialog.evaluate(
+        (it) => document.activeElement !== document.body && !it.contains(document.activeElement),
+      );
+      expect(outside).toBe(false);
+      await page.keyboard.press("Tab");
+    }
     await page.keyboard.press("Escape");
     await dialog.waitFor({ state: "hidden" });
     expect(await focused(page)).toBe("Change it");
@@ -127,20 +134,21 @@ const tabTo = async (page: Page, name: string) => {
   expect(await focused(page)).toBe(name);
 };
 
-// Two languages are judged in full, one from right to left and in the dark; all are measured.
+// What a screen reader meets is the same in every language and look: it is judged once, the colours
+// twice, and the measures everywhere.
 describe("each state by itself", () => {
   test.each([
-    { lang: "de", dark: false, judged: true },
-    { lang: "ar", dark: true, judged: true },
-    { lang: "hi", dark: false, judged: false },
-    { lang: "zh-Hans", dark: false, judged: false },
-  ])("in $lang has no barrier and fits the smallest screen", async ({ lang, dark, judged }) => {
+    { lang: "de", dark: false, judge: (page: Page) => barriers(page) },
+    { lang: "ar", dark: true, judge: (page: Page) => barriers(page, ["color-contrast"]) },
+    { lang: "hi", dark: false, judge: async () => [] },
+    { lang: "zh-Hans", dark: false, judge: async () => [] },
+  ])("in $lang has no barrier and fits the smallest screen", async ({ lang, dark, judge }) => {
     visitor = await visit(browser, server.url, { width: 320, height: 640, dark });
     const page = await openStory(visitor, "entry", lang);
     const faults: string[] = [];
     for (const name of await storyNames(page)) {
       await openStory(page, name, lang);
-      const found = [...(await tooWide(page)), ...(judged ? await barriers(page) : [])];
+      const found = [...(await tooWide(page)), ...(await judge(page))];
       faults.push(...found.map((fault) => `${name}: ${fault}`));
     }
     expect(faults).toEqual([]);

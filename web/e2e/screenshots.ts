@@ -1,6 +1,6 @@
 // Makes the pictures of the four pages: light and dark, wide and narrow. `npm run screenshots`
 // after a build; they lie under screenshots/ and are for people to look at. The stage at its best
-// moment goes beside them into the repository, for the README.
+// moment and the component in three states go into the repository, for the README.
 
 import { fileURLToPath } from "node:url";
 import type { Browser, Page } from "playwright-core";
@@ -22,7 +22,8 @@ import {
 } from "./people.ts";
 import { type RunningServer, startServer } from "./server.ts";
 
-const README_PICTURE = fileURLToPath(new URL("../stage.png", import.meta.url));
+const STAGE_PICTURE = fileURLToPath(new URL("../stage.png", import.meta.url));
+const RESEND_PICTURE = fileURLToPath(new URL("../resend.png", import.meta.url));
 
 let server: RunningServer;
 let browser: Browser;
@@ -54,7 +55,30 @@ test("the stage at its best moment", async () => {
   await stage.mouse.move(0, 0);
   const end = await steps.boundingBox();
   const height = Math.ceil((end?.y ?? 0) + (end?.height ?? 0)) + 12;
-  await stage.screenshot({ path: README_PICTURE, clip: { x: 0, y: 0, width: 1320, height } });
+  await stage.screenshot({ path: STAGE_PICTURE, clip: { x: 0, y: 0, width: 1320, height } });
+  await visitor.close();
+});
+
+test("the component three times", async () => {
+  const visitor = await visit(browser, server.url, { width: 400, height: 900 });
+  const page = await openStory(visitor, "entry");
+  await page.bringToFront();
+  const pictures: string[] = [];
+  for (const story of ["entry", "sent", "final"]) {
+    await openStory(page, story);
+    const drawn = await page.locator(".nod-resend").screenshot({ animations: "disabled" });
+    pictures.push(`<img alt="" src="data:image/png;base64,${drawn.toString("base64")}">`);
+  }
+  const paper = await page.evaluate(
+    () => getComputedStyle(document.documentElement).backgroundColor,
+  );
+  const board = await browser.newPage({ viewport: { width: 1200, height: 100 } });
+  const row = "display: flex; justify-content: space-between; align-items: start";
+  await board.setContent(
+    `<body style="${row}; margin: 24px; background: ${paper}">${pictures.join("")}</body>`,
+  );
+  await board.screenshot({ path: RESEND_PICTURE, fullPage: true });
+  await board.close();
   await visitor.close();
 });
 

@@ -1,4 +1,4 @@
-import { useEffect } from "react";
+import { useEffect, useSyncExternalStore } from "react";
 import { Mark } from "../../../theme/Mark";
 import { Live } from "./Live";
 import { StoryList } from "./StoryList";
@@ -12,7 +12,7 @@ import "./resend.css";
  * (`?demo=resend&story=locked`) standing still in one of its states, to be looked at.
  */
 export default function ResendPage() {
-  const name = new URLSearchParams(location.search).get("story");
+  const name = useSyncExternalStore(followAddress, storyInAddress);
   useEffect(followLook, []);
   const story = stories.find((known) => known.name === name);
   return (
@@ -21,10 +21,20 @@ export default function ResendPage() {
         <Mark />
         <h1>Nod Demo Bank</h1>
       </header>
-      {story ? <StoryView story={story} /> : <Live />}
+      {story ? <StoryView key={story.name} story={story} /> : <Live />}
       <StoryList current={story?.name} />
     </main>
   );
+}
+
+// One page serves all states, so that going through them needs no reload.
+function followAddress(changed: () => void): () => void {
+  addEventListener("popstate", changed);
+  return () => removeEventListener("popstate", changed);
+}
+
+function storyInAddress(): string | null {
+  return new URLSearchParams(location.search).get("story");
 }
 
 // A look that the address asks for holds for this page alone.

@@ -24,7 +24,7 @@ export function StoryView({ story }: { story: Story }) {
     if (press) stage.current?.querySelector<HTMLElement>(press)?.click();
   }, [press]);
   return (
-    <div ref={stage}>
+    <div ref={stage} data-story={story.name}>
       <SmartResendView state={story.state} act={still} now={() => storyNow} onBack={() => {}} />
     </div>
   );
