@@ -15,7 +15,7 @@ func crowdSize() int {
 	if os.Getenv("CHAOS_LENGTH") != "" {
 		return 2500
 	}
-	return 500
+	return 250
 }
 
 // fewStatements is what a reconnect may cost. A phone alone costs 11; how many
