@@ -137,6 +137,9 @@ func (v *Verification) routes(p *Policy) (app, code bool, err error) {
 		code = reachable && !app
 	}
 	if !app && !code {
+		if v.Channel == Push {
+			return false, false, refuse(CodeNoChannel, "Only the app may be asked, as the request says or the user prefers, and no device is enrolled. Enroll one, or change what the user prefers.")
+		}
 		return false, false, refuse(CodeNoChannel, "There is no way to reach this person: no device is enrolled and no usable phone number was given. Enroll a device or pass a phone_number that a configured channel can reach.")
 	}
 	return app, code, nil
