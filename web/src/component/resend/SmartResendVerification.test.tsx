@@ -98,7 +98,7 @@ test("a number is entered, its code typed, and the page told once", async () => 
   await codeField();
   expect(asked(send).map(({ body }) => body)).toEqual([{ phone_number: number, locale: "en" }]);
   expect(screen.getByText("+1 415 555 0123").dir).toBe("ltr");
-  expect(screen.getByText(/^We sent it to/, { selector: "p" })).toBeTruthy();
+  expect(screen.getByText(/^It went to/, { selector: "p" })).toBeTruthy();
   expect(heard("polite")).toContain("Verification code sent.");
   await expectAccessible();
 

@@ -73,14 +73,14 @@ export const de: Texts = {
     "Noch nichts angekommen? Prüfen Sie, ob Ihr Telefon eingeschaltet ist und Empfang hat, oder wählen Sie einen anderen Weg.",
   "ways.change_phone": "Andere Telefonnummer verwenden",
   "ways.voice": "Code per Anruf erhalten",
-  "ways.email": "Code per E-Mail erhalten",
+  "ways.email": "Code per E‑Mail erhalten",
   "ways.support": "Hilfe erhalten: {contact}",
   "ways.wait": "in {time}",
 
   "reach.title": "Wo Ihr Code ist",
   "reach.sms": "SMS",
   "reach.voice": "Anruf",
-  "reach.email": "E-Mail",
+  "reach.email": "E‑Mail",
   "reach.push": "Mitteilung",
   "reach.websocket": "App",
   "reach.sending": "Wird gesendet",
@@ -219,7 +219,7 @@ export const de: Texts = {
   "rail.name.push": "Mitteilung",
   "rail.name.sms": "SMS",
   "rail.name.voice": "Anruf",
-  "rail.name.email": "E-Mail",
+  "rail.name.email": "E‑Mail",
   "rail.state.quiet": "wartet",
   "rail.state.active": "läuft",
   "rail.state.done": "erledigt",
@@ -254,10 +254,10 @@ export const de: Texts = {
   "rail.voice.sent": "Wir rufen Sie mit einem Code an",
   "rail.voice.there": "Der Anruf hat Sie erreicht",
   "rail.voice.lost": "Der Anruf ist nicht angekommen",
-  "rail.email.sending": "Eine E-Mail wird gesendet",
+  "rail.email.sending": "Eine E‑Mail wird gesendet",
   "rail.email.sent": "Ihr Code ist unterwegs",
   "rail.email.there": "Ihr Code ist angekommen",
-  "rail.email.lost": "Die E-Mail ist nicht angekommen",
+  "rail.email.lost": "Die E‑Mail ist nicht angekommen",
   "rail.unknown": "Wir wissen nicht, ob die Nachricht gesendet wurde, Sie können sie erneut senden",
   "rail.code_over": "Dieser Code gilt nicht mehr",
   "rail.code_typed": "Sie haben den Code eingegeben",
@@ -291,7 +291,7 @@ export const de: Texts = {
   "login.code.sms_to": "Wir haben ihn per SMS an {number} gesendet.",
   "login.code.voice": "Wir haben Sie mit Ihrem Code angerufen.",
   "login.code.voice_to": "Wir haben Sie unter {number} mit Ihrem Code angerufen.",
-  "login.code.email": "Wir haben ihn per E-Mail gesendet.",
+  "login.code.email": "Wir haben ihn per E‑Mail gesendet.",
   "login.code.tried.sms":
     "Wir haben versucht, ihn per SMS zu senden, und wissen nicht, ob es gelungen ist.",
   "login.code.tried.sms_to":
@@ -301,7 +301,7 @@ export const de: Texts = {
   "login.code.tried.voice_to":
     "Wir haben versucht, Sie unter {number} anzurufen, und wissen nicht, ob es gelungen ist.",
   "login.code.tried.email":
-    "Wir haben versucht, ihn per E-Mail zu senden, und wissen nicht, ob es gelungen ist.",
+    "Wir haben versucht, ihn per E‑Mail zu senden, und wissen nicht, ob es gelungen ist.",
   "login.way.push.first": "Mein Telefon fragen",
   "login.way.push.first_in": "Neue Anfrage in {time}",
   "login.way.push.again": "Neue Anfrage",
@@ -378,7 +378,7 @@ export const de: Texts = {
   "login.in.voice_code":
     "Sie sind angemeldet. Um {time} Uhr durch den Code Ihres Anrufs bestätigt.",
   "login.in.email_code":
-    "Sie sind angemeldet. Um {time} Uhr durch den Code Ihrer E-Mail bestätigt.",
+    "Sie sind angemeldet. Um {time} Uhr durch den Code Ihrer E‑Mail bestätigt.",
   "login.in.trusted_device":
     "Sie sind angemeldet. Um {time} Uhr wurde dieser Browser wiedererkannt.",
   "login.in.other": "Sie sind angemeldet. Um {time} Uhr bestätigt.",
@@ -393,5 +393,5 @@ export const de: Texts = {
   "login.went.voice":
     "Der Anruf ging an {provider}. Mit make run-providers können Sie ihn auf der Seite der Anbieter lesen.",
   "login.went.email":
-    "Die E-Mail wurde über {provider} verschickt. Mit make run-providers können Sie sie auf der Seite der Anbieter lesen.",
+    "Die E‑Mail wurde über {provider} verschickt. Mit make run-providers können Sie sie auf der Seite der Anbieter lesen.",
 };

@@ -25,7 +25,7 @@ export const en = {
 
   // The field for the code.
   "code.title": "Enter your code",
-  "code.sent_to": "We sent it to {number}.", // the code, by SMS
+  "code.sent_to": "It went to {number}.", // the code, by SMS
   "code.called": "We are calling {number} and will say it.", // the code, by a phone call
   "code.sending_to": "Sending a code to {number}.",
   "code.reused": "The code we sent before is still good, so we did not send another one.",

@@ -73,10 +73,8 @@ export function makeSay(language: Language, texts: Texts): Say {
   };
   const write = (value: string | number | undefined): string => {
     if (typeof value === "number") return numbers.format(value);
-    if (dir === "ltr") return String(value);
-    // A name keeps its own direction within the sentence; a number has none, and is read from the left.
-    const opening = /\p{L}/u.test(String(value)) ? "\u2068" : "\u2066";
-    return `${opening}${value}\u2069`;
+    // A phone number or a name keeps its own direction within a sentence of the other one.
+    return dir === "rtl" ? `\u2068${value}\u2069` : String(value);
   };
   const say = (key: Key, values: Readonly<Record<string, string | number>> = {}): string =>
     form(key, values.count as number | undefined).replace(slot, (_, name: string) =>

@@ -107,7 +107,7 @@ test("a form that a language leaves out is its other one", () => {
 test("a value keeps its own direction in a text from right to left", () => {
   const say = makeSay("ar", { ...en, "resend.in": "إعادة الإرسال خلال {time}" });
   expect(say.dir).toBe("rtl");
-  expect(say("resend.in", { time: "0:42" })).toBe("إعادة الإرسال خلال \u20660:42\u2069");
+  expect(say("resend.in", { time: "0:42" })).toBe("إعادة الإرسال خلال \u20680:42\u2069");
 });
 
 test("pieces alternate words and the names of slots", () => {
