@@ -79,7 +79,7 @@ test("the component three times", async () => {
   const board = await browser.newPage({ viewport: { width: 1269, height: 100 } });
   const row = "display: flex; justify-content: space-between; align-items: start";
   await board.setContent(
-    `<body style="${row}; margin: 0; padding: 24px; background: ${paper}">${pictures.join("")}</body>`,
+    `<!doctype html><body style="${row}; margin: 24px; background: ${paper}">${pictures.join("")}`,
   );
   await board.screenshot({ path: RESEND_PICTURE, fullPage: true });
   await board.close();
