@@ -138,6 +138,36 @@ describe("plain Node", { timeout: 30_000 }, () => {
   });
 });
 
+describe("a page's own build", () => {
+  test("leaves no colour without a value", async () => {
+    const page = join(folder, "page");
+    await writeFile(join(page, "index.html"), `<script type="module" src="/draw.js"></script>`);
+    const source = `import { useSmartResend } from "nod-web";
+                    import "nod-web/style.css";
+                    console.log(useSmartResend);`;
+    await writeFile(join(page, "draw.js"), source);
+    const vite = join(web, "node_modules/vite/bin/vite.js");
+    await run(process.execPath, [vite, "build", "--logLevel", "warn"], {
+      cwd: page,
+      env: { ...process.env, NODE_ENV: "production", VITEST: undefined },
+    });
+    const assets = join(page, "dist/assets");
+    const sheet = (await readdir(assets)).find((name) => name.endsWith(".css")) ?? "none";
+    const css = await readFile(join(assets, sheet), "utf8");
+    const set = new Set([...css.matchAll(/[{;](--[\w-]+):/g)].map(([, name]) => name));
+    expect(set).toContain("--surface");
+    // A variable that nothing sets takes its whole declaration with it, unless another value follows.
+    const bare = [...css.matchAll(/var\((--[\w-]+)\)/g)].map(([, name]) => name);
+    expect(bare.filter((name) => !set.has(name))).toEqual([]);
+    const theme = ["accent", "ink", "paper", "radius", "font", "space", "if-light", "if-dark"];
+    const read = [...css.matchAll(/var\((--[\w-]+)/g)].map(([, name = ""]) => name);
+    const own = theme.map((name) => `--nod-${name}`);
+    expect(read.filter((name) => !set.has(name) && !own.includes(name))).toEqual([]);
+    // What bundlers make of this function is not the same everywhere.
+    expect(css).not.toContain("light-dark(");
+  }, 60_000);
+});
+
 const consumer = `
   import { type SmartResendOptions, SmartResendVerification, useSmartResend } from "nod-web";
   import { NodError, PhoneVerification, type PhoneState } from "nod-web/sdk";

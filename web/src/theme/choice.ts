@@ -29,7 +29,5 @@ export function followTheme(): void {
 }
 
 function draw(): void {
-  const theme = chosenTheme();
-  if (theme) document.documentElement.dataset.theme = theme;
-  else delete document.documentElement.dataset.theme;
+  document.documentElement.dataset.theme = chosenTheme() ?? "system";
 }
