@@ -28,7 +28,7 @@ export function Summary({
         <Board summary={summary} />
       ) : failed ? (
         <Button tone="quiet" onClick={load}>
-          {say("summary.retry")}
+          {say("retry")}
         </Button>
       ) : (
         <Skeleton lines={3} label={say("loading")} />

@@ -178,7 +178,7 @@ const consumer = `
       <SmartResendVerification
         baseUrl="https://nod.example.com"
         fetchToken={async () => "token"}
-        onVerificationSuccess={(phoneNumber, { resultToken }) => [phoneNumber.length, resultToken?.length]}
+        onVerificationSuccess={(phoneNumber, { resultToken }) => [phoneNumber.length, resultToken.length]}
         onBack={() => undefined}
       />
     );

@@ -69,7 +69,11 @@ export class PhoneSession {
     const closed = this.#watcher?.getState().closed;
     if (this.#store.getState().elsewhere || closed?.kind === "unauthenticated") {
       this.#findOut();
-    } else this.#watcher?.wake();
+      return;
+    }
+    this.#watcher?.wake();
+    // A socket may have outlived what an act did not, and then nothing tells that it is over.
+    if (this.#isCut) this.#watcher?.refresh().then(this.#reached, () => undefined);
   }
 
   /** Stops for good. */
@@ -161,16 +165,15 @@ export class PhoneSession {
     void this.#watcher?.refresh().catch(() => undefined);
   }
 
-  /** A token that is still good; null when there is none to be had. */
-  async resultToken(): Promise<string | null> {
-    const { phase, status } = this.#store.getState();
-    if (phase !== "approved" || !status) return null;
+  /** A token that is still good, of what is approved. Throws a NodError where none can be read, or none is left. */
+  async resultToken(): Promise<string> {
     const token = await this.#watcher?.resultToken().catch(() => null);
     if (token) return token;
     // The secret ends some minutes after the verification; the user's token may ask later.
-    const which = { verificationId: status.verification_id };
-    const read = await this.#options.onboarding.status(which).catch(() => null);
-    return read?.result_token ?? null;
+    const read = await this.#options.onboarding.status({ verificationId: this.#id ?? "" });
+    if (!read) throw gone();
+    if (!read.result_token) throw redeemed();
+    return read.result_token;
   }
 
   /** Lets go of the verification; it stays open and is found again under its number. */
@@ -182,9 +185,10 @@ export class PhoneSession {
 
   /** Takes over what the watcher knows. */
   mirror(): void {
-    const { phase, busy, elsewhere } = this.#store.getState();
+    const { phase, busy, elsewhere, connection } = this.#store.getState();
     if (!this.#watcher || elsewhere) return;
     const { closed, result, ...seen } = this.#watcher.getState();
+    if (seen.connection === "open" && connection !== "open") this.#reached();
     if (result?.reason === "phone_changed" && this.#leavingFor) {
       if (busy !== "change") this.#arriveAt(this.#leavingFor);
       return;
@@ -203,6 +207,16 @@ export class PhoneSession {
     if (result) this.#end(result, { ...seen, ...renewed, ...found });
     else this.#store.update({ ...seen, ...renewed, ...found });
     if (closed?.kind === "unauthenticated" && !result) this.#findOut();
+  }
+
+  // The server is there again, so that it was not is no news any more.
+  readonly #reached = (): void => {
+    if (this.#isCut) this.#store.update({ problem: null, retryIn: null });
+  };
+
+  get #isCut(): boolean {
+    const { phase, problem } = this.#store.getState();
+    return phase === "open" && (problem?.code === "network" || problem?.code === "timeout");
   }
 
   // Redeemed before this page began: that proof has had its effect.
@@ -336,6 +350,15 @@ export class PhoneSession {
     this.#watcher = null;
     queueMicrotask(() => watcher?.dispose());
   }
+}
+
+function redeemed(): NodError {
+  return new NodError({
+    code: "already_decided",
+    title: "This is already finished",
+    detail: "Another window has redeemed the proof. Go on there.",
+    status: 409,
+  });
 }
 
 function gone(): NodError {

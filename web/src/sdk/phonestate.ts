@@ -45,7 +45,7 @@ export interface PhoneEvents extends Pick<WatcherEvents, "event"> {
 export type PhonePhase = "loading" | "entry" | "open" | "approved" | "ended";
 
 /** What is being done for the person; one thing at a time. */
-export type PhoneAct = "send" | "check" | "resend" | "change" | "cancel" | "takeOver";
+export type PhoneAct = "send" | "check" | "resend" | "change" | "cancel" | "takeOver" | "finish";
 
 /** Everything a page shows that proves a number. */
 export interface PhoneState {
@@ -59,7 +59,7 @@ export interface PhoneState {
   /** Set with `approved` and `ended`. */
   result: Result | null;
   busy: PhoneAct | null;
-  /** What went wrong with the last act; the next one clears it. */
+  /** What went wrong with the last act; the next one clears it, and one without a connection ends with that. */
   problem: NodError | null;
   /** Whole seconds until the act of `problem` may be tried again; 0 is now, null: nobody said. */
   retryIn: number | null;

@@ -538,8 +538,66 @@ describe("a result token", () => {
     server.on(page, () => problem(401, "unauthenticated"));
     server.on(standing, () => body({ ...approved, result_token: "result-2" }, 3));
     expect(await phone.resultToken()).toBe("result-2");
-    server.on(standing, () => problem(401, "unauthenticated"));
+    server.on(standing, () => problem(503, "unavailable"));
     expect(await phone.resultToken()).toBeNull();
+    expect(state()).toMatchObject({ busy: null, problem: { code: "unavailable" } });
+    server.on(standing, () => body({ ...approved, result_token: "result-3" }, 3));
+    expect(await phone.resultToken()).toBe("result-3");
+    expect(state().problem).toBeNull();
+  });
+
+  test("that another window has redeemed is told from one that cannot be read", async () => {
+    const peer = await followed();
+    peer.close(4401);
+    server.on(standing, () => body({ status: "approved", method: "sms_code" }, 3));
+    await phase("approved");
+    expect(await phone.resultToken()).toBeNull();
+    expect(state()).toMatchObject({ phase: "approved", problem: { code: "already_decided" } });
+    server.on(standing, () => ({ body: { status: "none" } }));
+    expect(await phone.resultToken()).toBeNull();
+    expect(state()).toMatchObject({ phase: "approved", problem: { code: "expired" } });
+  });
+});
+
+describe("a network that comes back", () => {
+  const cut = () => {
+    let down = false;
+    const options = {
+      fetch: (input, init) =>
+        down ? Promise.reject(new TypeError("network")) : fetch(input, init),
+    } satisfies Partial<PhoneVerificationOptions>;
+    const goes = (off: boolean) => {
+      down = off;
+    };
+    return { options, goes };
+  };
+
+  test("takes back that it was away, with the connection", async () => {
+    const { options, goes } = cut();
+    const peer = await followed(options);
+    goes(true);
+    expect(await phone.check("123456")).toBe(false);
+    expect(state().problem?.code).toBe("network");
+    peer.send("tick", { server_time: new Date().toISOString() });
+    goes(false);
+    peer.cut();
+    await server.welcome("watcher", true);
+    await until("open", () => state().connection === "open" && state().problem === null);
+    expect(calls(checks)).toHaveLength(0);
+  });
+
+  test("takes it back where a socket has outlived it", async () => {
+    const { options, goes } = cut();
+    await followed(options);
+    goes(true);
+    await phone.check("123456");
+    phone.wake();
+    await new Promise(setImmediate);
+    expect(state()).toMatchObject({ connection: "open", problem: { code: "network" } });
+    server.on(page, () => body());
+    goes(false);
+    phone.wake();
+    await until("taken back", () => state().problem === null);
   });
 });
 

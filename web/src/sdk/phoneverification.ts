@@ -165,9 +165,24 @@ export class PhoneVerification {
     }
   }
 
-  /** A token that is still good for the integrator's exchange; null when there is none to be had. */
+  /**
+   * A token that is still good for the integrator's exchange. Null before the approval, and where
+   * there is none to be had: then `problem` says why, and `already_decided` is that another window
+   * has redeemed it.
+   */
   async resultToken(): Promise<string | null> {
-    return await this.#session.resultToken();
+    if (this.getState().phase !== "approved") return null;
+    this.#store.update({ busy: "finish" });
+    try {
+      const token = await this.#session.resultToken();
+      if (token) this.#store.update({ problem: null, retryIn: null });
+      return token;
+    } catch (error) {
+      this.#tell(error);
+      return null;
+    } finally {
+      this.#store.update({ busy: null });
+    }
   }
 
   async #act(busy: PhoneAct, work: () => Promise<boolean>): Promise<boolean> {

@@ -2,6 +2,7 @@ import type { PhoneState } from "../../sdk";
 import { Mark } from "../../theme/Mark";
 import { Button } from "../Button";
 import { Heading } from "../Heading";
+import { ProblemNotice } from "../ProblemNotice";
 import { Sign } from "../Sign";
 import { Support } from "../Support";
 import { Phrase, useSay } from "../texts";
@@ -22,13 +23,30 @@ export function EndView({
   const say = useSay();
   const number = useShownNumber(state);
   if (state.phase === "approved") {
+    const { problem, retryIn } = state;
+    const elsewhere = problem?.code === "already_decided";
     return (
       <div className="nod-resend-end">
         <Mark nods />
         <Heading level={2}>{say("end.approved")}</Heading>
         <p>
-          <Phrase text="end.approved_text" slots={{ number: <bdi dir="ltr">{number}</bdi> }} />
+          <Phrase
+            text={elsewhere ? "end.approved_elsewhere" : "end.approved_text"}
+            slots={{ number: <bdi dir="ltr">{number}</bdi> }}
+          />
         </p>
+        {problem && !elsewhere && (
+          <ProblemNotice
+            problem={problem}
+            retryIn={retryIn}
+            action={<NextStep state={state} act={act} />}
+          />
+        )}
+        {elsewhere && (
+          <Button tone="quiet" onClick={onBack}>
+            {say("entry.back")}
+          </Button>
+        )}
       </div>
     );
   }
@@ -48,5 +66,18 @@ export function EndView({
         {say("entry.back")}
       </Button>
     </div>
+  );
+}
+
+// The page has no proof yet. What the server has forgotten can only be begun anew.
+function NextStep({ state, act }: { state: PhoneState; act: SmartResendActs }) {
+  const say = useSay();
+  if (state.problem?.code === "expired") {
+    return <Button onClick={() => act.again()}>{say("end.again")}</Button>;
+  }
+  return (
+    <Button busy={state.busy === "finish"} onClick={() => void act.finish()}>
+      {say("retry")}
+    </Button>
   );
 }

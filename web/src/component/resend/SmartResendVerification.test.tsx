@@ -1,5 +1,14 @@
 // @vitest-environment jsdom
-import { cleanup, configure, fireEvent, render, screen, waitFor } from "@testing-library/react";
+import {
+  act,
+  cleanup,
+  configure,
+  fireEvent,
+  render,
+  renderHook,
+  screen,
+  waitFor,
+} from "@testing-library/react";
 import { StrictMode } from "react";
 import { renderToString } from "react-dom/server";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
@@ -8,6 +17,7 @@ import { proving } from "../../sdk/testing/bodies";
 import { nodeSocket, type Peer, problem, TestServer } from "../../sdk/testing/server";
 import { expectAccessible, openDialogs } from "../testkit";
 import { SmartResendVerification } from "./SmartResendVerification";
+import { useSmartResend } from "./useSmartResend";
 
 // The countries are hundreds, and no test looks for one by its name.
 configure({ asyncUtilTimeout: 5000, defaultIgnore: "script, style, option" });
@@ -133,6 +143,72 @@ test("what happens elsewhere is shown live: sent, delivered, confirmed", async (
   await screen.findByRole("heading", { name: "Number confirmed" });
   await waitFor(() => expect(success).toHaveBeenCalledTimes(1));
   expect(success.mock.calls[0]?.[1]).toEqual({ verificationId: "ver_1", resultToken: "result-2" });
+});
+
+test("a proof that cannot be read is tried again, and told once it is there", async () => {
+  const peer = await opened();
+  const status = "GET /api/onboarding/verification-status";
+  const own = "GET /api/v1/verifications/ver_1";
+  for (const route of [status, own]) server.on(route, () => problem(503, "unavailable"));
+  const end = { status: "approved", method: "sms_code" } as const;
+  tell(peer, 2, "verification.approved", end);
+  peer.send("result", { verification_id: "ver_1", ...end }, { seq: 2 });
+  await screen.findByRole("heading", { name: "Number confirmed" });
+  expect((await screen.findByRole("alert")).textContent).toMatch(/^Busy for a moment/);
+  expect(success).not.toHaveBeenCalled();
+  await expectAccessible();
+  server.on(own, () => ({ body: proving(2, { ...end, result_token: "result-3" }) }));
+  await press("Try again");
+  await waitFor(() => expect(success).toHaveBeenCalledTimes(1));
+  expect(success.mock.calls[0]?.[1]).toEqual({ verificationId: "ver_1", resultToken: "result-3" });
+  expect(screen.queryByRole("alert")).toBeNull();
+});
+
+test("a proof that another window has redeemed is no failure here", async () => {
+  const peer = await opened();
+  const end = { status: "approved", method: "sms_code" } as const;
+  server.on("GET /api/onboarding/verification-status", () => ({ body: proving(2, end) }));
+  peer.close(4401);
+  await screen.findByText(/You went on in another window already/);
+  expect(screen.queryByRole("alert")).toBeNull();
+  expect(success).not.toHaveBeenCalled();
+  await expectAccessible();
+  await press("Back");
+  expect(back).toHaveBeenCalledTimes(1);
+});
+
+test("without a network the code stays in its field, and the word goes when it is back", async () => {
+  const body = proving(1);
+  await opened(body);
+  const online = globalThis.fetch;
+  vi.stubGlobal("fetch", () => Promise.reject(new TypeError("network")));
+  await typeCode("123456");
+  expect((await screen.findByRole("alert")).textContent).toMatch(/^No connection/);
+  server.on("GET /api/v1/verifications/ver_1", () => ({ body }));
+  vi.stubGlobal("fetch", online);
+  fireEvent(window, new Event("online"));
+  await waitFor(() => expect(screen.queryByRole("alert")).toBeNull());
+  expect((await codeField()).value).toBe("123456");
+  expect(screen.getByText("Confirm").closest("button")?.disabled).toBe(false);
+});
+
+test("each act of the hook stands by itself", async () => {
+  const { result } = renderHook(() =>
+    useSmartResend({
+      baseUrl: server.baseUrl,
+      fetchToken: () => "user-token",
+      onVerificationSuccess: success,
+    }),
+  );
+  await waitFor(() => expect(result.current.state.phase).toBe("entry"));
+  const { send: ask, check: confirm, again } = result.current.act;
+  expect(await act(() => ask(number))).toBe(true);
+  const end = { status: "approved", method: "sms_code", result_token: "result-1" } as const;
+  server.on(check, () => ({ body: { ...proving(2, end), ok: true } }));
+  expect(await act(() => confirm("654321"))).toBe(true);
+  await waitFor(() => expect(success).toHaveBeenCalledTimes(1));
+  act(() => again());
+  expect(result.current.state.phase).toBe("entry");
 });
 
 test("the resends go from the first to the last, then other ways stand there", async () => {

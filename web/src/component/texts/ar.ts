@@ -2,6 +2,7 @@ import type { Texts } from "./say";
 
 export const ar: Texts = {
   loading: "جارٍ التحميل",
+  retry: "إعادة المحاولة",
 
   "resend.in": "إعادة الإرسال بعد {time}",
   "resend.again": "إعادة إرسال الرمز ({used}/{most})",
@@ -129,10 +130,10 @@ export const ar: Texts = {
   "summary.changed": "مرات تغيير الرقم",
   "summary.success": "نسبة النجاح",
   "summary.time": "الوقت المعتاد",
-  "summary.retry": "إعادة المحاولة",
 
   "end.approved": "تم تأكيد الرقم",
   "end.approved_text": "الرقم {number} لك. يمكنك المتابعة.",
+  "end.approved_elsewhere": "الرقم {number} لك. لقد تابعت بالفعل في نافذة أخرى.",
   "end.expired": "انتهى الوقت",
   "end.expired_text": "لم يُؤكَّد الرقم في الوقت المحدد. ابدأ من جديد عندما يكون هاتفك في متناولك.",
   "end.tries": "لم تبقَ أي محاولة",

@@ -2,6 +2,7 @@ import type { Texts } from "./say";
 
 export const de: Texts = {
   loading: "Wird geladen",
+  retry: "Noch einmal versuchen",
 
   "resend.in": "Erneut senden in {time}",
   "resend.again": "Code erneut senden ({used}/{most})",
@@ -127,10 +128,11 @@ export const de: Texts = {
   "summary.changed": "Nummer geändert",
   "summary.success": "Erfolgsquote",
   "summary.time": "Übliche Dauer",
-  "summary.retry": "Noch einmal versuchen",
 
   "end.approved": "Nummer bestätigt",
   "end.approved_text": "{number} gehört Ihnen. Sie können weitermachen.",
+  "end.approved_elsewhere":
+    "{number} gehört Ihnen. Sie haben in einem anderen Fenster schon weitergemacht.",
   "end.expired": "Die Zeit ist abgelaufen",
   "end.expired_text":
     "Die Nummer wurde nicht rechtzeitig bestätigt. Beginnen Sie neu, wenn Sie Ihr Telefon zur Hand haben.",

@@ -8,6 +8,7 @@ import type { Text } from "./say";
 export const en = {
   // Read aloud while nothing can be shown yet.
   loading: "Loading",
+  retry: "Try again",
 
   // The button that sends another code.
   "resend.in": "Resend in {time}",
@@ -133,11 +134,11 @@ export const en = {
   "summary.changed": "Number changed",
   "summary.success": "Success rate",
   "summary.time": "Usual time", // from the first code to the confirmation
-  "summary.retry": "Try again",
 
   // How it ended.
   "end.approved": "Number confirmed",
   "end.approved_text": "{number} is yours. You can go on.",
+  "end.approved_elsewhere": "{number} is yours. You went on in another window already.",
   "end.expired": "Time ran out",
   "end.expired_text":
     "The number was not confirmed in time. Start again when you have your phone at hand.",

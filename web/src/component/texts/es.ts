@@ -2,6 +2,7 @@ import type { Texts } from "./say";
 
 export const es: Texts = {
   loading: "Cargando",
+  retry: "Intentarlo de nuevo",
 
   "resend.in": "Reenviar en {time}",
   "resend.again": "Reenviar clave ({used}/{most})",
@@ -127,10 +128,10 @@ export const es: Texts = {
   "summary.changed": "Cambios de número",
   "summary.success": "Tasa de éxito",
   "summary.time": "Tiempo habitual",
-  "summary.retry": "Intentarlo de nuevo",
 
   "end.approved": "Número confirmado",
   "end.approved_text": "El {number} es suyo. Puede continuar.",
+  "end.approved_elsewhere": "El {number} es suyo. Ya continuó en otra ventana.",
   "end.expired": "Se acabó el tiempo",
   "end.expired_text":
     "El número no se confirmó a tiempo. Empiece de nuevo cuando tenga su teléfono a mano.",

@@ -2,6 +2,7 @@ import type { Texts } from "./say";
 
 export const fr: Texts = {
   loading: "Chargement",
+  retry: "Réessayer",
 
   "resend.in": "Renvoyer dans {time}",
   "resend.again": "Renvoyer le code ({used}/{most})",
@@ -132,10 +133,11 @@ export const fr: Texts = {
   "summary.changed": "Changements de numéro",
   "summary.success": "Taux de réussite",
   "summary.time": "Durée habituelle",
-  "summary.retry": "Réessayer",
 
   "end.approved": "Numéro confirmé",
   "end.approved_text": "Le {number} est bien le vôtre. Vous pouvez continuer.",
+  "end.approved_elsewhere":
+    "Le {number} est bien le vôtre. Vous avez déjà continué dans une autre fenêtre.",
   "end.expired": "Le temps est écoulé",
   "end.expired_text":
     "Le numéro n’a pas été confirmé à temps. Recommencez quand vous aurez votre téléphone à portée de main.",

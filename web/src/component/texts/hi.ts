@@ -2,6 +2,7 @@ import type { Texts } from "./say";
 
 export const hi: Texts = {
   loading: "लोड हो रहा है",
+  retry: "फिर कोशिश करें",
 
   "resend.in": "{time} बाद दोबारा भेजें",
   "resend.again": "कोड दोबारा भेजें ({used}/{most})",
@@ -116,10 +117,10 @@ export const hi: Texts = {
   "summary.changed": "नंबर बदला गया",
   "summary.success": "सफलता दर",
   "summary.time": "सामान्य समय",
-  "summary.retry": "फिर कोशिश करें",
 
   "end.approved": "नंबर की पुष्टि हो गई",
   "end.approved_text": "{number} आपका है। आप आगे बढ़ सकते हैं।",
+  "end.approved_elsewhere": "{number} आपका है। आप दूसरी विंडो में पहले ही आगे बढ़ चुके हैं।",
   "end.expired": "समय समाप्त हो गया",
   "end.expired_text": "नंबर की पुष्टि समय पर नहीं हुई। जब आपका फ़ोन पास हो, तब फिर से शुरू करें।",
   "end.tries": "कोई कोशिश बाकी नहीं है",

@@ -2,6 +2,7 @@ import type { Texts } from "./say";
 
 export const ptBR: Texts = {
   loading: "Carregando",
+  retry: "Tentar de novo",
 
   "resend.in": "Reenviar em {time}",
   "resend.again": "Reenviar código ({used}/{most})",
@@ -126,10 +127,10 @@ export const ptBR: Texts = {
   "summary.changed": "Mudanças de número",
   "summary.success": "Taxa de sucesso",
   "summary.time": "Tempo habitual",
-  "summary.retry": "Tentar de novo",
 
   "end.approved": "Número confirmado",
   "end.approved_text": "{number} é seu. Você pode continuar.",
+  "end.approved_elsewhere": "{number} é seu. Você já continuou em outra janela.",
   "end.expired": "O tempo acabou",
   "end.expired_text":
     "O número não foi confirmado a tempo. Comece de novo quando estiver com seu telefone à mão.",

@@ -2,6 +2,7 @@ import type { Texts } from "./say";
 
 export const ptPT: Texts = {
   loading: "A carregar",
+  retry: "Tentar novamente",
 
   "resend.in": "Reenviar em {time}",
   "resend.again": "Reenviar código ({used}/{most})",
@@ -127,10 +128,10 @@ export const ptPT: Texts = {
   "summary.changed": "Mudanças de número",
   "summary.success": "Taxa de sucesso",
   "summary.time": "Tempo habitual",
-  "summary.retry": "Tentar novamente",
 
   "end.approved": "Número confirmado",
   "end.approved_text": "{number} é seu. Pode continuar.",
+  "end.approved_elsewhere": "{number} é seu. Já continuou noutra janela.",
   "end.expired": "O tempo acabou",
   "end.expired_text":
     "O número não foi confirmado a tempo. Comece de novo quando tiver o seu telemóvel à mão.",

@@ -2,6 +2,7 @@ import type { Texts } from "./say";
 
 export const zhHans: Texts = {
   loading: "正在加载",
+  retry: "重试",
 
   "resend.in": "{time} 后可重新发送",
   "resend.again": "重新发送验证码 ({used}/{most})",
@@ -114,10 +115,10 @@ export const zhHans: Texts = {
   "summary.changed": "更改号码",
   "summary.success": "成功率",
   "summary.time": "通常用时",
-  "summary.retry": "重试",
 
   "end.approved": "号码已验证",
   "end.approved_text": "{number} 已确认属于您。您可以继续。",
+  "end.approved_elsewhere": "{number} 已确认属于您。您已在另一个窗口中继续。",
   "end.expired": "已超时",
   "end.expired_text": "号码未能及时验证。请在手机在手边时重新开始。",
   "end.tries": "尝试次数已用完",

@@ -2,6 +2,7 @@ import type { Texts } from "./say";
 
 export const zhHant: Texts = {
   loading: "載入中",
+  retry: "再試一次",
 
   "resend.in": "{time} 後可重新傳送",
   "resend.again": "重新傳送驗證碼 ({used}/{most})",
@@ -115,10 +116,10 @@ export const zhHant: Texts = {
   "summary.changed": "變更號碼",
   "summary.success": "成功率",
   "summary.time": "通常所需時間",
-  "summary.retry": "再試一次",
 
   "end.approved": "號碼已驗證",
   "end.approved_text": "{number} 已確認屬於您。您可以繼續。",
+  "end.approved_elsewhere": "{number} 已確認屬於您。您已在另一個視窗中繼續。",
   "end.expired": "已逾時",
   "end.expired_text": "號碼未能及時驗證。請在手機在身邊時重新開始。",
   "end.tries": "嘗試次數已用完",

@@ -14,6 +14,7 @@ const still: SmartResendActs = {
   takeOver: nothing,
   again: () => {},
   loadSummary: async () => true,
+  finish: nothing,
 };
 
 /** The component in one state, at one moment. Whatever is pressed in it stays without effect. */
