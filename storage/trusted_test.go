@@ -43,10 +43,17 @@ func remember(t testing.TB, s *storage.Store, id string) (d *verify.TrustedDevic
 	return d
 }
 
+// plain is a login with nothing to read, which only a person could approve.
+func plain(s *storage.Store, userID string) verify.Request {
+	q := request(s, userID)
+	q.BindingMessage = ""
+	return q
+}
+
 // present creates a login with a trusted device's token; what became of the device
 // is the second answer, nil when none was met.
 func present(s *storage.Store, userID, token string) (v *verify.Verification, d *verify.TrustedDevice, err error) {
-	q := request(s, userID)
+	q := plain(s, userID)
 	q.Trusted = s.Keys().TrustClaim(token, userID, q.Context.IP)
 	who := verify.Applicant{UserID: userID, Purpose: q.Purpose, Number: q.Number, TrustedID: q.Trusted.DeviceID}
 	err = s.CreateVerification(context.Background(), who, nil, func(sit *verify.Situation, now time.Time) (*verify.Verification, error) {
@@ -358,7 +365,7 @@ func TestTrustWaitsForTrust(t *testing.T) {
 		})
 	}
 	create := func(d *verify.TrustedDevice, hold func()) (v *verify.Verification, err error) {
-		q := request(s, "u1")
+		q := plain(s, "u1")
 		q.Trusted = s.Keys().TrustClaim(s.Keys().TrustedToken(d, 1), "u1", q.Context.IP)
 		who := verify.Applicant{UserID: "u1", Purpose: q.Purpose, Number: q.Number, TrustedID: d.ID}
 		err = s.CreateVerification(ctx, who, nil, func(sit *verify.Situation, now time.Time) (*verify.Verification, error) {

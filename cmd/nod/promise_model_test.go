@@ -27,7 +27,7 @@ type told struct {
 // known is what can be seen of a verification from outside.
 type known struct {
 	status, method, reason string
-	left                   int  // tries of the code
+	left                   int  // tries of the code: none after the end
 	token                  bool // there is a result to exchange
 }
 
@@ -88,10 +88,11 @@ func (f fate) after(d decision) (fate, told) {
 		next.redeemed = true
 		return next, told{accepted: true}
 	}
-	return f, told{state: known{
-		status: f.status, method: f.method, reason: f.reason, left: triesPerCode - f.tries,
-		token: f.status == "approved" && !f.redeemed,
-	}}
+	seen := known{status: f.status, method: f.method, reason: f.reason, token: f.status == "approved" && !f.redeemed}
+	if pending {
+		seen.left = triesPerCode - f.tries
+	}
+	return f, told{state: seen}
 }
 
 // late is what a phone is told after the end: its own answer again, or how it had

@@ -75,9 +75,10 @@ func (c *carriers) fault(p *door, f smsFault, to string) {
 		t.Errorf("it is classed %s, want %s", got, f.class)
 	}
 	dead := f.class == "permanent_target"
+	useless := dead || f.class == "permanent_user"
 	ways := now.list("alternatives")
-	if other := slices.ContainsFunc(ways, func(w object) bool { return w.str("kind") == "change_phone" }); now["can_change_phone"] != dead || other != dead {
-		t.Errorf("another number may be given: %v, in %v; the number is dead: %v", now["can_change_phone"], ways, dead)
+	if other := slices.ContainsFunc(ways, func(w object) bool { return w.str("kind") == "change_phone" }); now["can_change_phone"] != useless || other != useless {
+		t.Errorf("another number may be given: %v, in %v; the number is of no use: %v", now["can_change_phone"], ways, useless)
 	}
 	if dead {
 		p.resend(422, v, object{})
