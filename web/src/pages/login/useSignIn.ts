@@ -42,13 +42,12 @@ export function useSignIn(): SignIn {
   const [done, setDone] = useState<SignedIn | null>(signedIn);
   const [followed, setFollowed] = useState(resume);
   const [starting, setStarting] = useState(false);
-  const [act, setAct] = useState<SignIn["act"]>(null);
   const say = useSay();
   const words = useCallback((error: unknown) => signInTrouble(say, error), [say]);
   const { busy, problem, setProblem, attempt } = useAttempt(words);
   const { person, setPerson } = usePerson(setProblem, words);
   const { state, ...following } = useFollowed(followed);
-  const watcher = followed?.watcher;
+  const acts = useActs(followed, attempt);
   const status = state?.status ?? null;
 
   const approved = status?.status === "approved" && !done;
@@ -87,6 +86,35 @@ export function useSignIn(): SignIn {
     setStarting(false);
   };
 
+  return {
+    ...following,
+    ...remembering,
+    ...acts,
+    phase: phaseOf(starting, done, followed, status),
+    person,
+    status,
+    countdowns: state?.countdowns ?? null,
+    done,
+    problem,
+    busy,
+    start: (channel) => void start(channel),
+    finish: () => void finish(),
+    leave,
+  };
+}
+
+function resume(): Followed | null {
+  const open = openSignIn();
+  return open && follow(open);
+}
+
+// What the person does in an open sign-in.
+function useActs(
+  followed: Followed | null,
+  attempt: (work: () => Promise<unknown>) => Promise<boolean>,
+): Pick<SignIn, "act" | "next" | "resend" | "check" | "cancel"> {
+  const [act, setAct] = useState<SignIn["act"]>(null);
+  const watcher = followed?.watcher;
   const doing = async (what: SignIn["act"], work: () => Promise<unknown>) => {
     setAct(what);
     await attempt(work);
@@ -99,31 +127,13 @@ export function useSignIn(): SignIn {
     });
     return ok;
   };
-
   return {
-    ...following,
-    ...remembering,
-    phase: phaseOf(starting, done, followed, status),
-    person,
-    status,
-    countdowns: state?.countdowns ?? null,
-    done,
-    problem,
-    busy,
     act,
-    start: (channel) => void start(channel),
     next: () => void attempt(async () => watcher?.next()),
     resend: (channel) => void doing("resend", async () => watcher?.resend(channel)),
     check,
     cancel: () => void attempt(async () => watcher?.cancel()),
-    finish: () => void finish(),
-    leave,
   };
-}
-
-function resume(): Followed | null {
-  const open = openSignIn();
-  return open && follow(open);
 }
 
 // The demo person of this browser, as soon as it is known.
