@@ -45,14 +45,16 @@ function Board({ summary }: { summary: Figures }) {
     style: "percent",
     numberingSystem: "latn",
   });
+  // What is still open is no failure yet, and without a success there is no time.
+  const { verify_success: right, verify_failed: wrong } = totals;
   const figures = [
     ["summary.sent", say.number(totals.send_code)],
     ["summary.confirmed", say.number(totals.verify_success)],
     ["summary.resent", say.number(totals.resend_request)],
     ["summary.wrong", say.number(totals.verify_failed)],
     ["summary.changed", say.number(totals.change_phone)],
-    ["summary.success", percent.format(summary.success_rate)],
-    ["summary.time", duration(Math.round(summary.avg_time_to_complete_seconds))],
+    ["summary.success", right + wrong > 0 ? percent.format(summary.success_rate) : "–"],
+    ["summary.time", right > 0 ? duration(Math.round(summary.avg_time_to_complete_seconds)) : "–"],
   ] as const;
   return (
     <>

@@ -251,5 +251,13 @@ test("the person's own figures are asked for when they are looked at, and can be
   rerender(<Summary summary={{ ...figures, totals, by_channel: {}, recent: [] }} onLoad={load} />);
   expect(screen.getByText("Success rate").nextElementSibling?.textContent).toBe("75%");
   expect(screen.getByText("In the last 30 days")).toBeTruthy();
+  const first = { ...totals, send_code: 1, verify_success: 0, verify_failed: 0 };
+  const none = { days: 30, success_rate: 0, avg_time_to_complete_seconds: 0 };
+  rerender(
+    <Summary summary={{ ...none, totals: first, by_channel: {}, recent: [] }} onLoad={load} />,
+  );
+  for (const name of ["Success rate", "Usual time"]) {
+    expect(screen.getByText(name).nextElementSibling?.textContent).toBe("–");
+  }
   await expectAccessible();
 });
