@@ -4,7 +4,7 @@ import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import react from "@vitejs/plugin-react";
-import { defineConfig, type Plugin, type Rolldown } from "vite";
+import { build, defineConfig, type Plugin, type Rolldown } from "vite";
 
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const own = JSON.parse(readFileSync(at("package.json"), "utf8"));
@@ -83,13 +83,14 @@ function pack(): Plugin {
       add("style.css.d.ts", "export {};\n"); // TypeScript wants to know every import
       add("LICENSE", readFileSync(at("../LICENSE")));
     },
-    writeBundle(_options, bundle) {
+    async writeBundle(_options, bundle) {
       const tsc = at("node_modules/typescript/bin/tsc");
       const project = ["-p", at("tsconfig.package.json"), "--outDir", folder];
       execFileSync(process.execPath, [tsc, ...project], { stdio: "inherit" });
       for (const path of declarations(folder)) nameFiles(path);
       execFileSync("npm", ["pack", "--silent", "--pack-destination", folder], { cwd: folder });
-      process.stdout.write(`${sizes(bundle)}\n`);
+      const numbers = row("libphonenumber-js/min", await bundled("libphonenumber-js/min"));
+      process.stdout.write(`${sizes(bundle)}\n${numbers}, loaded with the number field\n`);
     },
   };
 }
@@ -129,18 +130,39 @@ function sizes(bundle: Rolldown.OutputBundle): string {
     const file = bundle[name];
     return file?.type === "chunk" ? file.code : String(file?.source ?? "");
   };
-  const row = (label: string, names: string[]): string => {
-    const bytes = Buffer.from(names.map(text).join("\n"));
-    const kB = (count: number) => `${(count / 1000).toFixed(1)} kB`.padStart(10);
-    return `  ${label.padEnd(32)}${kB(bytes.length)}${kB(gzipSync(bytes).length)} gzip`;
-  };
+  const all = (label: string, names: string[]): string => row(label, names.map(text).join("\n"));
   const names = Object.keys(bundle).filter((name) => bundle[name]?.type === "chunk");
   const roots = entries.map((name) => `${name}.js`);
   const atOnce = new Set(roots.flatMap((name) => [...closure(name)]));
   const later = names.filter((name) => !atOnce.has(name));
   return [
-    ...roots.map((name) => row(name, [...closure(name)])),
-    row("style.css", ["style.css"]),
-    ...later.map((name) => row(name, [name])),
+    ...roots.map((name) => all(name, [...closure(name)])),
+    all("style.css", ["style.css"]),
+    ...later.map((name) => all(name, [name])),
   ].join("\n");
+}
+
+function row(label: string, text: string): string {
+  const bytes = Buffer.from(text);
+  const kB = (count: number) => `${(count / 1000).toFixed(1)} kB`.padStart(10);
+  return `  ${label.padEnd(32)}${kB(bytes.length)}${kB(gzipSync(bytes).length)} gzip`;
+}
+
+// What a page's own build makes of a package that comes beside this one.
+async function bundled(name: string): Promise<string> {
+  const made = await build({
+    configFile: false,
+    publicDir: false,
+    logLevel: "warn",
+    build: {
+      write: false,
+      minify: false,
+      lib: { entry: at(`node_modules/${name}/index.js`), formats: ["es"] },
+    },
+  });
+  const outputs = [made].flat() as Rolldown.RolldownOutput[];
+  return outputs
+    .flatMap(({ output }) => output)
+    .map((file) => (file.type === "chunk" ? file.code : ""))
+    .join("\n");
 }

@@ -41,7 +41,7 @@ test("good and bad ends are told apart by sign and tone", () => {
 test("every event of the contract has words of its own", () => {
   const names = {
     verification:
-      "created reused stage_changed approved denied reported failed expired canceled superseded blocked locked",
+      "created reused stage_changed approved denied reported failed expired canceled superseded blocked locked skipped_trusted",
     code: "issued check_failed exhausted",
     resend: "requested rejected",
     delivery:

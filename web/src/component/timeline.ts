@@ -116,6 +116,8 @@ export function eventWords(event: TimelineEvent): string {
   switch (event.name) {
     case "verification.created":
       return "Sign-in asked for";
+    case "verification.skipped_trusted":
+      return "Recognised this browser, so nobody is asked";
     case "verification.stage_changed":
       return stages[event.stage ?? ""] ?? "Next stage";
     case "verification.approved":

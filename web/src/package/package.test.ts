@@ -21,16 +21,18 @@ const react18 = new Set(
 
 let folder: string;
 let installed: string;
+let said: string;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "nod-package-"));
   const built = join(folder, "built");
   const vite = join(web, "node_modules/vite/bin/vite.js");
   const args = ["build", "--config", "vite.package.config.ts", "--outDir", built];
-  await run(process.execPath, [vite, ...args], {
+  const { stdout } = await run(process.execPath, [vite, ...args], {
     cwd: web,
     env: { ...process.env, NODE_ENV: "production", VITEST: undefined },
   });
+  said = stdout;
   const tarball = (await readdir(built)).find((name) => name.endsWith(".tgz")) ?? "none";
   // Two pages: one has React and what npm brings beside the package, one has nothing else at all.
   for (const page of ["page", "bare"]) {
@@ -83,6 +85,15 @@ describe("the package", () => {
       expect(path).not.toMatch(/\.test\.|testing|testkit/);
       for (const place of [dirname(web), folder]) expect(text.includes(place), path).toBe(false);
     }
+  });
+
+  test("says how large each part is, and what comes later", () => {
+    for (const part of ["package/index.js", "sdk/index.js", "style.css", "component/texts/ar.js"]) {
+      expect(said).toContain(`${part} `);
+    }
+    const [, size] =
+      /libphonenumber-js\/min +([\d.]+) kB.*loaded with the number field/.exec(said) ?? [];
+    expect(Number(size)).toBeGreaterThan(50);
   });
 
   test("imports only what npm brings beside it, and of React what 18 has", async () => {

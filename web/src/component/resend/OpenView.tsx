@@ -24,11 +24,14 @@ export function OpenView({
   status,
   act,
   now,
+  patience,
 }: {
   state: PhoneState;
   status: StatusBody;
   act: SmartResendActs;
   now: () => number;
+  /** For how many milliseconds a lost connection is not worth a word. */
+  patience: number;
 }) {
   const say = useSay();
   const number = useShownNumber(state);
@@ -37,7 +40,7 @@ export function OpenView({
   const occupied = busy !== null || elsewhere;
   const over = status.stage === "awaiting_resend";
   const locked = status.stage === "locked";
-  const offline = useLasting(state.connection !== "open" && !elsewhere, 4000);
+  const offline = useLasting(state.connection !== "open" && !elsewhere, patience);
   // Of the first code the sentence with the number says it all.
   const message = status.message_key === "code.sent" ? null : messageOf(say, state);
   return (

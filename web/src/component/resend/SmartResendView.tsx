@@ -19,6 +19,7 @@ export function SmartResendView({
   act,
   now,
   onBack,
+  patience = 4000,
 }: {
   state: PhoneState;
   act: SmartResendActs;
@@ -26,6 +27,8 @@ export function SmartResendView({
   now: () => number;
   /** The person leaves the part. */
   onBack: () => void;
+  /** For how many milliseconds a lost connection is not worth a word. */
+  patience?: number;
 }) {
   const say = useSay();
   return (
@@ -41,7 +44,7 @@ export function SmartResendView({
         {state.phase === "loading" && <LoadingView state={state} onBack={onBack} />}
         {state.phase === "entry" && <NumberView state={state} act={act} onBack={onBack} />}
         {state.phase === "open" && state.status && (
-          <OpenView state={state} status={state.status} act={act} now={now} />
+          <OpenView state={state} status={state.status} act={act} now={now} patience={patience} />
         )}
         {(state.phase === "approved" || state.phase === "ended") && (
           <EndView state={state} act={act} onBack={onBack} />

@@ -9,20 +9,26 @@ import type { Open } from "./session";
 export interface Followed {
   id: string;
   watcher: Watcher;
+  /** Tells the events, also of a sign-in that had ended before it was followed. */
+  trail: Watcher;
   /** This browser is to be remembered at its end. */
   remember: boolean;
 }
 
 /** Follows a sign-in; with the answer that began it, all is known before the first frame. */
 export function follow(open: Open, status?: StatusBody): Followed {
-  const watcher = new Watcher({
+  const id = open.verification_id;
+  const what = {
     baseUrl: location.origin,
-    verificationId: open.verification_id,
+    verificationId: id,
     clientSecret: open.client_secret,
-    status,
     lastSeq: 0,
-  });
-  return { id: open.verification_id, watcher, remember: open.remember === true };
+  };
+  const watcher = new Watcher({ ...what, status });
+  // A remembered browser is approved at once. Who knows that it is over follows nothing; who does
+  // not know is told how it came.
+  const trail = watcher.getState().result ? new Watcher(what) : watcher;
+  return { id, watcher, trail, remember: open.remember === true };
 }
 
 /** What is known of a followed sign-in. */
@@ -46,11 +52,11 @@ export function useFollowed(followed: Followed | null): Following {
     setTracks([]);
     setAskedAt(null);
     if (!followed) return;
-    const { id, watcher } = followed;
+    const { id, watcher, trail } = followed;
     tell(window.parent, { nod: "began", verification_id: id });
     const stops = [
       watcher.subscribe(redraw),
-      watcher.on("event", ({ seq, event }) => {
+      trail.on("event", ({ seq, event }) => {
         if (event.name === "delivery.queued" && event.channel === "websocket") {
           setAskedAt(Date.parse(event.at));
         }
@@ -64,9 +70,11 @@ export function useFollowed(followed: Followed | null): Following {
       wakeWithPage(watcher),
     ];
     watcher.start();
+    trail.start();
     return () => {
       for (const stop of stops) stop();
       watcher.stop();
+      trail.stop();
     };
   }, [followed]);
 

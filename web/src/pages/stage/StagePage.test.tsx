@@ -87,6 +87,22 @@ test.each([
   expect(screen.getByText("Done:")).toBeTruthy();
 });
 
+test("a sign-in that a remembered browser skipped is shown, with the way back, and ticks nothing off", () => {
+  render(<StagePage />);
+  tell(
+    began(),
+    happens(1, "verification.created", 0),
+    happens(2, "verification.skipped_trusted", 0),
+    happens(3, "verification.approved", 0, { method: "trusted_device" }),
+  );
+  const list = screen.getByRole("list", { name: "Timeline of this sign-in" });
+  expect(within(list).getByText("Recognised this browser, so nobody is asked")).toBeTruthy();
+  expect(screen.getByText(/Press “Forget it” on the login page/)).toBeTruthy();
+  expect(screen.queryByText("Done:")).toBeNull();
+  tell(began("ver_2"));
+  expect(screen.queryByText(/Press “Forget it”/)).toBeNull();
+});
+
 test("what providers have is not promised on the phone", async () => {
   const sent_by = { push: ["fcm"], sms: ["twilio"] };
   server.on("POST /demo/people", () => ({ status: 201, body: { ...ada, sent_by } }));

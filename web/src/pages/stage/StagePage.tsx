@@ -6,7 +6,7 @@ import { Mark } from "../../theme/Mark";
 import { hear, type Switches, tell } from "../bridge";
 import { ensurePerson, type Person } from "../person";
 import { CurlLine } from "./CurlLine";
-import { empty, stageReducer } from "./model";
+import { empty, skipped, stageReducer } from "./model";
 import { Panel } from "./Panel";
 import { PhoneWindow } from "./PhoneWindow";
 import "./stage.css";
@@ -75,7 +75,15 @@ export function StagePage() {
           {lines.length > 0 && <p>Milliseconds since you asked to sign in</p>}
         </div>
         {lines.length > 0 ? (
-          <Timeline lines={lines} label="Timeline of this sign-in" />
+          <>
+            <Timeline lines={lines} label="Timeline of this sign-in" />
+            {skipped(stage.events) && (
+              <p className="stage-note">
+                This browser is remembered, so the phone was not asked. Press “Forget it” on the
+                login page, and the next sign-in asks it again.
+              </p>
+            )}
+          </>
         ) : (
           <p className="stage-empty">
             Sign in on the login page. Each step will appear here, with its delay in milliseconds.

@@ -64,7 +64,7 @@ function withEvents(stage: Stage, events: TimelineEvent[]): Stage {
 // An answer in the app counts for the way that brought the request there.
 function triedIn(events: TimelineEvent[]): Try | null {
   const approved = events.find((event) => event.name === "verification.approved");
-  if (!approved) return null;
+  if (!approved || approved.method === "trusted_device") return null;
   if (approved.method !== "app") return "code";
   const answer = events.find((event) => event.name === "delivery.responded");
   return answer?.channel === "push" ? "push" : "app";
@@ -72,6 +72,11 @@ function triedIn(events: TimelineEvent[]): Try | null {
 
 function phone(slot: string): StagePhone {
   return { slot, switches: allOn, notified: true, ready: false, waiting: false };
+}
+
+/** Whether the browser was recognised from before, so that no phone was asked. */
+export function skipped(events: readonly TimelineEvent[]): boolean {
+  return events.some((event) => event.name === "verification.skipped_trusted");
 }
 
 /** The command that asks the same phone. */

@@ -1,6 +1,7 @@
 import { useEffect, useSyncExternalStore } from "react";
 import { Mark } from "../../../theme/Mark";
 import { Live } from "./Live";
+import { Looks } from "./Looks";
 import { StoryList } from "./StoryList";
 import { StoryView } from "./StoryView";
 import { stories } from "./stories";
@@ -23,6 +24,7 @@ export default function ResendPage() {
       </header>
       {story ? <StoryView key={story.name} story={story} /> : <Live />}
       <StoryList current={story?.name} />
+      <Looks />
     </main>
   );
 }

@@ -26,7 +26,13 @@ export function StoryView({ story }: { story: Story }) {
   }, [press]);
   return (
     <div ref={stage} data-story={story.name}>
-      <SmartResendView state={story.state} act={still} now={() => storyNow} onBack={() => {}} />
+      <SmartResendView
+        state={story.state}
+        act={still}
+        now={() => storyNow}
+        onBack={() => {}}
+        patience={0}
+      />
     </div>
   );
 }

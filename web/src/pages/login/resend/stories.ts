@@ -108,7 +108,6 @@ const last = {
   alternatives: [
     { kind: "change_phone", label: "Use another phone number", available_in: 0 },
     { kind: "voice", label: "Get the code by a phone call", available_in: 95 },
-    { kind: "email", label: "Get a code by e-mail", available_in: 0 },
     { kind: "support", label: "help@example.com", available_in: 0 },
   ],
   attempt_history: [
@@ -134,7 +133,7 @@ const history: Attempt[] = [
   sent(-1290, "resend", "unknown"),
   sent(-1270, "resend", "accepted", "voice"),
   typed(-1200, "wrong"),
-  sent(-940, "resend", "failed", "email"),
+  sent(-940, "resend", "failed", "voice"),
   sent(-900, "resend", "delivered"),
   typed(-860, "wrong"),
 ];
@@ -275,6 +274,15 @@ export const stories: readonly Story[] = [
     name: "approved",
     title: "Approved",
     state: { ...over({ status: "approved", method: "sms_code" }), phase: "approved" },
+  },
+  {
+    name: "no-proof",
+    title: "Approved, the proof not read yet",
+    state: {
+      ...over({ status: "approved", method: "sms_code" }),
+      phase: "approved",
+      problem: refusal("network", 0),
+    },
   },
   {
     name: "history",
