@@ -12,6 +12,7 @@ import {
   type PhoneState,
   type PhoneVerificationOptions,
 } from "./phonestate.ts";
+import { gone, readProof } from "./proof.ts";
 import { isTerminal, type Result, type StatusBody } from "./protocol.ts";
 import { resultOf } from "./status.ts";
 import { Watcher, type WatcherOptions } from "./watcher.ts";
@@ -165,15 +166,9 @@ export class PhoneSession {
     void this.#watcher?.refresh().catch(() => undefined);
   }
 
-  /** A token that is still good, of what is approved. Throws a NodError where none can be read, or none is left. */
+  /** A token that is still good, of what is approved. Throws a NodError where none is to be had. */
   async resultToken(): Promise<string> {
-    const token = await this.#watcher?.resultToken().catch(() => null);
-    if (token) return token;
-    // The secret ends some minutes after the verification; the user's token may ask later.
-    const read = await this.#options.onboarding.status({ verificationId: this.#id ?? "" });
-    if (!read) throw gone();
-    if (!read.result_token) throw redeemed();
-    return read.result_token;
+    return await readProof(this.#watcher, this.#options.onboarding, this.#id ?? "");
   }
 
   /** Lets go of the verification; it stays open and is found again under its number. */
@@ -350,22 +345,4 @@ export class PhoneSession {
     this.#watcher = null;
     queueMicrotask(() => watcher?.dispose());
   }
-}
-
-function redeemed(): NodError {
-  return new NodError({
-    code: "already_decided",
-    title: "This is already finished",
-    detail: "Another window has redeemed the proof. Go on there.",
-    status: 409,
-  });
-}
-
-function gone(): NodError {
-  return new NodError({
-    code: "expired",
-    title: "This has ended",
-    detail: "It took too long and has ended. Ask for a new code.",
-    status: 410,
-  });
 }

@@ -399,6 +399,22 @@ describe("a watcher that nobody needs any more", () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
+  test("of what ended as it began tells each event", async () => {
+    watch({ lastSeq: 0 });
+    const peer = await server.welcome("watcher", true);
+    peer.send("snapshot", approved(3));
+    event(peer, 1, "verification.created", approved(3));
+    event(peer, 2, "verification.skipped_trusted", approved(3));
+    event(peer, 3, "verification.approved", approved(3));
+    await until("closed", () => watcher.getState().closed !== null);
+    expect(seen).toEqual([
+      "approved",
+      "1 verification.created",
+      "2 verification.skipped_trusted",
+      "3 verification.approved",
+    ]);
+  });
+
   test("leaves no timer after the result", () => {
     alone().receive("result", { verification_id: "ver_1", status: "denied" }, { seq: 1 });
     vi.advanceTimersByTime(2_000);

@@ -252,7 +252,9 @@ export class Watcher {
       this.#clock.notBefore(event.state?.server_time);
       const status = advanceStatus(this.#store.getState().status, event, seq);
       this.#store.update({ status });
-      if (event.state && isTerminal(event.state.status)) this.#ending();
+      // Events that came about together all tell the same end; the state knows which is the last.
+      const last = seq >= (status?.seq ?? 0);
+      if (last && event.state && isTerminal(event.state.status)) this.#ending();
       this.#events.emit("event", { seq, event });
     }
     if (ready.length > 0) this.#showCountdowns();
