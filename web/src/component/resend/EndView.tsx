@@ -29,18 +29,19 @@ export function EndView({
       <div className="nod-resend-end">
         <Mark nods />
         <Heading level={2}>{say("end.approved")}</Heading>
-        <p>
-          <Phrase
-            text={elsewhere ? "end.approved_elsewhere" : "end.approved_text"}
-            slots={{ number: <bdi dir="ltr">{number}</bdi> }}
-          />
-        </p>
-        {problem && !elsewhere && (
+        {problem && !elsewhere ? (
           <ProblemNotice
             problem={problem}
             retryIn={retryIn}
             action={<NextStep state={state} act={act} />}
           />
+        ) : (
+          <p>
+            <Phrase
+              text={elsewhere ? "end.approved_elsewhere" : "end.approved_text"}
+              slots={{ number: <bdi dir="ltr">{number}</bdi> }}
+            />
+          </p>
         )}
         {elsewhere && (
           <Button tone="quiet" onClick={onBack}>
