@@ -17,7 +17,7 @@ LINT      := go tool -modfile=.ci/tools/golangci-lint.mod golangci-lint
 GITLEAKS  := go tool -modfile=.ci/tools/gitleaks.mod gitleaks
 PAGE_SRC   = $(shell find web/src web/public web/*.html web/*.json web/*.ts -type f)
 
-.PHONY: help run run-providers cluster build pages package test lint bench chaos fuzz screenshots clean tools bin/providers
+.PHONY: help run run-providers cluster build pages package test lint bench chaos fuzz screenshots clean tools unit compiled bin/providers
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,10 +59,16 @@ tools:
 test: ## lint, unit and whole-program tests, browser tests; installs what they need, or says how
 	@.ci/need go node cc postgres redis haproxy chromium
 	$(MAKE) lint
-	cd web && npm test
+	$(MAKE) --jobs=2 --output-sync unit compiled
 	$(MAKE) build bin/providers
 	cd web && npm run test:browser
-	go test $(RACE) ./...
+	go test $(RACE) -p 3 ./...
+
+# Each of the two keeps one core busy.
+unit:
+	cd web && npm test
+compiled:
+	go test $(RACE) -run '^$$' ./... > /dev/null
 
 lint: web/node_modules/.package-lock.json ## go.mod, golangci-lint, gitleaks, biome, tsc
 	go mod tidy -diff
