@@ -12,12 +12,12 @@ FUZZTIME  ?= 30s
 LENGTH    ?= 5m
 SEED      ?=
 # SQLite is C turned into Go: watching its every access would take a third of the tests' time and find nothing of ours.
-RACE      := -race -gcflags=modernc.org/sqlite/lib=-race=false -gcflags=modernc.org/libc=-race=false
+RACE      := -trimpath -race -gcflags=modernc.org/sqlite/lib=-race=false -gcflags=modernc.org/libc=-race=false
 LINT      := go tool -modfile=.ci/tools/golangci-lint.mod golangci-lint
 GITLEAKS  := go tool -modfile=.ci/tools/gitleaks.mod gitleaks
 PAGE_SRC   = $(shell find web/src web/public web/*.html web/*.json web/*.ts -type f)
 
-.PHONY: help run run-providers cluster build pages package test lint bench chaos fuzz screenshots clean tools unit compiled bin/providers
+.PHONY: help run run-providers cluster build pages package test lint bench chaos fuzz screenshots clean tools bin/providers
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,16 +59,10 @@ tools:
 test: ## lint, unit and whole-program tests, browser tests; installs what they need, or says how
 	@.ci/need go node cc postgres redis haproxy chromium
 	$(MAKE) lint
-	$(MAKE) --jobs=2 --output-sync unit compiled
+	cd web && npm test
 	$(MAKE) build bin/providers
 	cd web && npm run test:browser
-	go test $(RACE) -p 3 ./...
-
-# Each of the two keeps one core busy.
-unit:
-	cd web && npm test
-compiled:
-	go test $(RACE) -run '^$$' ./... > /dev/null
+	go test $(RACE) ./...
 
 lint: web/node_modules/.package-lock.json ## go.mod, golangci-lint, gitleaks, biome, tsc
 	go mod tidy -diff
