@@ -19,7 +19,7 @@ import (
 // nod says by itself. It never changes, so any number of goroutines may share it.
 type Texts struct {
 	speeches []speech // English first: whom nod knows no better words for gets it
-	matcher  language.Matcher
+	nearest  Nearest
 	appHash  string
 }
 
@@ -32,8 +32,7 @@ type speech struct {
 // words is what a message says, and in which language (BCP 47).
 type words struct{ Language, Title, Text string }
 
-// spoken are the languages of the embedded texts. A plain "pt" is Brazil's and a
-// plain "zh" is written in simplified characters, as CLDR has it.
+// spoken are the languages of the embedded texts: see [Languages].
 //
 // An SMS that holds one letter that GSM-7 lacks has 70 characters instead of 160.
 // Spanish and Portuguese are worded around theirs ("clave" for "código", "nunca" for
@@ -67,24 +66,18 @@ var builtIn = sync.OnceValue(func() *Texts {
 	return t
 })
 
-// match makes the matcher, once the languages are known.
+// match gets ready to find what a locale is told, once the languages are known.
 func (t *Texts) match() {
 	var tags []language.Tag
 	for _, s := range t.speeches {
 		tags = append(tags, s.language)
 	}
-	t.matcher = language.NewMatcher(tags)
+	t.nearest = NewNearest(tags)
 }
 
 // in finds the words for a locale such as "de-AT": those of the nearest language,
 // English when none is near.
-func (t *Texts) in(locale string) speech {
-	tag, _ := language.Parse(locale) // of a locale that is none: what could be read of it
-	if _, i, near := t.matcher.Match(tag); near > language.No {
-		return t.speeches[i]
-	}
-	return t.speeches[0]
-}
+func (t *Texts) in(locale string) speech { return t.speeches[t.nearest.Index(locale)] }
 
 // prompt says that there is a request, and nothing about it.
 func (t *Texts) prompt(locale string) words {

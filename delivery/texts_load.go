@@ -104,8 +104,8 @@ func (l *loader) language(name string, texts map[string]json.RawMessage) {
 	if same >= 0 {
 		s.language = l.texts.speeches[same].language
 		s.texts = maps.Clone(l.texts.speeches[same].texts)
-	} else if near := builtIn(); near.speaks(tag) {
-		s.texts = maps.Clone(near.in(name).texts)
+	} else if own := builtIn(); own.nearest.near(tag) {
+		s.texts = maps.Clone(own.in(name).texts)
 	}
 	for _, key := range slices.Sorted(maps.Keys(texts)) {
 		k, ok := kinds[key]
@@ -130,12 +130,6 @@ func (l *loader) language(name string, texts map[string]json.RawMessage) {
 	} else {
 		l.texts.speeches = append(l.texts.speeches, s)
 	}
-}
-
-// speaks reports whether a language is near one of these.
-func (t *Texts) speaks(tag language.Tag) bool {
-	_, _, near := t.matcher.Match(tag)
-	return near > language.No
 }
 
 // whole is a tag with its likely script and region: "zh" and "zh-CN" are one.

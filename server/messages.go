@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/text/language"
 
+	"nod/delivery"
 	"nod/verify"
 )
 
@@ -23,16 +24,15 @@ const (
 const inApp = ".app"
 
 // languages are those of the embedded texts, the same as of the messages that
-// package delivery sends; English is for everybody else. A plain "pt" is Brazil's
-// and a plain "zh" is written in simplified characters, as CLDR has it.
-var languages = []string{"en", "ar", "de", "es", "fr", "hi", "pt-BR", "pt-PT", "zh-Hans", "zh-Hant"}
+// package delivery sends.
+var languages = delivery.Languages()
 
 //go:embed texts/*.json
 var textFiles embed.FS
 
 // texts is what a status body says, by language and then by key.
 type texts struct {
-	matcher language.Matcher
+	nearest delivery.Nearest
 	words   []map[string]string // as languages
 }
 
@@ -51,7 +51,7 @@ var spoken = sync.OnceValue(func() *texts {
 		}
 		tags, t.words = append(tags, language.MustParse(name)), append(t.words, words)
 	}
-	t.matcher = language.NewMatcher(tags)
+	t.nearest = delivery.NewNearest(tags)
 	return t
 })
 
@@ -59,12 +59,7 @@ var spoken = sync.OnceValue(func() *texts {
 // language, English when none is near.
 func say(locale, key string) string {
 	t := spoken()
-	tag, _ := language.Parse(locale) // of a locale that is none: what could be read of it
-	_, i, near := t.matcher.Match(tag)
-	if near == language.No {
-		i = 0
-	}
-	return t.words[i][key]
+	return t.words[t.nearest.Index(locale)][key]
 }
 
 // sent says which message belongs to the last send, if one does: the first
