@@ -18,12 +18,21 @@ import (
 )
 
 // Event is one fact about a verification. Events of one verification must come
-// in their order; verifications may be mixed.
+// in their order; verifications may be mixed. What does not apply is empty.
 type Event struct {
 	VerificationID string
+	Person         string // keyed hash of the user: the same for the same user, and no way back
 	Name           string
 	At             time.Time
-	Channel        string // how it was sent or answered; may be empty
+	Seq            int64  // place in its verification's events: 1, 2, 3 …; 0 without a verification
+	Channel        string // how it was sent or answered; of verification.created, how it was asked for
+	Country        string // ISO 3166-1 alpha-2, of the number
+	Provider       string
+	Locale         string // of the texts; on verification.created
+	Method         string // of an approval
+	Purpose        string // login or phone; on verification.created
+	Reason         string
+	Step           int // delay of a resend in seconds
 }
 
 // The seed's event types.
