@@ -56,6 +56,7 @@ create table verifications (
     prompt_push_accepted_at bigint,
     guesses                 text    not null, -- JSON: when, over which channel, right or wrong; never the digits
     refused                 text    not null, -- JSON: codes of the resends refused since the last one that was not
+    delays                  text    not null, -- JSON: resend delays in seconds that were predicted at the start; empty: the policy's
     resend_count            bigint  not null,
     base_step               bigint  not null,
     not_before              bigint,
@@ -171,6 +172,13 @@ create table settings (
     channel_preference text   not null, -- auto, push, sms or both
     locale             text   not null, -- empty: none
     changed_at         bigint not null
+);
+
+-- What operators decided about users. About whom nothing was decided has no row.
+create table holds (
+    user_id    text   not null primary key,
+    blocked_at bigint, -- null unless the user is blocked
+    lifted_at  bigint  -- reports from before hold nothing back
 );
 
 -- Browsers in which a user was approved and asked to be remembered. A token is

@@ -72,7 +72,7 @@ func (t *tx) open(f *found) []opened {
 // clone makes a verification that shares nothing with v that anybody writes to.
 func clone(v *verify.Verification) *verify.Verification {
 	c := *v
-	c.Codes, c.Guesses, c.Refused = slices.Clone(v.Codes), slices.Clone(v.Guesses), slices.Clone(v.Refused)
+	c.Codes, c.Guesses, c.Refused, c.Delays = slices.Clone(v.Codes), slices.Clone(v.Guesses), slices.Clone(v.Refused), slices.Clone(v.Delays)
 	c.Deliveries, c.Devices = slices.Clone(v.Deliveries), slices.Clone(v.Devices)
 	return &c
 }

@@ -74,6 +74,7 @@ var verifications = newTable("verifications", []string{"id"}, emptyVerification,
 	{"prompt_push_accepted_at", false, func(r *verificationRow) any { return (*millis)(&r.Prompt.PushAcceptedAt) }},
 	{"guesses", false, func(r *verificationRow) any { return &document[[]verify.Guess]{&r.Guesses} }},
 	{"refused", false, func(r *verificationRow) any { return &document[[]string]{&r.Refused} }},
+	{"delays", true, func(r *verificationRow) any { return (*seconds)(&r.Delays) }},
 	{"resend_count", false, func(r *verificationRow) any { return &r.ResendCount }},
 	{"base_step", false, func(r *verificationRow) any { return &r.BaseStep }},
 	{"not_before", false, func(r *verificationRow) any { return (*millis)(&r.NotBefore) }},
@@ -212,6 +213,12 @@ var settings = newTable("settings", []string{"user_id"}, blank, []column[verify.
 	{"channel_preference", false, func(s *verify.Settings) any { return &s.Preference }},
 	{"locale", false, func(s *verify.Settings) any { return &s.Locale }},
 	{"changed_at", false, func(s *verify.Settings) any { return (*millis)(&s.ChangedAt) }},
+})
+
+var holds = newTable("holds", []string{"user_id"}, blank, []column[verify.Hold]{
+	{"user_id", true, func(h *verify.Hold) any { return &h.UserID }},
+	{"blocked_at", false, func(h *verify.Hold) any { return (*millis)(&h.BlockedAt) }},
+	{"lifted_at", false, func(h *verify.Hold) any { return (*millis)(&h.LiftedAt) }},
 })
 
 // answerRow is a recorded answer to an Idempotency-Key.

@@ -221,6 +221,29 @@ func (d *document[T]) Value() (driver.Value, error) {
 	return string(b), nil
 }
 
+// seconds are durations as a JSON list of whole seconds; none are the empty text.
+type seconds []time.Duration
+
+func (s *seconds) Scan(src any) error {
+	var whole []int64
+	if err := (&document[[]int64]{&whole}).Scan(src); err != nil {
+		return err
+	}
+	*s = nil
+	for _, n := range whole {
+		*s = append(*s, time.Duration(n)*time.Second)
+	}
+	return nil
+}
+
+func (s *seconds) Value() (driver.Value, error) {
+	var whole []int64
+	for _, d := range *s {
+		whole = append(whole, int64(d/time.Second))
+	}
+	return (&document[[]int64]{&whole}).Value()
+}
+
 // base64Text is bytes as text, because the two databases name bytes unlike.
 type base64Text []byte
 

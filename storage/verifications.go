@@ -67,10 +67,11 @@ func (t *tx) situation(ctx context.Context, who verify.Applicant) (*met, time.Ti
 		earlier    []*verificationRow
 		chosen     []*verify.Settings
 		trusts     []*trustedRow
+		held       []*verify.Hold
 		reported   int64 // when the user last said "this isn't me"
 	)
 	all := append(t.locks(append([]string{"user " + who.UserID}, phones(hash, leaving)...)...), verifications.reading(&open.rows, condition+t.forUpdate, args...))
-	all = append(all, open.live("= $1", who.UserID), readingSettings(&chosen, who.UserID))
+	all = append(all, open.live("= $1", who.UserID), readingSettings(&chosen, who.UserID), readingHold(&held, who.UserID))
 	if hash != "" {
 		all = append(all, verifications.reading(&earlier, "where user_id = $1 and number_hash = $2 and code_accepted_at is not null order by code_accepted_at desc limit 1", who.UserID, hash))
 	}
@@ -89,7 +90,7 @@ func (t *tx) situation(ctx context.Context, who verify.Applicant) (*met, time.Ti
 	if err != nil {
 		return nil, now, err
 	}
-	m := &met{Situation: verify.Situation{Settings: settingsOf(who.UserID, chosen)}}
+	m := &met{Situation: verify.Situation{Settings: settingsOf(who.UserID, chosen), Hold: holdOf(who.UserID, held)}}
 	if reported != 0 {
 		m.ReportedAt = time.UnixMilli(reported).UTC()
 	}

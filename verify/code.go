@@ -294,7 +294,21 @@ func cooldown(wait time.Duration) *Refusal {
 func (v *Verification) step() int { return v.BaseStep + v.ResendCount }
 
 // ResendDelay is the cooldown of the present step (contract: next_resend_delay).
-func (v *Verification) ResendDelay(p *Policy) time.Duration { return p.Delay(v.step()) }
+func (v *Verification) ResendDelay(p *Policy) time.Duration { return v.delay(p, v.step()) }
+
+// delay is the resend delay of a step: 0 is before the first resend, the last delay
+// is repeated. It is the session's own, so that it never changes under a page; a step
+// that was carried over counts in the session that goes on with it.
+func (v *Verification) delay(p *Policy, step int) time.Duration {
+	delays := v.Delays
+	if len(delays) == 0 {
+		delays = p.ResendDelays
+	}
+	if len(delays) == 0 {
+		return 0
+	}
+	return delays[min(max(step, 0), len(delays)-1)]
+}
 
 // CooldownRest is how long a resend must still wait; 0 when it need not.
 func (v *Verification) CooldownRest(p *Policy, now time.Time) time.Duration {

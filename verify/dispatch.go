@@ -267,7 +267,7 @@ func (v *Verification) move(d *Delivery, to DeliveryState, now time.Time) {
 }
 
 func (v *Verification) emitDelivery(d *Delivery, now time.Time) {
-	v.emit(eventDelivery+string(d.State), now, EventData{Channel: d.Channel, DeliveryID: d.ID, DeviceID: d.DeviceID, State: d.State, Class: d.Class, Detail: d.Detail, Provider: d.Provider})
+	v.emit(eventDelivery+string(d.State), now, EventData{Channel: d.Channel, DeliveryID: d.ID, DeviceID: d.DeviceID, State: d.State, Class: d.Class, Detail: d.Detail, Provider: d.Provider, Country: d.Country})
 }
 
 // acked reports whether the device is known to have the prompt.

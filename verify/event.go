@@ -31,6 +31,10 @@ type EventData struct {
 	Step        int           `json:"step,omitempty"`         // delay step of a resend, in seconds
 	Refusal     string        `json:"refusal,omitempty"`      // code of a refused resend
 	SuccessorID string        `json:"successor_id,omitempty"` // of a superseded verification, or of one whose number was left
+	Country     string        `json:"country,omitempty"`      // of a created or blocked verification and of a delivery: see [Number.Country]
+	Locale      string        `json:"locale,omitempty"`       // of a created verification: the language of its texts, as BCP 47 writes it
+	Action      string        `json:"action,omitempty"`       // of an operator
+	By          string        `json:"by,omitempty"`           // by whose session or call an operator acted: "console 3fa9c1d2", "key 3fa9c1d2"
 }
 
 // The event names (contract, section 7).
@@ -79,8 +83,22 @@ const (
 	EventProviderDegraded  = "provider.degraded"
 	EventProviderRecovered = "provider.recovered"
 
+	// Of the verification that an operator acted on, or else of a user, or of neither.
+	EventOperatorActed = "operator.acted"
+
 	// Made by an operator to see whether webhooks arrive.
 	EventWebhookTest = "webhook.test"
+)
+
+// What an operator did, in [EventData].Action of [EventOperatorActed].
+const (
+	ActCancel         = "cancel"
+	ActBlock          = "block"
+	ActUnlock         = "unlock"
+	ActReplayWebhook  = "replay_webhook"
+	ActReplayWebhooks = "replay_webhooks"
+	ActTestWebhook    = "test_webhook"
+	ActEnableWebhooks = "enable_webhooks"
 )
 
 // Change is one committed transaction: what the aggregate became and the events

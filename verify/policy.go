@@ -28,6 +28,11 @@ type Policy struct {
 	AskAfter       []time.Duration // after acceptance: when a provider that sent no receipt is asked for one
 	VoiceFallback  bool            // a call, by itself, after two SMS that failed
 
+	// Predict says which resend delays suit a country ([Number.Country]) better than
+	// ResendDelays, from evidence; nil, or a nil answer: those. A session keeps the
+	// answer of its start. It must be safe for concurrent use and quick.
+	Predict func(country string) []time.Duration
+
 	// Support says whom a person may ask when nothing arrives; empty: nobody. It is
 	// only shown.
 	Support string
@@ -49,12 +54,13 @@ func DefaultPolicy() Policy {
 	}
 }
 
-// Delay returns the resend delay of a step: 0 is before the first resend.
-func (p *Policy) Delay(step int) time.Duration {
-	if len(p.ResendDelays) == 0 {
-		return 0
+// predict returns the resend delays of a session that may send to a number; nil
+// where the policy's own are as good.
+func (p *Policy) predict(n Number) []time.Duration {
+	if p.Predict == nil || n.IsZero() {
+		return nil
 	}
-	return p.ResendDelays[min(max(step, 0), len(p.ResendDelays)-1)]
+	return p.Predict(n.Country())
 }
 
 func (p *Policy) codeLength(m Match) int {

@@ -24,6 +24,8 @@ type Situation struct {
 	// ReportedAt is when the user last said "this isn't me"; zero when never, and
 	// for a purpose other than login.
 	ReportedAt time.Time
+	// Hold is what an operator decided about the user.
+	Hold Hold
 	// Devices are the user's live devices.
 	Devices []Device
 	// Earlier is the verification of the same user and number, whatever became

@@ -44,25 +44,31 @@ func Start(q Request, s *Situation, p *Policy, now time.Time) (*Verification, er
 		Channel: s.channel(q, p), Number: q.Number, Email: q.Email, Locale: cmp.Or(q.Locale, s.Settings.Locale), Context: q.Context,
 		BindingMessage: q.BindingMessage, Match: q.Match, UserVerification: q.UserVerification,
 		KeyID: q.KeyID, SecretGeneration: 1, Prompt: Prompt{SignKeyID: q.SignKeyID},
-		CreatedAt: now, SessionEndsAt: now.Add(p.SessionLife), Devices: s.Devices,
+		CreatedAt: now, SessionEndsAt: now.Add(p.SessionLife), Devices: s.Devices, Delays: p.predict(q.Number),
 	}
 	if v.Match == "" {
 		v.Match = Typed
 	}
 	if e := s.Earlier; e != nil && now.Sub(e.CodeAcceptedAt) < p.SessionLife {
-		v.BaseStep, v.NotBefore = e.step(), e.CodeAcceptedAt.Add(p.Delay(e.step()))
+		v.BaseStep, v.NotBefore = e.step(), e.CodeAcceptedAt.Add(v.delay(p, e.step()))
 	}
 	if v.skip(&q, s, now) {
 		return v, nil
 	}
-	useApp, useCode, err := v.routes(p)
+	if err := v.sensible(); err != nil {
+		return nil, err
+	}
 	if !p.HasEmail {
 		v.Email = Mailbox{} // it would never be used, so it is not kept
 	}
+	if s.Hold.Blocked() {
+		return v, v.block(AccountLocked, refuse(CodeBlocked, "This user is blocked by an operator. Unlock the user before starting a verification."), now)
+	}
+	useApp, useCode, err := v.routes(p)
 	if err != nil {
 		return nil, err
 	}
-	if held := s.ReportedAt.Add(p.ReportHold).Sub(now); v.Purpose == Login && !s.ReportedAt.IsZero() && held > 0 {
+	if held := s.ReportedAt.Add(p.ReportHold).Sub(now); v.Purpose == Login && !s.ReportedAt.IsZero() && held > 0 && !s.Hold.lets(s.ReportedAt) {
 		return v, v.block(FraudRule, &Refusal{Code: CodeBlocked, RetryAfter: held,
 			Detail: "The last sign-in of this user was reported as not theirs, so new ones are held back for a while. Try again later."}, now)
 	}
@@ -72,7 +78,7 @@ func Start(q Request, s *Situation, p *Policy, now time.Time) (*Verification, er
 	if s.Open != nil {
 		s.Open.supersede(v.ID, now)
 	}
-	v.emit(EventCreated, now, EventData{Purpose: v.Purpose, Channel: v.Channel})
+	v.created(now)
 	if useApp {
 		v.openPrompt(p, now, 0)
 	}
@@ -100,29 +106,37 @@ func (s *Situation) channel(q Request, p *Policy) Channel {
 	return s.Settings.Channel()
 }
 
+func (v *Verification) created(now time.Time) {
+	v.emit(EventCreated, now, EventData{Purpose: v.Purpose, Channel: v.Channel, Country: v.Number.Country(), Locale: v.Locale})
+}
+
 // block ends a verification before anything was sent; the row stays, and the
 // refusal names it.
 func (v *Verification) block(why Reason, r *Refusal, now time.Time) *Refusal {
 	v.Status, v.Stage, v.Reason, v.EndedAt = Blocked, "", why, now
-	v.emit(EventBlocked, now, EventData{Reason: why, Channel: v.Channel})
+	v.emit(EventBlocked, now, EventData{Reason: why, Channel: v.Channel, Country: v.Number.Country()})
 	r.VerificationID = v.ID
 	return r
 }
 
+// sensible refuses what cannot be asked for its purpose.
+func (v *Verification) sensible() error {
+	switch {
+	case v.Purpose != Phone:
+	case !v.Email.IsZero():
+		return &Refusal{Code: CodeInvalidRequest, Field: "email",
+			Detail: "A code sent by mail proves no number. Leave email out, or start a login."}
+	case v.Channel != Auto && v.Channel != SMS && v.Channel != Voice:
+		return &Refusal{Code: CodeInvalidRequest, Field: "channel",
+			Detail: "A number is proved by a code that travels over it: use auto, sms or voice."}
+	case v.Number.IsZero():
+		return &Refusal{Code: CodeInvalidPhone, Field: "phone_number", Detail: "Say which number to verify."}
+	}
+	return nil
+}
+
 // routes says which of app and code the first moment uses, or refuses.
 func (v *Verification) routes(p *Policy) (app, code bool, err error) {
-	if v.Purpose == Phone {
-		switch {
-		case !v.Email.IsZero():
-			return false, false, &Refusal{Code: CodeInvalidRequest, Field: "email",
-				Detail: "A code sent by mail proves no number. Leave email out, or start a login."}
-		case v.Channel != Auto && v.Channel != SMS && v.Channel != Voice:
-			return false, false, &Refusal{Code: CodeInvalidRequest, Field: "channel",
-				Detail: "A number is proved by a code that travels over it: use auto, sms or voice."}
-		case v.Number.IsZero():
-			return false, false, &Refusal{Code: CodeInvalidPhone, Field: "phone_number", Detail: "Say which number to verify."}
-		}
-	}
 	reachable := v.canCode(p)
 	devices := v.Purpose == Login && len(v.Devices) > 0
 	switch v.Channel {

@@ -75,6 +75,7 @@ type doubt string
 const (
 	doubtUnknown  doubt = "unknown"  // no token, or none that this user can have
 	doubtReused   doubt = "reused"   // a token that was used up: somebody has a copy
+	doubtBlocked  doubt = "blocked"  // the user, by an operator
 	doubtReported doubt = "reported" // "this isn't me", in the last 30 days
 	doubtAsked    doubt = "asked"    // for what only a person can give: see [Request.person]
 	doubtNetwork  doubt = "network"  // the person was never approved from here
@@ -91,6 +92,8 @@ func (s *Situation) doubt(q *Request, now time.Time) doubt {
 		return doubtUnknown // a later generation than ever was: the database is an older copy
 	case !d.keeps(c.Generation, now):
 		return doubtReused
+	case s.Hold.Blocked():
+		return doubtBlocked
 	case !s.ReportedAt.IsZero() && now.Sub(s.ReportedAt) < reportMemory:
 		return doubtReported
 	case q.person():
@@ -128,7 +131,7 @@ func (v *Verification) skip(q *Request, s *Situation, now time.Time) bool {
 		s.Open.supersede(v.ID, now)
 	}
 	v.Email = Mailbox{} // no code will be sent
-	v.emit(EventCreated, now, EventData{Purpose: v.Purpose, Channel: v.Channel})
+	v.created(now)
 	v.emit(EventSkippedTrusted, now, EventData{TrustedID: v.TrustedID})
 	v.end(Approved, "", ByTrustedDevice, EventApproved, now, EventData{})
 	s.Trusted.use(q.Trusted.Generation, now)

@@ -230,6 +230,7 @@ type Verification struct {
 	Guesses []Guess
 	Refused []string // codes of the resends refused since the last one that was not
 
+	Delays         []time.Duration // resend delays that were predicted at the start; empty: the policy's
 	ResendCount    int
 	BaseStep       int       // delay step carried over from an earlier session of the same user and number
 	NotBefore      time.Time // no code leaves before: the cooldown of that earlier session; zero when none

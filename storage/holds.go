@@ -1,0 +1,80 @@
+package storage
+
+import (
+	"context"
+	"time"
+
+	"nod/verify"
+)
+
+// UpdateStanding runs rule on what operators decided about a user and on the user's
+// pending verifications, in the transaction that writes what it changed with the
+// events that the rule returns. No create of the user runs meanwhile. No events mean
+// that nothing changed. A user of whom nothing is known has the zero hold under their
+// name; once is as in [Store.CreateVerification].
+func (s *Store) UpdateStanding(ctx context.Context, userID string, once *verify.Once, rule func(*verify.Standing, time.Time) []verify.Event) error {
+	return s.write(ctx, func(ctx context.Context, t *tx) error {
+		if err := t.reserve(ctx, once); err != nil {
+			return err
+		}
+		var (
+			rows []*verify.Hold
+			f    found
+		)
+		const pending = "where user_id = $1 and status = 'pending' and purpose = "
+		all := append(t.locks("user "+userID), readingHold(&rows, userID),
+			verifications.reading(&f.rows, pending+"'login'"+t.forUpdate, userID),
+			verifications.reading(&f.rows, pending+"'phone'"+t.forUpdate, userID))
+		for _, purpose := range []string{"'login'", "'phone'"} {
+			all = append(all, f.owned("in (select id from verifications "+pending+purpose+")", userID)...)
+		}
+		now, err := t.look(ctx, append(all, f.live("= $1", userID))...)
+		if err != nil {
+			return err
+		}
+		standing := verify.Standing{Hold: holdOf(userID, rows)}
+		var watched []*aggregate
+		for _, o := range t.open(&f) {
+			a, err := watch(o)
+			if err != nil {
+				return err
+			}
+			watched, standing.Open = append(watched, a), append(standing.Open, a.Verification)
+		}
+		if err := t.saveStanding(&standing, watched, rule(&standing, now)); err != nil {
+			return err
+		}
+		return t.record(once)
+	})
+}
+
+// saveStanding writes what a rule made of a standing, and its events.
+func (t *tx) saveStanding(s *verify.Standing, watched []*aggregate, es []verify.Event) error {
+	if len(es) == 0 {
+		return nil
+	}
+	for _, a := range watched {
+		if err := t.save(a); err != nil {
+			return err
+		}
+	}
+	written, err := holds.upsert(&s.Hold)
+	if err != nil {
+		return err
+	}
+	t.hold(written...)
+	t.changes = append(t.changes, verify.Change{Events: es})
+	return t.tell(es)
+}
+
+func readingHold(rows *[]*verify.Hold, userID string) statement {
+	return holds.reading(rows, "where user_id = $1", userID)
+}
+
+// holdOf is that of a user in what was read: one row, or none.
+func holdOf(userID string, rows []*verify.Hold) verify.Hold {
+	if len(rows) == 0 {
+		return verify.Hold{UserID: userID}
+	}
+	return *rows[0]
+}

@@ -1,0 +1,57 @@
+package verify
+
+import "time"
+
+// Hold is what an operator decided about a user. The zero value is a user about
+// whom nothing was decided.
+type Hold struct {
+	UserID    string
+	BlockedAt time.Time // zero unless the user is blocked
+	LiftedAt  time.Time // when a block was last lifted, or could have been; zero: never
+}
+
+// Blocked reports whether the user's verifications are refused.
+func (h *Hold) Blocked() bool { return !h.BlockedAt.IsZero() }
+
+// lets reports whether a report of that time holds nothing back any more: an
+// operator has looked since.
+func (h *Hold) lets(reportedAt time.Time) bool { return reportedAt.Before(h.LiftedAt) }
+
+// Standing is what an operator decides by: what was decided before, and the user's
+// pending verifications, of either purpose. The store writes back both.
+type Standing struct {
+	Hold
+	Open []*Verification
+}
+
+// Block refuses every verification of the user from now on and cancels those that
+// are pending; it returns what happened: nothing when the user was blocked already.
+// Trusted devices stay, and stand in for nobody while the block lasts.
+func (s *Standing) Block(by string, now time.Time) []Event {
+	if s.Blocked() {
+		return nil
+	}
+	s.BlockedAt = now
+	for _, v := range s.Open {
+		v.end(Canceled, AccountLocked, "", EventCanceled, now, EventData{})
+	}
+	return s.acted(ActBlock, by, now)
+}
+
+// Unlock lifts the block and what a report ("this isn't me") holds back, and returns
+// what happened. Against trusted devices an earlier report goes on to speak: that the
+// person asks for a new sign-in does not say that the browser is theirs.
+func (s *Standing) Unlock(by string, now time.Time) []Event {
+	s.BlockedAt, s.LiftedAt = time.Time{}, now
+	return s.acted(ActUnlock, by, now)
+}
+
+func (s *Standing) acted(action, by string, now time.Time) []Event {
+	return []Event{{UserID: s.UserID, Name: EventOperatorActed, At: now, Data: EventData{Action: action, By: by}}}
+}
+
+// Note records that an operator acts on the verification, whatever becomes of it:
+// it stands in the audit trail before what the act leads to.
+func (v *Verification) Note(action, by string, now time.Time) {
+	v.emit(EventOperatorActed, now, EventData{Action: action, By: by})
+}
