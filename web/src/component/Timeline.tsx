@@ -12,7 +12,10 @@ export function Timeline({ lines, label }: { lines: Line[]; label: string }) {
           <span className="timeline-icon">
             <Icon name={line.icon} />
           </span>
-          <span className="timeline-words">{line.words}</span>
+          <span className="timeline-words">
+            {line.words}
+            {line.by && <span className="timeline-by"> {line.by}</span>}
+          </span>
           <code className="timeline-name">{line.name}</code>
         </li>
       ))}

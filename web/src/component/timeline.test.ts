@@ -46,6 +46,8 @@ test("every event of the contract has words of its own", () => {
     resend: "requested rejected",
     delivery:
       "queued accepted retrying unknown delivered displayed responded undelivered failed suppressed expired canceled fallback_started",
+    phone: "changed",
+    operator: "acted",
   };
   for (const [room, list] of Object.entries(names)) {
     for (const name of list.split(" ")) {
@@ -53,4 +55,31 @@ test("every event of the contract has words of its own", () => {
     }
   }
   expect(eventWords(event(1, "something.new"))).toBe("something.new");
+});
+
+test("what an operator did is told with the session it was done by", () => {
+  const acted = (action: string) => event(1, "operator.acted", { action, by: "console 3fa9c1d2" });
+  const words = ["cancel", "block", "unlock", "replay_webhook", "something_new"].map((action) =>
+    eventWords(acted(action)),
+  );
+  expect(words).toEqual([
+    "An operator canceled it",
+    "An operator blocked the person",
+    "An operator unlocked the person",
+    "An operator sent a webhook again",
+    "An operator acted",
+  ]);
+  expect(timelineLines([acted("block")])[0]).toMatchObject({
+    icon: "shield",
+    by: "console 3fa9c1d2",
+  });
+});
+
+test("a delivery names its provider, a refusal its reason", () => {
+  const [taken, held] = timelineLines([
+    event(1, "delivery.accepted", { channel: "sms", provider: "twilio", country: "DE" }),
+    event(2, "verification.blocked", { reason: "account_locked" }),
+  ]);
+  expect(taken).toMatchObject({ words: "The provider took an SMS", by: "twilio" });
+  expect(held?.words).toBe("Blocked before anything was sent: the person is held back");
 });

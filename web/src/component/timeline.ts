@@ -13,6 +13,15 @@ export interface TimelineEvent {
   method?: string;
   class?: string;
   refusal?: string;
+  purpose?: string;
+  provider?: string;
+  /** ISO 3166-1 alpha-2, of the number. */
+  country?: string;
+  /** BCP 47, of the texts. */
+  locale?: string;
+  /** What an operator did, and by whose session or key. */
+  action?: string;
+  by?: string;
 }
 
 /** One line of the timeline. */
@@ -22,6 +31,8 @@ export interface Line {
   at: string;
   icon: IconName;
   words: string;
+  /** Who did it, where the words leave that open: a provider, an operator's session. Often empty. */
+  by: string;
   delay: string;
   tone: "plain" | "good" | "bad";
 }
@@ -36,6 +47,7 @@ export function timelineLines(events: TimelineEvent[]): Line[] {
     at: event.at,
     icon: iconOf(event),
     words: eventWords(event),
+    by: event.by ?? event.provider ?? "",
     delay: delay(start, event.at),
     tone: toneOf(event),
   }));
@@ -62,9 +74,11 @@ function iconOf(event: TimelineEvent): IconName {
     case "bad":
       return "cross";
     default:
-      return event.name.startsWith("code.") ? "lock" : "dot";
+      return rooms[event.name.split(".")[0] ?? ""] ?? "dot";
   }
 }
+
+const rooms: Record<string, IconName> = { code: "lock", operator: "shield" };
 
 function toneOf(event: TimelineEvent): Line["tone"] {
   if (event.name === "verification.approved" || event.name === "delivery.responded") return "good";
@@ -98,6 +112,9 @@ const reasons: Record<string, string> = {
   max_attempts: "no tries are left",
   undeliverable: "the number cannot be reached",
   phone_changed: "the number was changed",
+  rate_limited: "there were too many",
+  fraud_rule: "it looked like fraud",
+  account_locked: "the person is held back",
 };
 
 const stages: Record<string, string> = {
@@ -109,13 +126,23 @@ const stages: Record<string, string> = {
   locked: "Code entry is paused",
 };
 
+const acts: Record<string, string> = {
+  cancel: "An operator canceled it",
+  block: "An operator blocked the person",
+  unlock: "An operator unlocked the person",
+  replay_webhook: "An operator sent a webhook again",
+  replay_webhooks: "An operator sent webhooks again",
+  test_webhook: "An operator sent a test webhook",
+  enable_webhooks: "An operator enabled webhooks",
+};
+
 /** What an event means, in plain words. An unknown name stands for itself. */
 export function eventWords(event: TimelineEvent): string {
   const way = ways[event.channel ?? ""] ?? "another way";
   const why = event.reason && reasons[event.reason] ? `: ${reasons[event.reason]}` : "";
   switch (event.name) {
     case "verification.created":
-      return "Sign-in asked for";
+      return event.purpose === "phone" ? "Proof of a number asked for" : "Sign-in asked for";
     case "verification.skipped_trusted":
       return "Recognised this browser, so nobody is asked";
     case "verification.stage_changed":
@@ -135,7 +162,7 @@ export function eventWords(event: TimelineEvent): string {
     case "verification.superseded":
       return "A newer sign-in took its place";
     case "verification.blocked":
-      return "Blocked before anything was sent";
+      return `Blocked before anything was sent${why}`;
     case "verification.locked":
       return "Code entry is paused";
     case "verification.reused":
@@ -177,6 +204,10 @@ export function eventWords(event: TimelineEvent): string {
       return `Held back: ${way}`;
     case "delivery.fallback_started":
       return `Moving on to ${way}`;
+    case "phone.changed":
+      return "The number was left for another";
+    case "operator.acted":
+      return acts[event.action ?? ""] ?? "An operator acted";
     default:
       return event.name;
   }
