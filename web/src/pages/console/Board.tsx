@@ -1,7 +1,9 @@
-import { useCallback, useRef, useState } from "react";
+import { useCallback, useEffect, useRef, useState } from "react";
 import { Button } from "../../component/Button";
 import { ThemeButton } from "../../component/ThemeButton";
 import { Mark } from "../../theme/Mark";
+import { ActsPane } from "./ActsPane";
+import { Analytics } from "./analytics/Analytics";
 import { FiguresRow } from "./FiguresRow";
 import { OutboxList } from "./OutboxList";
 import { RecentList } from "./RecentList";
@@ -11,18 +13,23 @@ import { useLive } from "./useLive";
 import { useOutbox } from "./useOutbox";
 import { useWebhooks } from "./useWebhooks";
 import { WebhooksPane } from "./WebhooksPane";
+import "./Board.css";
+import "./Pane.css";
 
-/** The open console: figures first, then what happens, one verification, and what is simulated. */
+/** The open console: figures first; beside them what happens, and one verification; then all else. */
 export function Board({ token, onClose }: { token: string; onClose: (lost: boolean) => void }) {
   const [chosen, setChosen] = useState<string | null>(null);
-  const close = useRef(onClose);
-  close.current = onClose;
-  const lost = useCallback(() => close.current(true), []);
+  const lost = useCallback(() => onClose(true), [onClose]);
   const { seen, connected } = useLive(token, lost);
   const simulated = seen.figures?.outbox ?? false;
   const outbox = useOutbox(token, simulated);
   const webhooks = useWebhooks(token);
   const row = seen.rows.find((one) => one.id === chosen);
+  // Where the panes lie one below the other, the timeline may be out of sight.
+  const trail = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    if (chosen) trail.current?.scrollIntoView?.({ block: "nearest" });
+  }, [chosen]);
   return (
     <div className="board">
       <header className="board-top">
@@ -31,18 +38,26 @@ export function Board({ token, onClose }: { token: string; onClose: (lost: boole
         <span className="board-live" data-on={connected ? "" : undefined} role="status">
           {connected ? "Live" : "Connecting"}
         </span>
-        <SearchField onFound={setChosen} />
+        <SearchField token={token} onFound={setChosen} />
         <ThemeButton />
         <Button tone="quiet" onClick={() => onClose(false)}>
           Sign out
         </Button>
       </header>
-      <main className="board-main" data-outbox={simulated ? "" : undefined}>
+      <main className="board-main">
         <FiguresRow seen={seen} outbox={simulated ? outbox : null} />
-        <RecentList rows={seen.rows} chosen={chosen} onChoose={setChosen} />
-        <TrailView token={token} id={chosen} row={row ?? null} />
-        {simulated && <OutboxList outbox={outbox} onChoose={setChosen} />}
-        <WebhooksPane webhooks={webhooks} onChoose={setChosen} />
+        <div className="board-rail" data-chosen={chosen ? "" : undefined}>
+          <RecentList rows={seen.rows} chosen={chosen} onChoose={setChosen} />
+          <div className="board-trail" ref={trail}>
+            <TrailView token={token} id={chosen} row={row ?? null} />
+          </div>
+        </div>
+        <Analytics token={token} />
+        <div className="board-more">
+          {simulated && <OutboxList outbox={outbox} onChoose={setChosen} />}
+          <WebhooksPane webhooks={webhooks} onChoose={setChosen} />
+          <ActsPane token={token} onChoose={setChosen} />
+        </div>
       </main>
     </div>
   );

@@ -2,7 +2,6 @@ import { useCallback, useEffect, useState } from "react";
 import { Board } from "./Board";
 import { KeyView } from "./KeyView";
 import { closeSession, openSession, storedToken, whenRefused } from "./session";
-import "./console.css";
 
 /** The operator's console: an API key opens it, a session of an hour keeps it open. */
 export function ConsolePage() {

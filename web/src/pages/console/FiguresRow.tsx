@@ -1,5 +1,6 @@
 import { duration, percent, type Seen, socketWords, summary } from "./model";
 import type { Outbox } from "./useOutbox";
+import "./FiguresRow.css";
 
 /** The numbers, one glance. They count the verifications in the list below. */
 export function FiguresRow({ seen, outbox }: { seen: Seen; outbox: Outbox | null }) {

@@ -5,6 +5,7 @@ import { Notice } from "../../component/Notice";
 import { NodError } from "../../sdk";
 import { Mark } from "../../theme/Mark";
 import { type Trouble, trouble } from "../problem";
+import "./KeyView.css";
 
 const wrongKey: Trouble = {
   title: "That did not open the console",

@@ -3,6 +3,7 @@ import { Skeleton } from "../../component/Skeleton";
 import { timeOfDay } from "../../component/time";
 import { Icon } from "../../theme/Icon";
 import type { Message, Outbox } from "./useOutbox";
+import "./OutboxList.css";
 
 /** Messages as a phone would have got them, while they are simulated. */
 export function OutboxList({

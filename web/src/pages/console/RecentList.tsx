@@ -2,6 +2,7 @@ import { useRef } from "react";
 import { timeOfDay } from "../../component/time";
 import { type Row, shortId } from "./model";
 import { StatusTag } from "./StatusTag";
+import "./RecentList.css";
 
 /** Verifications as they happen, the last changed first. Arrow keys move between them. */
 export function RecentList({

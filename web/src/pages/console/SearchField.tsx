@@ -1,9 +1,10 @@
 import { useEffect, useRef, useState } from "react";
 import { Icon } from "../../theme/Icon";
 import { verificationId } from "./model";
+import "./SearchField.css";
 
 /** Finds a verification by its id. The key "/" comes here from anywhere. */
-export function SearchField({ onFound }: { onFound: (id: string) => void }) {
+export function SearchField({ onFound }: { token: string; onFound: (id: string) => void }) {
   const [text, setText] = useState("");
   const [wrong, setWrong] = useState(false);
   const field = useRef<HTMLInputElement>(null);

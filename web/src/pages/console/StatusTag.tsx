@@ -1,3 +1,5 @@
+import "./StatusTag.css";
+
 const tones: Record<string, string> = {
   pending: "open",
   approved: "good",

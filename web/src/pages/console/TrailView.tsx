@@ -5,6 +5,7 @@ import { timelineLines } from "../../component/timeline";
 import type { Row } from "./model";
 import { StatusTag } from "./StatusTag";
 import { useTimeline } from "./useTimeline";
+import "./TrailView.css";
 
 /** The whole life of one verification. */
 export function TrailView({

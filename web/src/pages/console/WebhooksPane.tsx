@@ -6,6 +6,7 @@ import { timeOfDay } from "../../component/time";
 import { StatusTag } from "./StatusTag";
 import type { Webhooks } from "./useWebhooks";
 import { countWords, webhookWords } from "./webhooks";
+import "./WebhooksPane.css";
 
 const shown = 10;
 
