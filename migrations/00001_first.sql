@@ -85,6 +85,9 @@ create index verifications_reported on verifications (user_id, ended_at)
     where reason = 'user_reported';
 -- The last ones of everybody, for an operator.
 create index verifications_created on verifications (created_at, id);
+-- Those of one number, for an operator who searches.
+create index verifications_number on verifications (number_hash, created_at)
+    where number_hash <> '';
 
 -- Generations of codes: what is needed to derive and to limit, never a code.
 create table codes (
@@ -150,6 +153,8 @@ create table events (
 create unique index events_seq on events (verification_id, seq);
 create index events_at on events (at, verification_id, user_id, seq); -- repair reads what changed lately from it alone
 create index events_user on events (user_id, at);
+-- What operators did.
+create index events_acts on events (at) where name = 'operator.acted';
 
 create table devices (
     id            text   not null primary key,
@@ -164,7 +169,7 @@ create table devices (
     seen_at       bigint,
     revoked_at    bigint
 );
-create index devices_live on devices (user_id, created_at) where revoked_at is null;
+create index devices_user on devices (user_id, created_at);
 
 -- What users chose for all their verifications. Who chose nothing has no row.
 create table settings (
@@ -197,7 +202,7 @@ create table trusted_devices (
     revoked_at     bigint,
     revoked_reason text   not null
 );
-create index trusted_devices_live on trusted_devices (user_id, approved_at) where revoked_at is null;
+create index trusted_devices_user on trusted_devices (user_id, approved_at);
 create index trusted_devices_expired on trusted_devices (expires_at);
 
 create table enrollments (
@@ -208,6 +213,7 @@ create table enrollments (
     used_at    bigint
 );
 create index enrollments_expired on enrollments (expires_at);
+create index enrollments_user on enrollments (user_id);
 
 -- Idempotency-Key: which answer a repeat is told. Key and body are keyed hashes,
 -- because callers put phone numbers into both.
@@ -224,6 +230,9 @@ create table idempotency (
     created_at         bigint not null
 );
 create index idempotency_created on idempotency (created_at);
+-- The answers about what is erased.
+create index idempotency_verification on idempotency (verification_id) where verification_id <> '';
+create index idempotency_subject on idempotency (subject) where subject <> '';
 
 -- One-use token ids of devices, kept until the token would have expired.
 create table spent_tokens (
@@ -260,3 +269,33 @@ create table webhook_endpoints (
     disabled_at bigint not null,
     reason      text   not null
 );
+
+-- Sums of what events tell, by hour and by day. They name nobody: which group a cell
+-- stands for, and what its measures are, package analytics says.
+create table tallies (
+    span    text   not null, -- hour or day
+    start   bigint not null, -- of that hour or day, UTC
+    family  text   not null,
+    cell    text   not null,
+    measure text   not null,
+    n       bigint not null,
+    primary key (span, start, family, cell, measure)
+);
+
+-- Whether five people stand behind the sums of a day: keyed hashes of the first five.
+create table tally_people (
+    day    bigint not null, -- its start, UTC
+    family text   not null,
+    cell   text   not null,
+    person text   not null,
+    primary key (day, family, cell, person)
+);
+create index tally_people_person on tally_people (person);
+
+-- Up to which event the sums count. One row.
+create table tally_cursor (
+    at       bigint not null,
+    id       text   not null, -- of the last event counted, the greatest of its time
+    erasures bigint not null  -- of people: who counts one of whom counting knew writes nothing
+);
+insert into tally_cursor (at, id, erasures) values (0, '', 0);

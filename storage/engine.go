@@ -172,9 +172,9 @@ func (t *tx) send(ctx context.Context, parts ...*part) (failed, broken error) {
 
 // openEngine reads the scheme of a database URL and opens the engine for it, and
 // the same over connections of its own.
-func openEngine(ctx context.Context, url string) (e, reserved engine, err error) {
+func openEngine(ctx context.Context, url string, now func() time.Time) (e, reserved engine, err error) {
 	if path, ok := strings.CutPrefix(url, "sqlite:"); ok && path != "" {
-		s, err := openSQLite(ctx, path)
+		s, err := openSQLite(ctx, path, now)
 		return s, s, err
 	}
 	if strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://") {

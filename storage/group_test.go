@@ -38,7 +38,7 @@ func waiting(t *testing.T, g *groupCommit, n int, act func(ctx context.Context, 
 
 func openGroup(t *testing.T) *sqlite {
 	t.Helper()
-	s, err := openSQLite(t.Context(), filepath.Join(t.TempDir(), "nod.db"))
+	s, err := openSQLite(t.Context(), filepath.Join(t.TempDir(), "nod.db"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -36,12 +36,12 @@ func sqliteDSN(path string, pragmas ...string) string {
 	return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: q.Encode()}).String()
 }
 
-func openSQLite(ctx context.Context, path string) (*sqlite, error) {
+func openSQLite(ctx context.Context, path string, now func() time.Time) (*sqlite, error) {
 	if err := ownFile(path); err != nil {
 		return nil, err
 	}
 	s := &sqlite{idle: make(chan *connection, readers), stop: make(chan struct{})}
-	s.dialect = dialect{inList: "in (select value from json_each($1))", process: &clock{}}
+	s.dialect = dialect{inList: "in (select value from json_each($1))", process: &clock{source: now}}
 	var err error
 	if s.writing, err = sql.Open("sqlite", sqliteDSN(path)); err != nil {
 		return nil, err
@@ -119,6 +119,8 @@ func (s *sqlite) close() error {
 // stands still when the machine's is set back: then it goes on from where it
 // was. Milliseconds, UTC.
 type clock struct {
+	source func() time.Time // nil is time.Now
+
 	mu   sync.Mutex
 	read time.Time // last reading, with its monotonic part
 	told time.Time // what was told at that reading
@@ -128,7 +130,10 @@ func (c *clock) now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	t := time.Now()
-	told := c.told.Add(t.Sub(c.read))
+	if c.source != nil {
+		t = c.source()
+	}
+	told := c.told.Add(max(0, t.Sub(c.read)))
 	if wall := t.Round(0).UTC(); c.read.IsZero() || wall.After(told) {
 		told = wall
 	}

@@ -89,6 +89,9 @@ type Config struct {
 	// device in the order of the commits, as far as this process made them. It
 	// must neither block nor change what it is given. Nil tells nobody.
 	Notify func(verify.Change)
+	// Now is the clock of a store on SQLite, for programs that play a past; what it
+	// tells never runs backwards. Nil is time.Now. On Postgres the server's clock counts.
+	Now func() time.Time
 	// Log gets what is nobody's answer. Nil is slog.Default().
 	Log *slog.Logger
 }
@@ -116,7 +119,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 		s.log = slog.Default()
 	}
 	var err error
-	if s.engine, s.reserved, err = openEngine(ctx, c.URL); err != nil {
+	if s.engine, s.reserved, err = openEngine(ctx, c.URL, c.Now); err != nil {
 		return nil, fmt.Errorf("opening store: %w", err)
 	}
 	_, inProcess := s.engine.(*sqlite)
@@ -141,7 +144,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 // Migrate brings the database at url to the newest migration. [Open] does it
 // too; a deployment of several nodes may want it as a step of its own.
 func Migrate(ctx context.Context, url string, log *slog.Logger) error {
-	e, _, err := openEngine(ctx, url)
+	e, _, err := openEngine(ctx, url, nil)
 	if err != nil {
 		return fmt.Errorf("opening store: %w", err)
 	}

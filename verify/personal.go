@@ -1,0 +1,116 @@
+package verify
+
+// PersonalData is everything that is kept about one user, for them: numbers and
+// addresses as they are, times as [FormatTime] writes them. It names what it holds
+// field by field, so that what a row gains later is not told by accident: it has no
+// code, secret or token, none of the keys that those are derived from, no hash, and
+// not who acted for the operator.
+type PersonalData struct {
+	UserID         string                 `json:"user_id"`
+	ExportedAt     string                 `json:"exported_at" format:"date-time"`
+	Settings       *PersonalSettings      `json:"settings,omitempty"` // left out: nothing was chosen
+	Hold           *PersonalHold          `json:"hold,omitempty"`     // left out: no operator decided anything
+	Devices        []PersonalDevice       `json:"devices" nullable:"false"`
+	TrustedDevices []PersonalTrusted      `json:"trusted_devices" nullable:"false"`
+	Enrollments    []PersonalEnrollment   `json:"enrollments" nullable:"false"`
+	Verifications  []PersonalVerification `json:"verifications" nullable:"false"`
+	Events         []PersonalEvent        `json:"events" nullable:"false"`
+}
+
+// PersonalSettings are what the user chose.
+type PersonalSettings struct {
+	ChannelPreference Channel `json:"channel_preference,omitempty"`
+	Locale            string  `json:"locale,omitempty"`
+	ChangedAt         string  `json:"changed_at,omitempty" format:"date-time"`
+}
+
+// PersonalHold is what an operator decided about the user.
+type PersonalHold struct {
+	BlockedAt string `json:"blocked_at,omitempty" format:"date-time"`
+	LiftedAt  string `json:"lifted_at,omitempty" format:"date-time"`
+}
+
+// PersonalDevice is an app, live or revoked.
+type PersonalDevice struct {
+	ID           string `json:"id"`
+	Name         string `json:"name"`
+	Platform     string `json:"platform"`
+	PushProvider string `json:"push_provider,omitempty"` // empty: push is off
+	CreatedAt    string `json:"created_at" format:"date-time"`
+	SeenAt       string `json:"seen_at,omitempty" format:"date-time"`
+	RevokedAt    string `json:"revoked_at,omitempty" format:"date-time"`
+}
+
+// PersonalTrusted is a browser in which the user asked to be remembered.
+type PersonalTrusted struct {
+	ID            string `json:"id"`
+	UserAgent     string `json:"user_agent,omitempty"`
+	Location      string `json:"location,omitempty"`
+	ApprovedAt    string `json:"approved_at" format:"date-time"`
+	ExpiresAt     string `json:"expires_at" format:"date-time"`
+	UsedAt        string `json:"used_at,omitempty" format:"date-time"`
+	RevokedAt     string `json:"revoked_at,omitempty" format:"date-time"`
+	RevokedReason Reason `json:"revoked_reason,omitempty"`
+}
+
+// PersonalEnrollment is an invitation to a device.
+type PersonalEnrollment struct {
+	ID        string `json:"id"`
+	CreatedAt string `json:"created_at" format:"date-time"`
+	ExpiresAt string `json:"expires_at" format:"date-time"`
+	UsedAt    string `json:"used_at,omitempty" format:"date-time"`
+}
+
+// PersonalVerification is a verification with what belongs to it.
+type PersonalVerification struct {
+	ID             string             `json:"id"`
+	Purpose        Purpose            `json:"purpose"`
+	Status         Status             `json:"status"`
+	Reason         Reason             `json:"reason,omitempty"`
+	Method         Method             `json:"method,omitempty"`
+	Channel        Channel            `json:"channel"`
+	PhoneNumber    string             `json:"phone_number,omitempty"` // E.164
+	Email          string             `json:"email,omitempty"`
+	Locale         string             `json:"locale,omitempty"`
+	Context        Context            `json:"context"`
+	BindingMessage string             `json:"binding_message,omitempty"`
+	CreatedAt      string             `json:"created_at" format:"date-time"`
+	EndedAt        string             `json:"ended_at,omitempty" format:"date-time"`
+	RedeemedAt     string             `json:"redeemed_at,omitempty" format:"date-time"`
+	AnsweredBy     string             `json:"answered_by,omitempty"` // the device's id
+	Codes          []PersonalCode     `json:"codes" nullable:"false"`
+	Deliveries     []PersonalDelivery `json:"deliveries" nullable:"false"`
+	Guesses        []Guess            `json:"guesses" nullable:"false"`
+}
+
+// PersonalCode is what is known of a code, which nobody keeps.
+type PersonalCode struct {
+	Channel   Channel `json:"channel"`
+	Length    int     `json:"length"`
+	Tries     int     `json:"tries"` // wrong guesses
+	IssuedAt  string  `json:"issued_at" format:"date-time"`
+	ExpiresAt string  `json:"expires_at" format:"date-time"`
+}
+
+// PersonalDelivery is one try to reach the user.
+type PersonalDelivery struct {
+	ID         string        `json:"id"`
+	Channel    Channel       `json:"channel"`
+	DeviceID   string        `json:"device_id,omitempty"`
+	Provider   string        `json:"provider,omitempty"`
+	State      DeliveryState `json:"state"`
+	Class      Class         `json:"class,omitempty"`
+	Country    string        `json:"country,omitempty"`
+	CreatedAt  string        `json:"created_at" format:"date-time"`
+	AcceptedAt string        `json:"accepted_at,omitempty" format:"date-time"`
+	ChangedAt  string        `json:"changed_at,omitempty" format:"date-time"`
+}
+
+// PersonalEvent is one line of the audit trail.
+type PersonalEvent struct {
+	ID             string    `json:"id"`
+	VerificationID string    `json:"verification_id,omitempty"`
+	Name           string    `json:"name"`
+	At             string    `json:"at" format:"date-time"`
+	Data           EventData `json:"data"`
+}
