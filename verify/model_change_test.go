@@ -17,14 +17,16 @@ func (m *model) change(r *rapid.T, w *world) {
 		ID: verify.NewID("ver"), UserID: "u1", Purpose: verify.Phone, Number: verify.StoredNumber(to), Leaving: w.v.Number,
 		KeyID: w.auth.Keys().CodeKey(), SignKeyID: w.auth.Keys().SignKey(), Channel: w.v.Channel,
 	}
-	left, s := w.v, verify.Situation{Left: w.v, Earlier: m.earlier(q.Number)}
+	left, s := w.v, verify.Situation{Left: w.v, Earlier: m.earlier(q.Number), Hold: m.hold.Hold}
 	can := !m.ended && q.Number != left.Number && (left.ResendCount >= 2 || left.Undeliverable())
+	delays := m.delays
 	v, reused, err := verify.Prove(q, &s, &w.policy, w.now)
 	w.take()
 	if reused {
 		r.Fatal("a verification that nobody has was given back")
 	}
 	if err != nil {
+		m.delays = delays // of the session that goes on
 		if left.Reason == verify.PhoneChanged {
 			r.Fatalf("refused with %v, and the number is left", err)
 		}
@@ -40,8 +42,8 @@ func (m *model) change(r *rapid.T, w *world) {
 		r.Fatalf("the number that was left is %s (%s): %v", left.Status, left.Reason, w.names())
 	}
 	ends(r, w)
-	if e := s.Earlier; e != nil && w.now.Sub(e.CodeAcceptedAt) < w.policy.SessionLife && v.ResendDelay(&w.policy) != e.ResendDelay(&w.policy) {
-		r.Fatalf("the way over another number made %v of the step %v", v.ResendDelay(&w.policy), e.ResendDelay(&w.policy))
+	if e := s.Earlier; e != nil && w.now.Sub(e.CodeAcceptedAt) < w.policy.SessionLife && v.BaseStep != e.BaseStep+e.ResendCount {
+		r.Fatalf("the way over another number made step %d of %d resends from step %d", v.BaseStep, e.ResendCount, e.BaseStep)
 	}
 	if v.ResendCount != 0 || v.Number != q.Number || v.UserID != left.UserID {
 		r.Fatalf("the new one has %d resends, number %s, user %s", v.ResendCount, v.Number, v.UserID)

@@ -17,6 +17,10 @@ type model struct {
 	ended bool
 	wrote modelSends
 	left  []*verify.Verification // numbers that were left for others
+	// delays are what was predicted for the session, as far as anything was; hold is
+	// what an operator decided.
+	delays []time.Duration
+	hold   verify.Standing
 }
 
 type modelCode struct {
@@ -54,7 +58,10 @@ func TestModel(t *testing.T) {
 		q.Channel = channel
 		w.policy.VoiceFallback = rapid.Bool().Draw(r, "voice")
 		w.word = rapid.SampledFrom(append(receiptStates, "")).Draw(r, "word")
-		m := &model{wrote: newModelSends()}
+		m := &model{wrote: newModelSends(), hold: verify.Standing{Hold: verify.Hold{UserID: "u1"}}}
+		if rapid.Bool().Draw(r, "predicts") {
+			m.predict(r, w)
+		}
 		w.answer = func(d verify.Delivery) verify.Outcome { return m.wrote.send(r, w, d) }
 		if err := w.begin(q, s); err != nil {
 			r.Fatal(err)
@@ -80,12 +87,12 @@ func (m *model) watch(w *world) {
 }
 
 func act(r *rapid.T, w *world, m *model) {
-	acts := []string{"wait", "wait", "wait", "guess", "guess", "guess", "guess", "resend", "resend", "next", "display", "away", "receipt", "receipt"}
+	acts := []string{"wait", "wait", "wait", "guess", "guess", "guess", "guess", "resend", "resend", "next", "display", "away", "receipt", "receipt", "note"}
 	if w.v.Purpose == verify.Phone {
 		acts = append(acts, "resend", "resend", "change", "change")
 	}
 	if rapid.IntRange(0, 7).Draw(r, "end it") == 0 {
-		acts = []string{"code", "approve", "wrong number", "deny", "cancel"}
+		acts = []string{"code", "approve", "wrong number", "deny", "cancel", "block"}
 	}
 	switch rapid.SampledFrom(acts).Draw(r, "act") {
 	case "wait":
@@ -141,6 +148,10 @@ func act(r *rapid.T, w *world, m *model) {
 		answer(r, w, m, verify.Approve, w.match()+"0")
 	case "deny":
 		answer(r, w, m, verify.Deny, "")
+	case "note":
+		w.v.Note(verify.ActCancel, "key 3fa9c1d2", w.now)
+	case "block":
+		m.block(r, w)
 	case "cancel":
 		if err := w.v.Cancel(w.now); (err == nil) == m.ended {
 			r.Fatalf("cancel: %v when ended is %t", err, m.ended)
@@ -227,6 +238,8 @@ func always(r *rapid.T, w *world, m *model, channel verify.Channel) {
 	}
 	m.wrote.always(r, w)
 	m.stayLeft(r, w)
+	m.keepsDelays(r, w)
+	places(r, w)
 	told(r, w)
 	seq := w.v.Seq
 	w.v.Advance(&w.policy, w.now)

@@ -20,6 +20,7 @@ type browsers struct {
 	*world
 	rows       []*verify.TrustedDevice
 	reportedAt time.Time
+	hold       verify.Hold
 	told       []verify.Event
 }
 
@@ -56,14 +57,14 @@ func (b *browsers) create(token string, alter func(*verify.Request)) *verify.Ver
 	}
 	q.ID, q.KeyID, q.SignKeyID = verify.NewID("ver"), b.keys().CodeKey(), b.keys().SignKey()
 	q.Trusted = b.keys().TrustClaim(token, q.UserID, q.Context.IP)
-	s := verify.Situation{ReportedAt: b.reportedAt}
+	s := verify.Situation{ReportedAt: b.reportedAt, Hold: b.hold}
 	for _, d := range b.rows {
 		if d.ID == q.Trusted.DeviceID {
 			s.Trusted = d
 		}
 	}
 	v, err := verify.Start(q, &s, &b.policy, b.now)
-	if err != nil {
+	if err != nil && !b.hold.Blocked() {
 		b.t.Fatal(err)
 	}
 	b.v = v
@@ -173,7 +174,12 @@ func TestDoubts(t *testing.T) {
 		"a report long ago": {func(b *browsers, _ *verify.TrustedDevice, _ *verify.Request) {
 			b.reportedAt = b.now.Add(-30 * 24 * time.Hour)
 		}, time.Hour, verify.Approved, true},
-		"a restored database": {func(_ *browsers, d *verify.TrustedDevice, _ *verify.Request) { d.Generation = 0 }, time.Hour, verify.Pending, false},
+		"a report, and the user was unlocked": {func(b *browsers, _ *verify.TrustedDevice, _ *verify.Request) {
+			b.reportedAt, b.hold.LiftedAt = b.now.Add(-time.Minute), b.now
+		}, time.Hour, verify.Pending, true},
+		"a block":                 {func(b *browsers, _ *verify.TrustedDevice, _ *verify.Request) { b.hold.BlockedAt = b.now }, time.Hour, verify.Blocked, true},
+		"a block that was lifted": {func(b *browsers, _ *verify.TrustedDevice, _ *verify.Request) { b.hold.LiftedAt = b.now }, time.Hour, verify.Approved, true},
+		"a restored database":     {func(_ *browsers, d *verify.TrustedDevice, _ *verify.Request) { d.Generation = 0 }, time.Hour, verify.Pending, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBrowsers(t)
@@ -191,7 +197,7 @@ func TestDoubts(t *testing.T) {
 			if used := slices.Contains(b.names(), "used"); used != (c.want == verify.Approved) || slices.Contains(b.names(), "reuse_detected") {
 				t.Errorf("told %v", b.names())
 			}
-			if c.want == verify.Pending && d.UsedAt != (time.Time{}) {
+			if c.want != verify.Approved && d.UsedAt != (time.Time{}) {
 				t.Error("a token that did not do was spent")
 			}
 		})
