@@ -5,6 +5,7 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 
+	"nod/analytics"
 	"nod/delivery"
 	"nod/verify"
 )
@@ -275,4 +276,28 @@ var webhooks = newTable("webhooks", []string{"event_id"}, blank, []column[webhoo
 	{"detail", false, func(r *webhookRow) any { return &r.detail }},
 	{"created_at", true, func(r *webhookRow) any { return (*millis)(&r.createdAt) }},
 	{"settled_at", false, func(r *webhookRow) any { return (*millis)(&r.settledAt) }},
+})
+
+// tallyRow is one sum of an hour or a day.
+type tallyRow struct {
+	span  string
+	start time.Time
+	analytics.Group
+	measure string
+	n       int64
+}
+
+// The spans of a sum.
+const (
+	spanHour = "hour"
+	spanDay  = "day"
+)
+
+var tallies = newTable("tallies", []string{"span", "start", "family", "cell", "measure"}, blank, []column[tallyRow]{
+	{"span", true, func(r *tallyRow) any { return &r.span }},
+	{"start", true, func(r *tallyRow) any { return (*millis)(&r.start) }},
+	{"family", true, func(r *tallyRow) any { return &r.Family }},
+	{"cell", true, func(r *tallyRow) any { return &r.Cell }},
+	{"measure", true, func(r *tallyRow) any { return &r.measure }},
+	{"n", false, func(r *tallyRow) any { return &r.n }},
 })

@@ -48,6 +48,7 @@ type dialect struct {
 	lock       string // takes the lock named by parameter %d until the end of the transaction; empty: there is one writer anyway
 	clock      string // the database's clock, an expression; empty: it is the process's
 	process    *clock
+	running    string // reads when the oldest transaction that runs began; empty: there is one writer
 }
 
 // querier is one connection in a transaction.

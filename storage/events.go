@@ -30,7 +30,7 @@ func (s *Store) readEvents(ctx context.Context, asked []*question[span, []verify
 		return err
 	}
 	return s.read(ctx, func(ctx context.Context, t *tx) error {
-		all, err := t.events(ctx, "where verification_id "+t.inList+" and seq > $2 order by verification_id, seq", list, after)
+		all, err := t.eventsOf(ctx, list, after)
 		if err != nil {
 			return err
 		}
@@ -70,6 +70,11 @@ func (s *Store) UsersEvents(ctx context.Context, users []string, since time.Time
 		return err
 	})
 	return es, err
+}
+
+// eventsOf reads the events of a list of verifications after seq, in order.
+func (t *tx) eventsOf(ctx context.Context, list string, after int64) ([]verify.Event, error) {
+	return t.events(ctx, "where verification_id "+t.inList+" and seq > $2 order by verification_id, seq", list, after)
 }
 
 func (t *tx) events(ctx context.Context, condition string, args ...any) ([]verify.Event, error) {

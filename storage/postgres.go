@@ -68,6 +68,8 @@ func openPostgres(ctx context.Context, url string) (*postgres, error) {
 		inList:     "= any (array(select jsonb_array_elements_text($1::jsonb)))",
 		lock:       "pg_advisory_xact_lock(hashtextextended($%d, 0))",
 		clock:      "floor(extract(epoch from clock_timestamp()) * 1000)::bigint",
+		running: "select floor(extract(epoch from min(xact_start)) * 1000)::bigint from pg_stat_activity" +
+			" where datname = current_database() and backend_type = 'client backend' and pid <> pg_backend_pid()",
 	}}
 	if p.writing, err = openPool(ctx, config, postgresWriters, nil); err != nil {
 		return nil, err

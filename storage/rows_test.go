@@ -31,6 +31,12 @@ func (f *filler) fill(v reflect.Value, at string) {
 	case verify.Mailbox:
 		v.Set(reflect.ValueOf(verify.StoredMailbox(fmt.Sprintf("%d@example.com", f.n))))
 		return
+	case time.Duration:
+		v.SetInt(int64(time.Duration(f.n) * time.Second))
+		return
+	case time.Duration:
+		v.SetInt(int64(f.n) * int64(time.Second))
+		return
 	case jose.JSONWebKey:
 		panic(at + ": keys are set by hand")
 	}
@@ -90,7 +96,7 @@ func TestEveryField(t *testing.T) {
 		}
 		w := fill[verify.Verification](5000)
 		w.ID, w.UserID, w.Purpose, w.CreatedAt = v.ID, v.UserID, v.Purpose, v.CreatedAt
-		w.Number, w.Email, w.Context, w.BindingMessage = v.Number, v.Email, v.Context, v.BindingMessage
+		w.Number, w.Email, w.Context, w.BindingMessage, w.Delays = v.Number, v.Email, v.Context, v.BindingMessage, v.Delays
 		for i := range w.Deliveries {
 			w.Deliveries[i].ID, w.Deliveries[i].CreatedAt = v.Deliveries[i].ID, v.Deliveries[i].CreatedAt
 		}

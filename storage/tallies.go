@@ -2,21 +2,301 @@ package storage
 
 import (
 	"context"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"nod/analytics"
+	"nod/verify"
 )
 
-// CountEvents adds new events to the sums, at most limit of them, and returns how
-// many it added: 0 when there is nothing new.
-func (s *Store) CountEvents(ctx context.Context, limit int) (counted int, err error) { return 0, nil }
+// Events become visible in the order of their commits, and bear the times of the
+// moments before: whoever counts what stands behind the last event that was counted
+// would miss one that was committed late. So they are counted up to a horizon, a time
+// before which nothing can be committed any more.
+//
+// On SQLite that is the time that a write has read once it is committed: there is one
+// writer, so all before it are committed too, and none behind it reads an earlier time.
+// On Postgres it is the start of the oldest transaction that runs, for each reads its
+// time after it has begun. Nothing of ours runs for long: whoever does, an operator
+// with an open transaction or a backup, is waited for no longer than countReach.
+const (
+	countReach = 30 * time.Second
+	// countMargin is for a transaction that has begun but does not show yet.
+	countMargin = time.Second
+)
 
-// CountedSpans reads the sums of the days between two neighbours of cuts each.
-func (s *Store) CountedSpans(ctx context.Context, cuts []time.Time) ([]analytics.Span, error) {
-	return nil, nil
+// cursor is up to which event the sums count.
+type cursor struct {
+	at       time.Time
+	id       string
+	erasures int64 // of people, so far: see [Store.Erase]
 }
 
-// CountedHours reads the sums of the hours from a time until before another.
-func (s *Store) CountedHours(ctx context.Context, from, to time.Time) ([]analytics.Hour, error) {
-	return nil, nil
+func readingCursor(c *cursor) statement {
+	return statement{act: "reading the cursor", text: "select at, id, erasures from tally_cursor", row: func(scan func(...any) error) error {
+		return scan((*millis)(&c.at), &c.id, &c.erasures)
+	}}
+}
+
+// CountEvents adds new events to the sums, oldest first and at most limit of them, and
+// returns how many it added: each exactly once, whoever calls it on however many nodes.
+// It returns 0 when nothing is new, or another node was faster, or somebody was erased
+// meanwhile. An event is new a second after its commit on Postgres.
+//
+// What has to be known is read beside the writers. Only the sums, the people behind
+// them and the cursor are written, in one transaction that holds the cursor and stops
+// when it has moved since it was read.
+func (s *Store) CountEvents(ctx context.Context, limit int) (counted int, err error) {
+	from, news, err := s.newEvents(ctx, limit)
+	if err != nil || len(news) == 0 {
+		return 0, err
+	}
+	lives, err := s.lives(ctx, news)
+	if err != nil {
+		return 0, err
+	}
+	writes, err := adding(analytics.Count(s.facts(news), lives))
+	if err != nil {
+		return 0, err
+	}
+	last := news[len(news)-1]
+	writes = append(writes, plain("update tally_cursor set at = $1, id = $2", last.At.UnixMilli(), last.ID))
+	err = s.write(ctx, func(ctx context.Context, t *tx) error {
+		var c cursor
+		read := readingCursor(&c)
+		read.text += t.forUpdate
+		counted = 0
+		if err := t.run(ctx, read); err != nil || c != from {
+			return err
+		}
+		counted = len(news)
+		t.hold(writes...)
+		return nil
+	})
+	if err != nil {
+		return 0, err
+	}
+	return counted, nil
+}
+
+// newEvents reads the cursor and events behind it, up to the horizon.
+func (s *Store) newEvents(ctx context.Context, limit int) (from cursor, news []verify.Event, err error) {
+	end, oneWriter := time.Time{}, false
+	err = s.read(ctx, func(ctx context.Context, t *tx) error {
+		all := []statement{readingCursor(&from)}
+		var oldest time.Time
+		if oneWriter = t.running == ""; !oneWriter {
+			all = append(all, statement{act: "reading which transactions run", text: t.running, row: func(scan func(...any) error) error {
+				return scan((*millis)(&oldest))
+			}})
+		}
+		now, err := t.look(ctx, all...)
+		end = horizon(oldest, now)
+		return err
+	})
+	if err == nil && oneWriter {
+		err = s.write(ctx, func(ctx context.Context, t *tx) error {
+			end, err = t.look(ctx)
+			return err
+		})
+	}
+	if err != nil {
+		return from, nil, err
+	}
+	// A state from before the horizon was known would miss what was committed between.
+	err = s.read(ctx, func(ctx context.Context, t *tx) error {
+		news, err = t.events(ctx, "where at >= $1 and at < $2 and (at > $1 or id > $3) order by at, id limit $4", from.at.UnixMilli(), end.UnixMilli(), from.id, limit)
+		return err
+	})
+	return from, news, err
+}
+
+// horizon is the time before which nothing can be committed any more, by the start of
+// the oldest transaction (zero: none runs).
+func horizon(oldest, now time.Time) time.Time {
+	end := now.Add(-countMargin)
+	if !oldest.IsZero() && oldest.Add(-countMargin).Before(end) {
+		end = oldest.Add(-countMargin)
+	}
+	if reach := now.Add(-countReach); end.Before(reach) {
+		return reach
+	}
+	return end
+}
+
+// lives reads all events of the verifications of which counting must know them.
+func (s *Store) lives(ctx context.Context, news []verify.Event) (map[string][]analytics.Event, error) {
+	var ids []string
+	for _, e := range news {
+		if e.VerificationID != "" && analytics.Settles(e.Name) {
+			ids = append(ids, e.VerificationID)
+		}
+	}
+	lives := map[string][]analytics.Event{}
+	if len(ids) == 0 {
+		return lives, nil
+	}
+	list, err := listOf(ids)
+	if err != nil {
+		return nil, err
+	}
+	err = s.read(ctx, func(ctx context.Context, t *tx) error {
+		all, err := t.eventsOf(ctx, list, 0)
+		clear(lives)
+		for _, e := range s.facts(all) {
+			lives[e.VerificationID] = append(lives[e.VerificationID], e)
+		}
+		return err
+	})
+	return lives, err
+}
+
+// facts are events as package analytics sees them: it knows no user, only whether two
+// are the same.
+func (s *Store) facts(es []verify.Event) []analytics.Event {
+	all := make([]analytics.Event, len(es))
+	for i, e := range es {
+		all[i] = analytics.Event{
+			VerificationID: e.VerificationID, Person: s.person(e.UserID), Name: e.Name, At: e.At, Seq: e.Seq,
+			Channel: string(e.Data.Channel), Country: e.Data.Country, Provider: e.Data.Provider, Locale: e.Data.Locale,
+			Method: string(e.Data.Method), Purpose: string(e.Data.Purpose), Reason: string(e.Data.Reason), Step: e.Data.Step,
+		}
+	}
+	return all
+}
+
+// person stands for a user among those behind a sum; empty for nobody.
+func (s *Store) person(userID string) string {
+	if userID == "" {
+		return ""
+	}
+	return s.keys.Hash("person", userID)
+}
+
+// adds are the texts that write new sums and add to old ones.
+var adds = func() (texts [maxRows]string) {
+	for i, insert := range tallies.inserts {
+		texts[i] = insert + " on conflict (span, start, family, cell, measure) do update set n = tallies.n + excluded.n"
+	}
+	return texts
+}()
+
+// adding makes the statements that add to the sums, those of an hour also to its day.
+func adding(c analytics.Counted) ([]statement, error) {
+	type day struct {
+		start int64
+		analytics.Group
+		measure string
+	}
+	var rows []*tallyRow
+	days := map[day]*tallyRow{}
+	for _, a := range c.Tallies {
+		rows = append(rows, &tallyRow{spanHour, a.Hour, a.Group, a.Measure, a.N})
+		start := a.Hour.UTC().Truncate(24 * time.Hour)
+		at := day{start.UnixMilli(), a.Group, a.Measure}
+		if days[at] == nil {
+			days[at] = &tallyRow{spanDay, start, a.Group, a.Measure, 0}
+			rows = append(rows, days[at])
+		}
+		days[at].n += a.N
+	}
+	writes, err := tallies.writing(&adds, rows)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range fewOf(c.People) {
+		writes = append(writes, plain("insert into tally_people (day, family, cell, person) select cast($1 as bigint), cast($2 as text), cast($3 as text), cast($4 as text)"+
+			" where (select count(*) from tally_people where day = $1 and family = $2 and cell = $3) < "+strconv.Itoa(analytics.Least)+" on conflict do nothing",
+			p.Day.UnixMilli(), p.Family, p.Cell, p.Person))
+	}
+	return writes, nil
+}
+
+// fewOf leaves out people whom their group and day does not need any more.
+func fewOf(people []analytics.Person) []analytics.Person {
+	type place struct {
+		day int64
+		analytics.Group
+	}
+	seen := map[place]int{}
+	return slices.DeleteFunc(people, func(p analytics.Person) bool {
+		at := place{p.Day.UnixMilli(), p.Group}
+		seen[at]++
+		return seen[at] > analytics.Least
+	})
+}
+
+// CountedSpans reads the sums between two neighbours of cuts each, which are starts of
+// days in UTC, ascending; all of one state.
+func (s *Store) CountedSpans(ctx context.Context, cuts []time.Time) (spans []analytics.Span, err error) {
+	err = s.read(ctx, func(ctx context.Context, t *tx) error {
+		spans = nil
+		var all []statement
+		for i := 1; i < len(cuts); i++ {
+			span := analytics.Span{From: cuts[i-1], To: cuts[i], Counts: map[analytics.Group]analytics.Counts{}, People: map[analytics.Group][]string{}}
+			spans = append(spans, span)
+			all = append(all,
+				statement{
+					act:  "reading sums",
+					text: "select family, cell, measure, cast(sum(n) as bigint) from tallies where span = 'day' and start >= $1 and start < $2 group by family, cell, measure",
+					args: []any{span.From.UnixMilli(), span.To.UnixMilli()},
+					row: func(scan func(...any) error) error {
+						var r tallyRow
+						err := scan(&r.Family, &r.Cell, &r.measure, &r.n)
+						r.put(span.Counts)
+						return err
+					},
+				},
+				statement{
+					act:  "reading people",
+					text: "select family, cell, person from tally_people where day >= $1 and day < $2 group by family, cell, person",
+					args: []any{span.From.UnixMilli(), span.To.UnixMilli()},
+					row: func(scan func(...any) error) error {
+						var g analytics.Group
+						var person string
+						err := scan(&g.Family, &g.Cell, &person)
+						if len(span.People[g]) < analytics.Least {
+							span.People[g] = append(span.People[g], person)
+						}
+						return err
+					},
+				})
+		}
+		return t.run(ctx, all...)
+	})
+	return spans, err
+}
+
+// put sets what a row says.
+func (r *tallyRow) put(counts map[analytics.Group]analytics.Counts) {
+	if counts[r.Group] == nil {
+		counts[r.Group] = analytics.Counts{}
+	}
+	counts[r.Group][r.measure] = r.n
+}
+
+// ofHours reads the families that [analytics.Now] needs.
+var ofHours = "select start, family, cell, measure, n from tallies where span = 'hour' and start >= $1 and start < $2 and family in ('" +
+	strings.Join(analytics.PulseFamilies, "', '") + "') order by start"
+
+// CountedHours reads what [analytics.Now] needs of the hours that begin from a time
+// until before another, oldest first; one in which nothing was counted is left out.
+func (s *Store) CountedHours(ctx context.Context, from, to time.Time) (hours []analytics.Hour, err error) {
+	err = s.read(ctx, func(ctx context.Context, t *tx) error {
+		hours = nil
+		return t.run(ctx, statement{act: "reading sums", text: ofHours, args: []any{from.UnixMilli(), to.UnixMilli()}, row: func(scan func(...any) error) error {
+			var r tallyRow
+			if err := scan((*millis)(&r.start), &r.Family, &r.Cell, &r.measure, &r.n); err != nil {
+				return err
+			}
+			if len(hours) == 0 || !hours[len(hours)-1].At.Equal(r.start) {
+				hours = append(hours, analytics.Hour{At: r.start, Counts: map[analytics.Group]analytics.Counts{}})
+			}
+			r.put(hours[len(hours)-1].Counts)
+			return nil
+		}})
+	})
+	return hours, err
 }
