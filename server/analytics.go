@@ -5,7 +5,16 @@ import (
 	"time"
 
 	"nod/analytics"
+	"nod/verify"
 )
+
+// Analytics keeps what was counted of everybody's events; package storage does.
+type Analytics interface {
+	CountedSpans(ctx context.Context, cuts []time.Time) ([]analytics.Span, error)
+	CountedHours(ctx context.Context, from, to time.Time) ([]analytics.Hour, error)
+}
+
+var errAnalyticsOff = &verify.Refusal{Code: verify.CodeNotFound, Detail: "Analytics are off here: set ANALYTICS_ENABLED=true and start nod again."}
 
 // figuresInput asks for one's own figures.
 type figuresInput struct {
@@ -17,6 +26,9 @@ type figuresAnswer struct{ Body analytics.Figures }
 
 // figures counts the caller's own events.
 func (s *Server) figures(ctx context.Context, in *figuresInput) (*figuresAnswer, error) {
+	if s.config.Analytics == nil {
+		return nil, errAnalyticsOff
+	}
 	now, err := s.store.Now(ctx)
 	if err != nil {
 		return nil, err
@@ -30,4 +42,124 @@ func (s *Server) figures(ctx context.Context, in *figuresInput) (*figuresAnswer,
 		told[i] = analytics.Event{VerificationID: e.VerificationID, Name: e.Name, At: e.At, Channel: string(e.Data.Channel)}
 	}
 	return &figuresAnswer{analytics.Own(told, in.Days)}, nil
+}
+
+// periodInput asks for figures of everybody's verifications.
+type periodInput struct {
+	Days int `query:"days" default:"30" minimum:"1" maximum:"365" doc:"How many days back, today included; rounded up to 1, 7, 30, 90 or 365. Other periods are not told: the difference of two of them could point at a few people."`
+}
+
+// Period is what an answer tells of. (It is exported, as all that bodies embed:
+// huma overlooks what is not.)
+type Period struct {
+	Days int    `json:"days" enum:"1,7,30,90,365" doc:"Whole days, UTC: today so far and those before it."`
+	From string `json:"from" format:"date-time"`
+	To   string `json:"to" format:"date-time" doc:"The end of today, not included."`
+}
+
+// tellable reads what may be told of a period.
+func (s *Server) tellable(ctx context.Context, in *periodInput) (analytics.Told, Period, error) {
+	if s.config.Analytics == nil {
+		return analytics.Told{}, Period{}, errAnalyticsOff
+	}
+	now, err := s.store.Now(ctx)
+	if err != nil {
+		return analytics.Told{}, Period{}, err
+	}
+	cuts, days := analytics.Cuts(now, in.Days)
+	spans, err := s.config.Analytics.CountedSpans(ctx, cuts)
+	if err != nil {
+		return analytics.Told{}, Period{}, err
+	}
+	return analytics.Tell(spans), Period{days, verify.FormatTime(cuts[0]), verify.FormatTime(cuts[len(cuts)-1])}, nil
+}
+
+// overviewAnswer is how the deployment did, in sum.
+type overviewAnswer struct {
+	Body struct {
+		Period
+		analytics.Overview
+	}
+}
+
+func (s *Server) overview(ctx context.Context, in *periodInput) (*overviewAnswer, error) {
+	told, period, err := s.tellable(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	out := &overviewAnswer{}
+	out.Body.Period, out.Body.Overview = period, told.Overview(s.config.Price)
+	return out, nil
+}
+
+// delaysAnswer is what resends and receipts say about how long to wait.
+type delaysAnswer struct {
+	Body struct {
+		Period
+		analytics.Delays
+	}
+}
+
+func (s *Server) delays(ctx context.Context, in *periodInput) (*delaysAnswer, error) {
+	told, period, err := s.tellable(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	out := &delaysAnswer{}
+	out.Body.Period, out.Body.Delays = period, told.Delays()
+	return out, nil
+}
+
+// hoursAnswer is how verifications did by the hour of the day.
+type hoursAnswer struct {
+	Body struct {
+		Period
+		analytics.Hours
+	}
+}
+
+func (s *Server) hours(ctx context.Context, in *periodInput) (*hoursAnswer, error) {
+	told, period, err := s.tellable(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	out := &hoursAnswer{}
+	out.Body.Period, out.Body.Hours = period, told.Hours()
+	return out, nil
+}
+
+// channelsAnswer is how sends convert.
+type channelsAnswer struct {
+	Body struct {
+		Period
+		analytics.Channels
+	}
+}
+
+func (s *Server) channels(ctx context.Context, in *periodInput) (*channelsAnswer, error) {
+	told, period, err := s.tellable(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	out := &channelsAnswer{}
+	out.Body.Period, out.Body.Channels = period, told.Channels()
+	return out, nil
+}
+
+// recommendationsAnswer is what would help.
+type recommendationsAnswer struct {
+	Body struct {
+		Period
+		Recommendations []analytics.Recommendation `json:"recommendations" nullable:"false" doc:"Empty when the figures do not say anything for certain."`
+	}
+}
+
+func (s *Server) recommendations(ctx context.Context, in *periodInput) (*recommendationsAnswer, error) {
+	told, period, err := s.tellable(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	out := &recommendationsAnswer{}
+	out.Body.Period, out.Body.Recommendations = period, told.Recommendations(s.config.Rules)
+	return out, nil
 }

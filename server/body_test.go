@@ -165,7 +165,7 @@ func TestWaysOutOfANumberThatAReceiptCallsDead(t *testing.T) {
 	if b.v.NumberDead || b.seen(viewPage)["stage"] != "code_entry" {
 		t.Error("a receipt decided something")
 	}
-	b.now = b.now.Add(b.policy.Delay(0))
+	b.now = b.now.Add(b.v.ResendDelay(&b.policy))
 	if err := b.v.Resend(verify.Voice, &b.policy, b.now); err != nil {
 		t.Fatal(err)
 	}
@@ -179,7 +179,7 @@ func TestWaysOutOfANumberThatAReceiptCallsDead(t *testing.T) {
 	b.send(asked)
 	receive(0, verify.StateUndelivered, verify.ClassPermanentUser)
 	shows("of a phone that is off", false)
-	b.now = b.now.Add(b.policy.Delay(0))
+	b.now = b.now.Add(b.v.ResendDelay(&b.policy))
 	if err := b.v.Resend("", &b.policy, b.now); err != nil {
 		t.Fatal(err)
 	}
@@ -200,7 +200,7 @@ func TestWaysOutOfANumberThatAReceiptCallsDead(t *testing.T) {
 func TestADeadMailboxIsNoDeadNumber(t *testing.T) {
 	b := newBody(t, verify.Request{Purpose: verify.Login, Number: aNumber, Email: verify.StoredMailbox("ana@example.com")})
 	b.send(taken)
-	b.now = b.now.Add(b.policy.Delay(0))
+	b.now = b.now.Add(b.v.ResendDelay(&b.policy))
 	if err := b.v.Resend(verify.Email, &b.policy, b.now); err != nil {
 		t.Fatal(err)
 	}
@@ -235,7 +235,7 @@ func TestWhatDidNotLeaveIsNotSaidToBeSent(t *testing.T) {
 			b := newBody(t, verify.Request{Purpose: verify.Phone, Number: aNumber})
 			for i, o := range tc.outcomes {
 				if i > 0 {
-					b.now = b.now.Add(b.policy.Delay(i))
+					b.now = b.now.Add(b.v.ResendDelay(&b.policy))
 					if err := b.v.Resend("", &b.policy, b.now); err != nil {
 						t.Fatal(err)
 					}

@@ -3,6 +3,8 @@ package server
 import (
 	"context"
 	"crypto/subtle"
+	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"net"
 	"net/http"
@@ -55,6 +57,7 @@ type caller struct {
 	id     string // of the API key (its hash), user, verification, device or console session
 	userID string // of a user or a device
 	secret int    // of a page: the generation of its client secret
+	key    string // of an operator: hash of the API key of the call, or behind the session
 
 	ip, agent string // of the connection
 	call      string // method and path: what an Idempotency-Key is good for
@@ -87,6 +90,14 @@ func (c caller) may(v *verify.Verification) error {
 // ownsUser reports whether a user's things are the caller's.
 func (c caller) ownsUser(userID string) bool {
 	return c.role == byKey || (c.role == byUser || c.role == byDevice) && c.userID == userID
+}
+
+// by names an operator in what is told of their acts: "console 3fa9c1d2", by the
+// first 4 bytes of the API key's keyed hash. They tell two keys apart and open
+// nothing.
+func (c caller) by() string {
+	hash, _ := base64.RawURLEncoding.DecodeString(c.key) // as verify.Keys wrote it
+	return c.role.names()[0] + " " + hex.EncodeToString(hash[:min(4, len(hash))])
 }
 
 // about refuses a caller who asks about a user that is not theirs, and a name that
@@ -188,7 +199,7 @@ func (s *Server) byAPIKey(key string) (caller, error) {
 	if !s.hasKey(hash) {
 		return caller{}, errCredential
 	}
-	return caller{role: byKey, id: hash}, nil
+	return caller{role: byKey, id: hash, key: hash}, nil
 }
 
 // hasKey compares with every key, so that time tells nothing.
@@ -219,7 +230,7 @@ func (s *Server) byUserToken(ctx context.Context, token string) (caller, error) 
 
 func (s *Server) bySession(ctx context.Context, token string) (caller, error) {
 	c, err := s.consoleSession(ctx, token)
-	return caller{role: byConsole, id: c.ID}, err
+	return caller{role: byConsole, id: c.ID, key: c.KeyHash}, err
 }
 
 // consoleSession checks a console's token. It ends with the API key it was made

@@ -100,7 +100,7 @@ func open(t testing.TB, alter func(*server.Config), broker ...hub.Broker) *door 
 	d.hub = center
 	c := server.Config{
 		Authority: d.authority, Policy: &policy, Store: d.store, Hub: center, Outbox: d.outbox,
-		APIKeys: []string{d.store.Keys().Hash("api_key", apiKey)}, Log: log, Version: "test",
+		APIKeys: []string{d.store.Keys().Hash("api_key", apiKey)}, Analytics: d.store, Log: log, Version: "test",
 	}
 	if alter != nil {
 		alter(&c)

@@ -22,8 +22,8 @@ type notice struct {
 	At         time.Time   `json:"at"`
 }
 
-// published is an event as readers hear it: without its user and without which
-// provider said what, which is for operators.
+// published is an event as readers hear it: without its user and without what is
+// for operators: which provider said what, and who of them acted.
 type published struct {
 	Seq  int64            `json:"seq"`
 	Name string           `json:"name"`
@@ -35,7 +35,7 @@ func (s *Server) notice(v *verify.Verification, es []verify.Event, now time.Time
 	ps := make([]published, len(es))
 	for i, e := range es {
 		ps[i] = published{e.Seq, e.Name, e.At, e.Data}
-		ps[i].Data.Detail, ps[i].Data.Provider = "", ""
+		ps[i].Data.Detail, ps[i].Data.Provider, ps[i].Data.By = "", "", ""
 	}
 	return &notice{
 		Events: ps, State: statusOf(v, s.keys, s.policy, now, viewEvent), Timers: timersOf(v, s.policy),

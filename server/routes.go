@@ -4,6 +4,8 @@ import (
 	"reflect"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"nod/analytics"
 )
 
 // Methods, short enough for a table.
@@ -32,7 +34,7 @@ var table = []section{
 		op(post, "/api/v1/verifications/{id}/check", byKey|byPage, 200, "Check a typed code", (*Server).check),
 		op(post, "/api/v1/verifications/{id}/resend", byKey|byPage, 202, "Send once more", (*Server).resend),
 		op(post, "/api/v1/verifications/{id}/next", byKey|byPage, 202, "Start the next channel now", (*Server).next),
-		op(post, "/api/v1/verifications/{id}/cancel", byKey|byPage, 200, "End it", (*Server).cancel),
+		op(post, "/api/v1/verifications/{id}/cancel", byKey|byPage|byConsole, 200, "End it", (*Server).cancel),
 		raw(get, "/api/v1/verifications/{id}/events", byPage, "Follow it: Server-Sent Events, resumed by Last-Event-ID", (*Server).streamEvents),
 		op(get, "/api/v1/verifications/{id}/timeline", byKey|byConsole, 200, "Everything that happened to it", (*Server).timeline),
 		op(post, "/api/v1/verifications/{id}/exchange", byKey, 200, "Swap a result token for the signed result", (*Server).exchange),
@@ -50,6 +52,10 @@ var table = []section{
 		op(get, "/api/v1/users/{user_id}/trusted-devices", byKey|byUser, 200, "Where a user is not asked again", (*Server).trustedDevices),
 		op(remove, "/api/v1/users/{user_id}/trusted-devices", byKey|byUser, 204, "Ask again everywhere", (*Server).distrustAll),
 		op(remove, "/api/v1/users/{user_id}/trusted-devices/{id}", byKey|byUser, 204, "Ask again in one place", (*Server).distrust),
+		op(get, "/api/v1/users/{user_id}/export", byKey, 200, "Everything that is kept about a person, for them: numbers and addresses in full", (*Server).export),
+		op(remove, "/api/v1/users/{user_id}", byKey, 204, "Erase a person: everything that is kept about them, now and for good", (*Server).erase),
+		op(post, "/api/v1/users/{user_id}/block", byKey, 204, "Refuse all verifications of a user until they are unlocked, and cancel the open ones", (*Server).blockUser),
+		op(post, "/api/v1/users/{user_id}/unlock", byKey, 204, "Lift a block, and what a report (\"this isn't me\") holds back", (*Server).unlockUser),
 	}},
 	{"Prompts, for an app without a socket", []route{
 		op(get, "/api/v1/prompts", byDevice, 200, "The open requests", (*Server).prompts),
@@ -57,8 +63,19 @@ var table = []section{
 		op(post, "/api/v1/prompts/{verification_id}/displayed", byDevice, 204, "Say that it is shown", (*Server).displayed),
 		op(post, "/api/v1/prompts/{verification_id}/respond", byDevice, 200, "Approve, deny or report", (*Server).respondTo),
 	}},
+	{"Analytics", []route{
+		op(get, "/api/v1/analytics/overview", byKey|byConsole, 200, "How everybody's verifications did, in sum", (*Server).overview),
+		op(get, "/api/v1/analytics/delays", byKey|byConsole, 200, "How resends did by the delay before them, and how long messages take", (*Server).delays),
+		op(get, "/api/v1/analytics/hours", byKey|byConsole, 200, "How verifications did by the hour of the day", (*Server).hours),
+		op(get, "/api/v1/analytics/channels", byKey|byConsole, 200, "How messages did by channel, country and provider", (*Server).channels),
+		op(get, "/api/v1/analytics/recommendations", byKey|byConsole, 200, "What would help, and the figures that say so", (*Server).recommendations),
+	}},
 	{"Operator", []route{
 		op(post, "/api/v1/console-sessions", byKey, 201, "Open a console session", (*Server).openConsole),
+		op(post, "/api/v1/search", byKey|byConsole, 200, "Find verifications by id or phone number", (*Server).search),
+		op(post, "/api/v1/verifications/{id}/block", byKey|byConsole, 204, "Block the user of a verification", (*Server).blockOf),
+		op(post, "/api/v1/verifications/{id}/unlock", byKey|byConsole, 204, "Unlock the user of a verification", (*Server).unlockOf),
+		op(get, "/api/v1/operator-acts", byKey|byConsole, 200, "What operators did lately", (*Server).operatorActs),
 		op(get, "/api/v1/outbox", byKey|byConsole, 200, "What the simulator sent", (*Server).outbox),
 	}},
 	{"Webhooks", []route{
@@ -99,6 +116,8 @@ var (
 	problemType = reflect.TypeFor[Problem]()
 	statusType  = reflect.TypeFor[Status]()
 	pushType    = reflect.TypeFor[Push]()
+
+	deliveryTimes = reflect.TypeFor[analytics.Delivery]()
 )
 
 // route adds the whole table.

@@ -41,6 +41,7 @@ import (
 	"github.com/labstack/echo/v4"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"nod/analytics"
 	"nod/delivery"
 	"nod/hub"
 	"nod/verify"
@@ -64,6 +65,14 @@ type Config struct {
 	// to be shown to operators; nil and empty: webhooks are off.
 	Webhooks    Webhooks
 	WebhookHost string
+
+	// Analytics keeps what was counted of everybody's events; nil: analytics are
+	// off, a user's own figures too. Price is what one SMS to a country costs, for
+	// what sign-ins without one have saved (nil: unknown), and Rules is what the
+	// recommendations are measured by.
+	Analytics Analytics
+	Price     analytics.PriceOf
+	Rules     analytics.Rules
 
 	// Ready says whether a load balancer may send requests here, beside the store;
 	// nil: it always may.

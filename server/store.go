@@ -25,6 +25,8 @@ type Store interface { //nolint:interfacebloat // a list of small ones, one for 
 	DeviceSessions
 	Messages
 	Trusts
+	People
+	Operators
 }
 
 // Answers keeps the answers of calls that write nothing else.
@@ -64,6 +66,20 @@ type Trail interface {
 	Recent(ctx context.Context, limit int) ([]*verify.Verification, error)
 	EventsAfter(ctx context.Context, verificationID string, seq int64, limit int) ([]verify.Event, error)
 	UserEvents(ctx context.Context, userID string, since time.Time) ([]verify.Event, error)
+}
+
+// People keeps all that is known of a person, and what operators decided about them.
+type People interface {
+	Export(ctx context.Context, userID string) (*verify.PersonalData, error)
+	Erase(ctx context.Context, userID string) error
+	UpdateStanding(ctx context.Context, userID string, once *verify.Once, rule func(*verify.Standing, time.Time) []verify.Event) error
+}
+
+// Operators is what an operator looks at: some verifications, what was done, what waits.
+type Operators interface {
+	Search(ctx context.Context, n verify.Number, limit int) ([]*verify.Verification, error)
+	OperatorActs(ctx context.Context, limit int) ([]verify.Event, error)
+	Queue(ctx context.Context) (verify.Queue, error)
 }
 
 // Changes tells what happened on any node.

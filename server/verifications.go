@@ -289,9 +289,14 @@ func (s *Server) next(ctx context.Context, in *emptyInput) (*statusAnswer, error
 	})
 }
 
-// cancel ends a verification that nobody waits for any more.
+// cancel ends a verification that nobody waits for any more. An operator's doing is
+// noted; the page and the integrator end what they began.
 func (s *Server) cancel(ctx context.Context, in *emptyInput) (*statusAnswer, error) {
+	c := callerFrom(ctx)
 	return s.act(ctx, s.decisions, in.ID, in.Once, in.Body, http.StatusOK, func(v *verify.Verification, now time.Time) error {
+		if c.role == byConsole {
+			v.Note(verify.ActCancel, c.by(), now)
+		}
 		return v.Cancel(now)
 	})
 }

@@ -12,12 +12,12 @@ import (
 )
 
 // Webhooks keeps what the integrator is told; a store of package storage does that
-// was opened with a WebhookURL.
+// was opened with a WebhookURL. Each act is noted with by, who did it, as it is done.
 type Webhooks interface {
 	WebhookReport(ctx context.Context, limit int) (delivery.WebhookReport, error)
-	TestWebhook(ctx context.Context, once *verify.Once, id string) error
-	ReplayWebhooks(ctx context.Context, once *verify.Once, q delivery.WebhookReplay, done *delivery.WebhooksReplayed) error
-	EnableWebhooks(ctx context.Context) error
+	TestWebhook(ctx context.Context, once *verify.Once, id, by string) error
+	ReplayWebhooks(ctx context.Context, once *verify.Once, q delivery.WebhookReplay, by string, done *delivery.WebhooksReplayed) error
+	EnableWebhooks(ctx context.Context, by string) error
 }
 
 const (
@@ -118,7 +118,7 @@ func (s *Server) testWebhook(ctx context.Context, in *webhookTestInput) (*webhoo
 	out := &webhookAnswer{}
 	out.Body.ID = verify.NewID("evt")
 	return out, s.webhookWrite(ctx, in.Once, in.Body, &out.Body, func() {}, func(w Webhooks, once *verify.Once) error {
-		return w.TestWebhook(ctx, once, out.Body.ID)
+		return w.TestWebhook(ctx, once, out.Body.ID, callerFrom(ctx).by())
 	})
 }
 
@@ -134,7 +134,7 @@ func (s *Server) replayWebhook(ctx context.Context, in *webhookReplayInput) (*we
 	out := &webhookAnswer{}
 	out.Body.ID = in.ID
 	return out, s.webhookWrite(ctx, in.Once, in.Body, &out.Body, func() {}, func(w Webhooks, once *verify.Once) error {
-		return w.ReplayWebhooks(ctx, once, delivery.WebhookReplay{ID: in.ID}, &delivery.WebhooksReplayed{})
+		return w.ReplayWebhooks(ctx, once, delivery.WebhookReplay{ID: in.ID}, callerFrom(ctx).by(), &delivery.WebhooksReplayed{})
 	})
 }
 
@@ -164,7 +164,7 @@ func (s *Server) replayWebhooks(ctx context.Context, in *webhookReplaysInput) (*
 	out, done := &webhookReplaysAnswer{}, delivery.WebhooksReplayed{}
 	fill := func() { out.Body.Replayed, out.Body.NextSince = done.Count, timeOrNone(done.More) }
 	return out, s.webhookWrite(ctx, in.Once, in.Body, &out.Body, fill, func(w Webhooks, once *verify.Once) error {
-		return w.ReplayWebhooks(ctx, once, q, &done)
+		return w.ReplayWebhooks(ctx, once, q, callerFrom(ctx).by(), &done)
 	})
 }
 
@@ -182,7 +182,7 @@ func (s *Server) enableWebhooks(ctx context.Context, _ *struct{ Body *Empty }) (
 	}
 	out := &webhookEnabledAnswer{}
 	out.Body.On = true
-	return out, s.config.Webhooks.EnableWebhooks(ctx)
+	return out, s.config.Webhooks.EnableWebhooks(ctx, callerFrom(ctx).by())
 }
 
 // webhookWrite does a call once under its key and gives a repeat the first answer:

@@ -23,7 +23,7 @@ func TestEveryStatementHasItsIndex(t *testing.T) {
 	db := newSQLite(t)
 	s := db.open(t, told)
 	useAll(t, s)
-	grows := regexp.MustCompile(`SCAN (w|verifications|codes|deliveries|events|devices|enrollments|settings|trusted_devices|idempotency|spent_tokens|webhooks)( |$)`)
+	grows := regexp.MustCompile(`SCAN (w|verifications|codes|deliveries|events|devices|enrollments|settings|holds|trusted_devices|idempotency|spent_tokens|webhooks)( |$)`)
 	few := regexp.MustCompile(`from (codes|deliveries|devices|keys) |, seq, at, id$|order by verification_id, seq$`)
 	seen := 0
 	for _, text := range s.Statements() {
@@ -66,7 +66,7 @@ func TestEveryStatementHasItsIndexOnPostgres(t *testing.T) {
 	sent := server.statements(t)
 	db.grow(t)
 	db.raw.SetMaxOpenConns(1) // prepared statements belong to a connection
-	walks := regexp.MustCompile(`Seq Scan on (verifications|codes|deliveries|events|devices|enrollments|settings|trusted_devices|idempotency|spent_tokens|webhooks)`)
+	walks := regexp.MustCompile(`Seq Scan on (verifications|codes|deliveries|events|devices|enrollments|settings|holds|trusted_devices|idempotency|spent_tokens|webhooks)`)
 	seen := 0
 	for text := range sent {
 		if !looks(text) {
@@ -112,6 +112,7 @@ func (db database) grow(t *testing.T) {
 		{"webhooks", "event_id in (select id from events where verification_id = '" + base + "')", "'event_id', event_id || n, 'state', 'delivered', 'due_at', null, 'created_at', created_at - n, 'settled_at', created_at"},
 		{"devices", "true", "'id', id || n, 'user_id', user_id || n"},
 		{"settings", "true", "'user_id', user_id || n"},
+		{"holds", "true", "'user_id', user_id || n"},
 		{"trusted_devices", "true", "'id', id || n, 'user_id', user_id || n, 'expires_at', expires_at + n"},
 		{"idempotency", "true", "'id', id || n, 'created_at', created_at - n"},
 		{"enrollments", "true", "'id', id || n, 'expires_at', expires_at - n"},
@@ -173,13 +174,13 @@ func useAll(t *testing.T, s *storage.Store) {
 	}
 }
 
-// chooseAll does the same for those of settings.
+// chooseAll does the same for those of settings and of operators' decisions.
 func chooseAll(t *testing.T, s *storage.Store) {
 	t.Helper()
 	ctx := context.Background()
 	_, _, set := s.UpdateSettings(ctx, "u1", func(chosen *verify.Settings, now time.Time) []verify.Event { return chosen.Set(verify.Push, "", now) })
 	_, _, read := s.Settings(ctx, "u1")
-	if err := errors.Join(set, read); err != nil {
+	if err := errors.Join(set, read, stand(s, "u4", unlock)); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -208,9 +209,9 @@ func useWebhooks(ctx context.Context, s *storage.Store) error {
 	var done delivery.WebhooksReplayed
 	_, reported := s.WebhookReport(ctx, 10)
 	return errors.Join(
-		s.TestWebhook(ctx, nil, verify.NewID("evt")), reported,
-		s.ReplayWebhooks(ctx, nil, delivery.WebhookReplay{Since: time.UnixMilli(0), Of: []delivery.WebhookState{delivery.WebhookWaiting}, Limit: 1}, &done),
-		s.SettleWebhook(ctx, claimed[0], delivery.WebhookOutcome{Gone: true}), s.EnableWebhooks(ctx),
+		s.TestWebhook(ctx, nil, verify.NewID("evt"), "key 0"), reported,
+		s.ReplayWebhooks(ctx, nil, delivery.WebhookReplay{Since: time.UnixMilli(0), Of: []delivery.WebhookState{delivery.WebhookWaiting}, Limit: 1}, "key 0", &done),
+		s.SettleWebhook(ctx, claimed[0], delivery.WebhookOutcome{Gone: true}), s.EnableWebhooks(ctx, "key 0"),
 	)
 }
 

@@ -152,21 +152,27 @@ func (s *Store) SettleWebhook(ctx context.Context, w delivery.Webhook, o deliver
 	return err
 }
 
-// TestWebhook queues an event webhook.test under this id. It returns
-// [delivery.ErrWebhooksDisabled] when it would not be sent; once is as in
-// [Store.CreateVerification].
-func (s *Store) TestWebhook(ctx context.Context, once *verify.Once, id string) error {
-	return s.whileEnabled(ctx, once, func(_ context.Context, t *tx, now time.Time) error {
+// TestWebhook queues an event webhook.test under this id, for the operator that by
+// names. It returns [delivery.ErrWebhooksDisabled] when it would not be sent; once is
+// as in [Store.CreateVerification].
+func (s *Store) TestWebhook(ctx context.Context, once *verify.Once, id, by string) error {
+	act := verify.EventData{Action: verify.ActTestWebhook, By: by}
+	return s.whileEnabled(ctx, once, act, func(_ context.Context, t *tx, now time.Time) error {
 		return t.tell([]verify.Event{{ID: id, Name: verify.EventWebhookTest, At: now}})
 	})
 }
 
 // ReplayWebhooks makes webhooks wait again, due at once and with a day of tries
-// before them. What it did is in done before the answer of once is asked for. It
-// returns [delivery.ErrNoWebhook] when the one that was named is not there, and
-// [delivery.ErrWebhooksDisabled]; once is as in [Store.CreateVerification].
-func (s *Store) ReplayWebhooks(ctx context.Context, once *verify.Once, q delivery.WebhookReplay, done *delivery.WebhooksReplayed) error {
-	return s.whileEnabled(ctx, once, func(ctx context.Context, t *tx, now time.Time) error {
+// before them, for the operator that by names. What it did is in done before the
+// answer of once is asked for. It returns [delivery.ErrNoWebhook] when the one that
+// was named is not there, and [delivery.ErrWebhooksDisabled]; once is as in
+// [Store.CreateVerification].
+func (s *Store) ReplayWebhooks(ctx context.Context, once *verify.Once, q delivery.WebhookReplay, by string, done *delivery.WebhooksReplayed) error {
+	act := verify.EventData{Action: verify.ActReplayWebhooks, By: by}
+	if q.ID != "" {
+		act.Action = verify.ActReplayWebhook
+	}
+	return s.whileEnabled(ctx, once, act, func(ctx context.Context, t *tx, now time.Time) error {
 		ids := []string{q.ID}
 		*done = delivery.WebhooksReplayed{}
 		if q.ID == "" {
@@ -194,8 +200,9 @@ func (s *Store) ReplayWebhooks(ctx context.Context, once *verify.Once, q deliver
 	})
 }
 
-// whileEnabled runs do in a transaction, unless the endpoint is disabled.
-func (s *Store) whileEnabled(ctx context.Context, once *verify.Once, do func(ctx context.Context, t *tx, now time.Time) error) error {
+// whileEnabled runs do in a transaction that notes the operator's act, unless the
+// endpoint is disabled.
+func (s *Store) whileEnabled(ctx context.Context, once *verify.Once, act verify.EventData, do func(ctx context.Context, t *tx, now time.Time) error) error {
 	return s.write(ctx, func(ctx context.Context, t *tx) error {
 		if err := t.reserve(ctx, once); err != nil {
 			return err
@@ -211,8 +218,21 @@ func (s *Store) whileEnabled(ctx context.Context, once *verify.Once, do func(ctx
 		if err := do(ctx, t, now); err != nil {
 			return err
 		}
+		if err := t.note(act, now); err != nil {
+			return err
+		}
 		return t.record(once)
 	})
+}
+
+// note writes what an operator did to webhooks. It is told to consoles and is no
+// webhook itself: a test would bring two of them, and a replay leave more to replay.
+func (t *tx) note(act verify.EventData, now time.Time) error {
+	e := verify.Event{ID: verify.NewID("evt"), Name: verify.EventOperatorActed, At: now, Data: act}
+	t.changes = append(t.changes, verify.Change{Events: []verify.Event{e}})
+	written, err := events.insert(&e)
+	t.hold(written...)
+	return err
 }
 
 // webhooksSince finds what a replay by time and state names, and the time of the
@@ -250,12 +270,16 @@ func (t *tx) webhooksSince(ctx context.Context, q delivery.WebhookReplay) (ids [
 	return ids, more, nil
 }
 
-// EnableWebhooks lets webhooks be sent to the endpoint again. What was held
-// meanwhile stays so until it is replayed.
-func (s *Store) EnableWebhooks(ctx context.Context) error {
-	return s.write(ctx, func(_ context.Context, t *tx) error {
+// EnableWebhooks lets webhooks be sent to the endpoint again, for the operator that
+// by names. What was held meanwhile stays so until it is replayed.
+func (s *Store) EnableWebhooks(ctx context.Context, by string) error {
+	return s.write(ctx, func(ctx context.Context, t *tx) error {
+		now, err := t.look(ctx)
+		if err != nil {
+			return err
+		}
 		t.hold(plain("delete from webhook_endpoints where id = $1", s.endpoint))
-		return nil
+		return t.note(verify.EventData{Action: verify.ActEnableWebhooks, By: by}, now)
 	})
 }
 

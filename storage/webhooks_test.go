@@ -50,14 +50,14 @@ func report(t testing.TB, s *storage.Store) delivery.WebhookReport {
 func queue(t testing.TB, s *storage.Store) string {
 	t.Helper()
 	id := verify.NewID("evt")
-	if err := s.TestWebhook(context.Background(), nil, id); err != nil {
+	if err := s.TestWebhook(context.Background(), nil, id, "key 0"); err != nil {
 		t.Fatal(err)
 	}
 	return id
 }
 
 func replay(s *storage.Store, q delivery.WebhookReplay) (done delivery.WebhooksReplayed, err error) {
-	err = s.ReplayWebhooks(context.Background(), nil, q, &done)
+	err = s.ReplayWebhooks(context.Background(), nil, q, "key 0", &done)
 	return done, err
 }
 
@@ -345,7 +345,7 @@ func TestGoneEndpoint(t *testing.T) {
 		if r.DisabledAt.IsZero() || r.Reason == "" || r.Counts[delivery.WebhookWaiting] != 0 || r.Counts[delivery.WebhookHeld] != len(r.Messages) {
 			t.Errorf("the report: %+v", r)
 		}
-		if err := s.TestWebhook(ctx, nil, verify.NewID("evt")); !errors.Is(err, delivery.ErrWebhooksDisabled) {
+		if err := s.TestWebhook(ctx, nil, verify.NewID("evt"), "key 0"); !errors.Is(err, delivery.ErrWebhooksDisabled) {
 			t.Errorf("a test: %v", err)
 		}
 		if _, err := replay(s, delivery.WebhookReplay{ID: first}); !errors.Is(err, delivery.ErrWebhooksDisabled) {
@@ -356,7 +356,7 @@ func TestGoneEndpoint(t *testing.T) {
 		if r := report(t, moved); !r.DisabledAt.IsZero() {
 			t.Error("another endpoint is disabled")
 		}
-		if err := s.EnableWebhooks(ctx); err != nil {
+		if err := s.EnableWebhooks(ctx, "key 0"); err != nil {
 			t.Fatal(err)
 		}
 		if r := report(t, other); !r.DisabledAt.IsZero() {
@@ -385,28 +385,28 @@ func TestWebhookOnce(t *testing.T) {
 			return ok
 		}
 		id := verify.NewID("evt")
-		if err := s.TestWebhook(ctx, once("a"), id); err != nil {
+		if err := s.TestWebhook(ctx, once("a"), id, "key 0"); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.TestWebhook(ctx, once("a"), verify.NewID("evt")); !replayed(err) {
+		if err := s.TestWebhook(ctx, once("a"), verify.NewID("evt"), "key 0"); !replayed(err) {
 			t.Errorf("repeated: %v", err)
 		}
 		counts(t, s, 1, 0, 0, 0)
 		var done delivery.WebhooksReplayed
-		if err := s.ReplayWebhooks(ctx, once("b"), delivery.WebhookReplay{ID: id}, &done); err != nil || done.Count != 1 {
+		if err := s.ReplayWebhooks(ctx, once("b"), delivery.WebhookReplay{ID: id}, "key 0", &done); err != nil || done.Count != 1 {
 			t.Fatal(done, err)
 		}
 		w, _ := claim(t, s, 1, "w")
 		settle(t, s, w[0], taken)
-		if err := s.ReplayWebhooks(ctx, once("b"), delivery.WebhookReplay{ID: id}, &done); !replayed(err) {
+		if err := s.ReplayWebhooks(ctx, once("b"), delivery.WebhookReplay{ID: id}, "key 0", &done); !replayed(err) {
 			t.Errorf("repeated: %v", err)
 		}
 		counts(t, s, 0, 0, 1, 0)
 		// A refusal leaves the key unused.
-		if err := s.ReplayWebhooks(ctx, once("c"), delivery.WebhookReplay{ID: "evt_none"}, &done); !errors.Is(err, delivery.ErrNoWebhook) {
+		if err := s.ReplayWebhooks(ctx, once("c"), delivery.WebhookReplay{ID: "evt_none"}, "key 0", &done); !errors.Is(err, delivery.ErrNoWebhook) {
 			t.Error(err)
 		}
-		if err := s.ReplayWebhooks(ctx, once("c"), delivery.WebhookReplay{ID: id}, &done); err != nil {
+		if err := s.ReplayWebhooks(ctx, once("c"), delivery.WebhookReplay{ID: id}, "key 0", &done); err != nil {
 			t.Error(err)
 		}
 	})
@@ -428,7 +428,7 @@ func TestSweepWebhooks(t *testing.T) {
 			t.Fatal(err)
 		}
 		counts(t, s, 1, 1, 1, 1)
-		if events := texts(t, db.raw, "select * from events"); len(events) != 8 {
+		if events := texts(t, db.raw, "select * from events where name = 'webhook.test'"); len(events) != 8 {
 			t.Errorf("%d events are left, want all 8", len(events))
 		}
 	})
