@@ -5,5 +5,84 @@ import (
 	"time"
 )
 
-// ForgetOld deletes sums and events that are older than retention.
-func (s *Store) ForgetOld(ctx context.Context, retention time.Duration) error { return nil }
+// ForgetOld deletes sums and events that are older than retention, some at a time so
+// that nobody waits for long. It keeps events of pending verifications, and those that
+// the integrator has yet to be told of. Sums go by whole days and hours, with the
+// people behind them.
+func (s *Store) ForgetOld(ctx context.Context, retention time.Duration) error {
+	now, err := s.Now(ctx)
+	if err != nil {
+		return err
+	}
+	before := now.Add(-retention)
+	day := before.Truncate(24 * time.Hour)
+	for _, sums := range []struct{ first, text string }{
+		{"select min(start) from tallies where span = 'hour'", "delete from tallies where span = 'hour' and start = $1"},
+		{"select min(start) from tallies where span = 'day'", "delete from tallies where span = 'day' and start = $1"},
+		{"select min(day) from tally_people", "delete from tally_people where day = $1"},
+	} {
+		if err := s.forgetSums(ctx, sums.first, sums.text, day); err != nil {
+			return err
+		}
+	}
+	return s.forgetEvents(ctx, before)
+}
+
+// forgetSums deletes one hour, or one day, after the other.
+func (s *Store) forgetSums(ctx context.Context, first, text string, before time.Time) error {
+	for {
+		var start time.Time
+		err := s.read(ctx, func(ctx context.Context, t *tx) error { return t.run(ctx, oldest(&start, first)) })
+		if err != nil || start.IsZero() || !start.Before(before) {
+			return err
+		}
+		err = s.write(ctx, func(_ context.Context, t *tx) error {
+			var c cursor
+			held := readingCursor(&c) // who erases a person deletes some of the same rows
+			held.text += t.forUpdate
+			t.hold(held, plain(text, start.UnixMilli()))
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// forgetEvents reads old events in their order and deletes those of them that may go:
+// what is kept is met once, and not again before the rest of each step.
+func (s *Store) forgetEvents(ctx context.Context, before time.Time) error {
+	at, id := time.UnixMilli(0), ""
+	for {
+		var ids []string
+		err := s.read(ctx, func(ctx context.Context, t *tx) error {
+			ids = nil
+			return t.run(ctx, statement{
+				act:  "reading old events",
+				text: "select id, at from events where at >= $1 and at < $2 and (at > $1 or id > $3) order by at, id limit $4",
+				args: []any{at.UnixMilli(), before.UnixMilli(), id, sweepLimit},
+				row: func(scan func(...any) error) error {
+					err := scan(&id, (*millis)(&at))
+					ids = append(ids, id)
+					return err
+				},
+			})
+		})
+		if err != nil || len(ids) == 0 {
+			return err
+		}
+		list, err := listOf(ids)
+		if err != nil {
+			return err
+		}
+		err = s.write(ctx, func(_ context.Context, t *tx) error {
+			t.hold(plain("delete from events where id in (select e.id from events e where e.id "+t.inList+
+				" and not exists (select 1 from webhooks w where w.event_id = e.id and w.state in ('waiting', 'held'))"+
+				" and not exists (select 1 from verifications v where v.id = e.verification_id and v.status = 'pending')"+t.skipLocked+")", list))
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+}

@@ -316,22 +316,3 @@ func (s *Store) readPrompts(ctx context.Context, asked []*question[string, timed
 		return nil
 	})
 }
-
-// Recent reads the verifications that were created last, newest first, without
-// what belongs to them: no codes, no deliveries, no devices.
-func (s *Store) Recent(ctx context.Context, limit int) (recent []*verify.Verification, err error) {
-	err = s.read(ctx, func(ctx context.Context, t *tx) error {
-		var rows []*verificationRow
-		if err := t.run(ctx, verifications.reading(&rows, "where created_at > 0 order by created_at desc, id desc limit $1", limit)); err != nil {
-			return err // and perhaps it is read again
-		}
-		for _, r := range rows {
-			if err := t.unseal(r); err != nil {
-				return err
-			}
-			recent = append(recent, r.Verification)
-		}
-		return nil
-	})
-	return recent, err
-}

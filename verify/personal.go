@@ -1,5 +1,7 @@
 package verify
 
+import "time"
+
 // PersonalData is everything that is kept about one user, for them: numbers and
 // addresses as they are, times as [FormatTime] writes them. It names what it holds
 // field by field, so that what a row gains later is not told by accident: it has no
@@ -113,4 +115,83 @@ type PersonalEvent struct {
 	Name           string    `json:"name"`
 	At             string    `json:"at" format:"date-time"`
 	Data           EventData `json:"data"`
+}
+
+// Person is everything that is known of a user, as it is kept.
+type Person struct {
+	Settings      Settings
+	Hold          Hold
+	Devices       []Device // revoked ones too
+	Trusted       []*TrustedDevice
+	Enrollments   []Enrollment
+	Verifications []*Verification
+	Events        []Event
+}
+
+// Export makes what the person may have, in the order in which it is given.
+func (p *Person) Export(userID string, now time.Time) *PersonalData {
+	d := &PersonalData{
+		UserID: userID, ExportedAt: FormatTime(now), Devices: []PersonalDevice{}, TrustedDevices: []PersonalTrusted{},
+		Enrollments: []PersonalEnrollment{}, Verifications: []PersonalVerification{}, Events: []PersonalEvent{},
+	}
+	if s := p.Settings; !s.ChangedAt.IsZero() {
+		d.Settings = &PersonalSettings{s.Preference, s.Locale, moment(s.ChangedAt)}
+	}
+	if h := p.Hold; h != (Hold{UserID: h.UserID}) {
+		d.Hold = &PersonalHold{moment(h.BlockedAt), moment(h.LiftedAt)}
+	}
+	for _, v := range p.Devices {
+		one := PersonalDevice{
+			ID: v.ID, Name: v.Name, Platform: v.Platform, CreatedAt: moment(v.CreatedAt), SeenAt: moment(v.SeenAt), RevokedAt: moment(v.RevokedAt),
+		}
+		if v.Push != nil {
+			one.PushProvider = v.Push.Provider
+		}
+		d.Devices = append(d.Devices, one)
+	}
+	for _, v := range p.Trusted {
+		d.TrustedDevices = append(d.TrustedDevices, PersonalTrusted{
+			ID: v.ID, UserAgent: v.UserAgent, Location: v.Location, ApprovedAt: moment(v.ApprovedAt), ExpiresAt: moment(v.ExpiresAt),
+			UsedAt: moment(v.UsedAt), RevokedAt: moment(v.RevokedAt), RevokedReason: v.RevokedReason,
+		})
+	}
+	for _, e := range p.Enrollments {
+		d.Enrollments = append(d.Enrollments, PersonalEnrollment{e.ID, moment(e.CreatedAt), moment(e.ExpiresAt), moment(e.UsedAt)})
+	}
+	for _, v := range p.Verifications {
+		d.Verifications = append(d.Verifications, v.personal())
+	}
+	for _, e := range p.Events {
+		e.Data.By = ""
+		d.Events = append(d.Events, PersonalEvent{e.ID, e.VerificationID, e.Name, moment(e.At), e.Data})
+	}
+	return d
+}
+
+func (v *Verification) personal() PersonalVerification {
+	p := PersonalVerification{
+		ID: v.ID, Purpose: v.Purpose, Status: v.Status, Reason: v.Reason, Method: v.Method, Channel: v.Channel,
+		PhoneNumber: v.Number.E164(), Email: v.Email.Address(), Locale: v.Locale, Context: v.Context, BindingMessage: v.BindingMessage,
+		CreatedAt: moment(v.CreatedAt), EndedAt: moment(v.EndedAt), RedeemedAt: moment(v.RedeemedAt), AnsweredBy: v.AnsweredBy,
+		Codes: []PersonalCode{}, Deliveries: []PersonalDelivery{}, Guesses: append([]Guess{}, v.Guesses...),
+	}
+	for _, c := range v.Codes {
+		p.Codes = append(p.Codes, PersonalCode{c.Channel, c.Length, c.Tries, moment(c.IssuedAt), moment(c.ExpiresAt)})
+	}
+	for i := range v.Deliveries {
+		d := &v.Deliveries[i]
+		p.Deliveries = append(p.Deliveries, PersonalDelivery{
+			ID: d.ID, Channel: d.Channel, DeviceID: d.DeviceID, Provider: d.Provider, State: d.State, Class: d.Class, Country: d.Country,
+			CreatedAt: moment(d.CreatedAt), AcceptedAt: moment(d.AcceptedAt), ChangedAt: moment(d.ChangedAt),
+		})
+	}
+	return p
+}
+
+// moment is a time as answers show it; empty for the zero time.
+func moment(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return FormatTime(t)
 }
