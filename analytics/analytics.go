@@ -25,6 +25,7 @@ type Event struct {
 	Name           string
 	At             time.Time
 	Seq            int64  // place in its verification's events: 1, 2, 3 …; 0 without a verification
+	DeliveryID     string // of delivery.*: tells two messages over one channel apart
 	Channel        string // how it was sent or answered; of verification.created, how it was asked for
 	Country        string // ISO 3166-1 alpha-2, of the number
 	Provider       string

@@ -12,7 +12,7 @@ type Overview struct {
 	TimeToComplete Took               `json:"time_to_complete"`
 	WithoutSMS     WithoutSMS         `json:"without_sms"`
 	ByChannel      map[string]Channel `json:"by_channel"`
-	Hidden         bool               `json:"hidden"` // something was left out or pooled because fewer than five people stand behind it
+	Hidden         bool               `json:"hidden"` // some of it is left out: days, or channels, with too few people
 }
 
 // Ended counts verifications by how they ended.
@@ -38,7 +38,7 @@ type Took struct {
 type WithoutSMS struct {
 	Logins int      `json:"logins"` // approved sign-ins without an SMS or a call
 	Share  float64  `json:"share"`  // of all approved sign-ins, 0 to 1
-	Saved  *float64 `json:"saved"`  // in the currency of the prices; nil where no price is known
+	Saved  *float64 `json:"saved"`  // one SMS for each whose country and price are known, in the currency of the prices; nil without prices
 }
 
 // Delays is what resends and deliveries say about how long to wait.
@@ -52,7 +52,7 @@ type Delays struct {
 type DelayStep struct {
 	DelaySeconds int     `json:"delay_seconds"`
 	Resends      int     `json:"resends"`
-	Successes    int     `json:"successes"` // approved by a code of it, and no later resend
+	Successes    int     `json:"successes"` // approved after it, and before another resend
 	SuccessRate  float64 `json:"success_rate"`
 }
 
@@ -90,7 +90,7 @@ type Channels struct {
 	Channels  []Conversion `json:"channels"`
 	Countries []Conversion `json:"countries"`
 	Providers []Conversion `json:"providers"`
-	Other     *Conversion  `json:"other"` // what has too few people to be told apart
+	Other     *Conversion  `json:"other"` // those in no provider's figures: too few people stand behind them; nil where there are none
 }
 
 // Conversion is how some sends did. Fields that do not tell them apart are empty.
@@ -101,26 +101,8 @@ type Conversion struct {
 	Sends       int     `json:"sends"`        // accepted by a provider
 	Delivered   int     `json:"delivered"`    // with a receipt
 	Failed      int     `json:"failed"`       // not taken, or not delivered
-	Successes   int     `json:"successes"`    // approvals that came over them
+	Successes   int     `json:"successes"`    // approvals that came over them, each over the last one of its channel
 	SuccessRate float64 `json:"success_rate"` // successes of sends, 0 to 1
 	P50Seconds  float64 `json:"p50_seconds"`  // from accepted to approved
 	P90Seconds  float64 `json:"p90_seconds"`
-}
-
-// Overview sums the period up. A nil prices knows none.
-func (t Told) Overview(prices PriceOf) Overview {
-	return Overview{ByChannel: map[string]Channel{}}
-}
-
-// Delays tells how resends did by delay, and how long deliveries take by country.
-func (t Told) Delays() Delays {
-	return Delays{Steps: []DelayStep{}, Delivery: []Delivery{}, Delays: []CountryDelay{}}
-}
-
-// Hours tells how verifications did by hour of the day.
-func (t Told) Hours() Hours { return Hours{Hours: []HourOfDay{}} }
-
-// Channels tells how sends did.
-func (t Told) Channels() Channels {
-	return Channels{Channels: []Conversion{}, Countries: []Conversion{}, Providers: []Conversion{}}
 }

@@ -28,7 +28,7 @@ type Person struct {
 // Counted is what some events add: each key once, in a fixed order.
 type Counted struct {
 	Tallies []Tally
-	People  []Person
+	People  []Person // at most [Least] of a group and day: whether there are more does not matter
 }
 
 // Counts are sums by measure.
@@ -38,7 +38,7 @@ type Counts map[string]int64
 type Span struct {
 	From, To time.Time
 	Counts   map[Group]Counts
-	People   map[Group][]string // at most [Least] of each group and day: enough to know that it may be told
+	People   map[Group][]string // different ones; at most [Least] of each group: enough to know that it may be told
 }
 
 // Hour is the sums of one hour.
@@ -50,11 +50,40 @@ type Hour struct {
 // Least is how many people a group must have to be told of (contract, section 5).
 const Least = 5
 
-// Settles reports whether counting an event of this name needs the whole life of
-// its verification.
-func Settles(name string) bool { return false }
+// The families: every one of them holds the same facts, told apart by something else.
+const (
+	familyAll    = "all"    // nothing
+	familyHour   = "hour"   // the hour of the day, UTC, in which the verification was created
+	familySend   = "send"   // channel, country and provider of a delivery
+	familyStep   = "step"   // the delay, in seconds, of the last resend
+	familyText   = "text"   // the language of the texts
+	familySpared = "spared" // the country of a number that needed no SMS
+)
 
-// Count says what news add to the sums. Lives holds, for every event among them
-// whose name [Settles], all events of its verification in order; what comes after
-// the event that is counted is ignored.
-func Count(news []Event, lives map[string][]Event) Counted { return Counted{} }
+// The measures. Histograms have one for each bucket besides.
+const (
+	created     = "started"
+	approved    = "approved"
+	denied      = "denied"
+	failed      = "failed"
+	expired     = "expired"
+	canceled    = "canceled"
+	superseded  = "superseded"
+	blocked     = "blocked"
+	checkFailed = "check_failed"
+	resent      = "resends"
+	changed     = "phone_changed"
+	logins      = "logins"       // approved, of purpose login
+	spared      = "logins_free"  // of these without SMS or call
+	tookMillis  = "took_ms"      // sum of what the histogram took holds
+	took        = "took"         // histogram: created to approved; of a send, accepted to approved
+	accepted    = "accepted"     // of deliveries
+	delivered   = "delivered"    //
+	undelivered = "undelivered"  //
+	unknown     = "unknown"      //
+	arrived     = "arrived"      // histogram: accepted to delivered
+	first       = "first"        // sends of a verification's first code
+	firstWorked = "first_worked" // of these, approved by it, with no other sent
+	typed       = "typed"        // verifications in which a code was typed
+	mistyped    = "mistyped"     // of these, a wrong one
+)

@@ -1,0 +1,84 @@
+package analytics
+
+import (
+	"math"
+	"sort"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// A histogram is a set of measures "<name>.<bucket>". Bucket k holds the times over
+// 30·2^((k-1)/4) s up to 30·2^(k/4) s, so that 30, 60, 120 and 240 s are borders. A
+// percentile is told as the geometric middle of the bucket that it falls into, which
+// is at most a factor 2^(1/8) from the true one: 9.1 % too high or 8.3 % too low.
+const (
+	bucketsPerDouble = 4
+	firstBucket      = -36 // up to 59 ms
+	lastBucket       = 28  // over 3,229 s: a session has 3,600
+)
+
+// bounds are the upper borders of all buckets but the last, which has none.
+var bounds = func() (b []time.Duration) {
+	for k := firstBucket; k < lastBucket; k++ {
+		b = append(b, time.Duration(bound(k)*float64(time.Second)))
+	}
+	return b
+}()
+
+// bound is the upper border of a bucket in seconds.
+func bound(k int) float64 { return 30 * math.Exp2(float64(k)/bucketsPerDouble) }
+
+// bucket names the measure of a histogram that a time falls into.
+func bucket(histogram string, took time.Duration) string {
+	k := firstBucket + sort.Search(len(bounds), func(i int) bool { return took <= bounds[i] })
+	return histogram + "." + strconv.Itoa(k)
+}
+
+// histogram picks the buckets of a name out of some counts.
+func (c Counts) histogram(name string) map[int]int64 {
+	h := map[int]int64{}
+	for measure, n := range c {
+		of, k, ok := strings.Cut(measure, ".")
+		if !ok || of != name {
+			continue
+		}
+		if k, err := strconv.Atoi(k); err == nil {
+			h[k] += n
+		}
+	}
+	return h
+}
+
+// times counts what a histogram holds.
+func times(h map[int]int64) (n int64) {
+	for _, in := range h {
+		n += in
+	}
+	return n
+}
+
+// percentile is the time in seconds that a share of all stay within; 0 without any.
+func percentile(h map[int]int64, share float64) float64 {
+	n := times(h)
+	if n == 0 {
+		return 0
+	}
+	rank := int64(math.Ceil(share * float64(n)))
+	k := firstBucket
+	for seen := h[k]; seen < rank; seen += h[k] {
+		k++
+	}
+	return round(bound(k)/math.Exp2(0.5/bucketsPerDouble), 100)
+}
+
+// later counts what took longer than a time, or was close to it: the bucket that the
+// time falls into counts as later unless it ends there.
+func later(h map[int]int64, than time.Duration) (n int64) {
+	for k, in := range h {
+		if bound(k) > than.Seconds()*(1+1e-9) {
+			n += in
+		}
+	}
+	return n
+}
