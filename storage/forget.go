@@ -38,9 +38,8 @@ func (s *Store) forgetSums(ctx context.Context, first, text string, before time.
 		}
 		err = s.write(ctx, func(_ context.Context, t *tx) error {
 			var c cursor
-			held := readingCursor(&c) // who erases a person deletes some of the same rows
-			held.text += t.forUpdate
-			t.hold(held, plain(text, start.UnixMilli()))
+			// With the cursor held, for who erases a person deletes some of the same rows.
+			t.hold(t.holdingCursor(&c), plain(text, start.UnixMilli()))
 			return nil
 		})
 		if err != nil {

@@ -43,42 +43,66 @@ func readingCursor(c *cursor) statement {
 // CountEvents adds new events to the sums, oldest first and at most limit of them, and
 // returns how many it added: each exactly once, whoever calls it on however many nodes.
 // It returns 0 when nothing is new, or another node was faster, or somebody was erased
-// meanwhile. An event is new a second after its commit on Postgres.
+// meanwhile. On Postgres an event is new a second after its commit.
 //
 // What has to be known is read beside the writers. Only the sums, the people behind
 // them and the cursor are written, in one transaction that holds the cursor and stops
 // when it has moved since it was read.
 func (s *Store) CountEvents(ctx context.Context, limit int) (counted int, err error) {
-	from, news, err := s.newEvents(ctx, limit)
-	if err != nil || len(news) == 0 {
+	b, err := s.nextBatch(ctx, limit)
+	if err != nil || b.events == 0 {
 		return 0, err
+	}
+	return s.addBatch(ctx, b)
+}
+
+// batch is what some events add to the sums.
+type batch struct {
+	from   cursor // as it was read: they are the next behind it
+	events int
+	writes []statement
+}
+
+// nextBatch reads and counts, and writes nothing.
+func (s *Store) nextBatch(ctx context.Context, limit int) (b batch, err error) {
+	var news []verify.Event
+	if b.from, news, err = s.newEvents(ctx, limit); err != nil || len(news) == 0 {
+		return b, err
 	}
 	lives, err := s.lives(ctx, news)
 	if err != nil {
-		return 0, err
+		return b, err
 	}
-	writes, err := adding(analytics.Count(s.facts(news), lives))
-	if err != nil {
-		return 0, err
-	}
+	b.events = len(news)
+	b.writes, err = adding(analytics.Count(s.facts(news), lives))
 	last := news[len(news)-1]
-	writes = append(writes, plain("update tally_cursor set at = $1, id = $2", last.At.UnixMilli(), last.ID))
+	b.writes = append(b.writes, plain("update tally_cursor set at = $1, id = $2", last.At.UnixMilli(), last.ID))
+	return b, err
+}
+
+// addBatch writes a batch, unless the cursor has moved.
+func (s *Store) addBatch(ctx context.Context, b batch) (counted int, err error) {
 	err = s.write(ctx, func(ctx context.Context, t *tx) error {
-		var c cursor
-		read := readingCursor(&c)
-		read.text += t.forUpdate
 		counted = 0
-		if err := t.run(ctx, read); err != nil || c != from {
+		var now cursor
+		if err := t.run(ctx, t.holdingCursor(&now)); err != nil || now != b.from {
 			return err
 		}
-		counted = len(news)
-		t.hold(writes...)
+		counted = b.events
+		t.hold(b.writes...)
 		return nil
 	})
 	if err != nil {
 		return 0, err
 	}
 	return counted, nil
+}
+
+// holdingCursor reads the cursor and lets nobody else move it.
+func (t *tx) holdingCursor(c *cursor) statement {
+	s := readingCursor(c)
+	s.text += t.forUpdate
+	return s
 }
 
 // newEvents reads the cursor and events behind it, up to the horizon.
