@@ -17,17 +17,18 @@ import (
 // model is what a listener knows of a few users: the last it was told of each
 // verification, and all events. The database must say the same.
 type model struct {
-	s      *storage.Store
-	told   *diary
-	user   string
-	last   map[string]*verify.Verification
-	events map[string][]verify.Event
+	s       *storage.Store
+	told    *diary
+	user    string
+	blocked bool
+	last    map[string]*verify.Verification
+	events  map[string][]verify.Event
 }
 
 func (m *model) hear() {
 	for _, c := range m.told.take() {
-		if c.Verification.UserID != m.user {
-			continue // a claim finds those of users before
+		if c.Verification == nil || c.Verification.UserID != m.user {
+			continue // what an operator did with the user; a claim finds those of users before
 		}
 		m.last[c.Verification.ID] = c.Verification
 		m.events[c.Verification.ID] = append(m.events[c.Verification.ID], c.Events...)
@@ -44,7 +45,7 @@ func (m *model) act(t *rapid.T) error {
 		}
 		return m.s.UpdateVerification(ctx, v.ID, nil, f)
 	}
-	switch rapid.SampledFrom([]string{"create", "check", "approve", "resend", "cancel", "change", "dispatch", "receipt", "spoil"}).Draw(t, "act") {
+	switch rapid.SampledFrom([]string{"create", "check", "approve", "resend", "cancel", "change", "dispatch", "receipt", "block", "unlock", "spoil"}).Draw(t, "act") {
 	case "create":
 		q := request(m.s, m.user)
 		q.Purpose = rapid.SampledFrom([]verify.Purpose{verify.Login, verify.Phone}).Draw(t, "purpose")
@@ -105,6 +106,16 @@ func (m *model) act(t *rapid.T) error {
 			}
 			return nil
 		})
+	case "block":
+		return stand(m.s, m.user, func(s *verify.Standing, now time.Time) []verify.Event {
+			m.blocked = true
+			return s.Block(by, now)
+		})
+	case "unlock":
+		return stand(m.s, m.user, func(s *verify.Standing, now time.Time) []verify.Event {
+			m.blocked = false
+			return s.Unlock(by, now)
+		})
 	default:
 		return rule(func(v *verify.Verification, now time.Time) error {
 			v.Status, v.Codes, v.Guesses, v.NextAt = verify.Failed, nil, nil, now
@@ -139,8 +150,8 @@ func (m *model) compare(t *rapid.T) {
 		}
 	}
 	for kind, n := range pending {
-		if n > 1 {
-			t.Fatalf("%d verifications of %s are pending", n, kind)
+		if n > 1 || m.blocked {
+			t.Fatalf("%d verifications of %s are pending, blocked: %t", n, kind, m.blocked)
 		}
 	}
 }

@@ -34,9 +34,6 @@ func (f *filler) fill(v reflect.Value, at string) {
 	case time.Duration:
 		v.SetInt(int64(time.Duration(f.n) * time.Second))
 		return
-	case time.Duration:
-		v.SetInt(int64(f.n) * int64(time.Second))
-		return
 	case jose.JSONWebKey:
 		panic(at + ": keys are set by hand")
 	}
