@@ -52,10 +52,12 @@ var house = map[string]struct {
 
 	"deploy/throwaway": {nil, "servers of others know nothing of nod"},
 	"deploy/providers": {nil, "servers of others know nothing of nod"},
+	"deploy/traffic":   {[]string{"storage", "verify"}, "it counts what people and providers see, and knows no event and no figure"},
 
 	"cmd/nod":       {[]string{"*"}, ""},
 	"cmd/bench":     {[]string{"*"}, ""},
 	"cmd/cluster":   {[]string{"*"}, ""},
+	"cmd/traffic":   {[]string{"deploy/traffic", "storage", "analytics"}, "it fills a database that the program opens, and is no part of it"},
 	"cmd/providers": {[]string{"deploy/providers"}, "it plays the providers and knows nothing of nod"},
 }
 

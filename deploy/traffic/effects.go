@@ -1,0 +1,101 @@
+package traffic
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"nod/verify"
+)
+
+// Plant is an effect that is put into the play, to be found again in the figures.
+type Plant string
+
+// The effects.
+const (
+	IdleStep    Plant = "step"     // messages asked for after 60 s seldom arrive
+	WeakRoute   Plant = "provider" // one provider loses half of its messages to Brazil
+	BadHour     Plant = "hour"     // at one hour of the day, UTC, most messages get lost
+	Misread     Plant = "text"     // who reads Hindi mistypes every other code
+	SlowCountry Plant = "slow"     // messages to India take minutes
+)
+
+// Plants are all effects.
+func Plants() []Plant { return []Plant{IdleStep, WeakRoute, BadHour, Misread, SlowCountry} }
+
+// ParsePlants reads the names of effects, separated by commas; an empty text is none.
+func ParsePlants(text string) (plants []Plant, err error) {
+	for name := range strings.SplitSeq(text, ",") {
+		switch p := Plant(strings.TrimSpace(name)); {
+		case p == "":
+		case !slices.Contains(Plants(), p):
+			return nil, fmt.Errorf("%q is no effect that can be planted: take some of %v", name, Plants())
+		default:
+			plants = append(plants, p)
+		}
+	}
+	return plants, nil
+}
+
+// Where the effects strike.
+const (
+	idleDelay  = 60 * time.Second
+	weakRoute  = "vonage"
+	weakIn     = "BR"
+	badHour    = 14 // UTC: afternoon or evening in most of the play's countries
+	misreaders = "hi"
+	slowIn     = "IN"
+)
+
+// Effect tells in words what is planted.
+func (p Plant) Effect() string {
+	return map[Plant]string{
+		IdleStep:    fmt.Sprintf("messages asked for after %v seldom arrive", idleDelay),
+		WeakRoute:   fmt.Sprintf("%s loses half of its messages to %s", weakRoute, weakIn),
+		BadHour:     fmt.Sprintf("from %d to %d o'clock UTC most messages get lost", badHour, badHour+1),
+		Misread:     fmt.Sprintf("who reads %q mistypes every other code", misreaders),
+		SlowCountry: fmt.Sprintf("messages to %s take minutes", slowIn),
+	}[p]
+}
+
+// lost is the chance that a message never arrives.
+func (p *play) lost(m *message) float64 {
+	switch {
+	case p.has(BadHour) && p.now().Hour() == badHour:
+		return 0.75
+	case p.has(IdleStep) && m.asked && m.waited == idleDelay:
+		return 0.85
+	case p.has(WeakRoute) && m.route.Provider == weakRoute && m.route.Country == weakIn:
+		return 0.5
+	case m.route.Channel == verify.Push:
+		return 0.02
+	}
+	return 0.06
+}
+
+// travel is how long a message takes that arrives.
+func (p *play) travel(d dice, m *message) time.Duration {
+	switch {
+	case m.route.Channel == verify.Push:
+		return d.around(900*time.Millisecond, 0.5)
+	case m.route.Channel == verify.Voice:
+		return d.around(8*time.Second, 0.3)
+	case p.has(SlowCountry) && m.route.Country == slowIn:
+		return d.around(100*time.Second, 0.3)
+	}
+	if d.chance(0.06) { // it waits in some queue on the way
+		return d.within(time.Minute, 3*time.Minute)
+	}
+	return d.around(6*time.Second, 0.5)
+}
+
+// mistyped is the chance that a person types a code wrong.
+func (p *play) mistyped(who *person) float64 {
+	if p.has(Misread) && who.locale == misreaders {
+		return 0.5
+	}
+	return 0.05
+}
+
+func (p *play) has(e Plant) bool { return slices.Contains(p.config.Plants, e) }
