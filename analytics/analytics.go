@@ -1,6 +1,7 @@
 // Package analytics turns events into figures: what a user may see of their own
-// verifications. It counts what it is given and knows neither rows nor people; a
-// figure that is not in the events is not there.
+// verifications ([Own]), and what an operator may see of all ([Told]). It counts what
+// it is given and knows neither rows nor people; a figure that is not in the events is
+// not there.
 //
 // The seed's five event types are names for nod's own events:
 //
@@ -9,6 +10,50 @@
 //	verify_success  verification.approved, by any method
 //	verify_failed   code.check_failed, verification.denied
 //	change_phone    phone.changed
+//
+// # Sums instead of events
+//
+// [Count] says what an event adds to which sums, and a store adds it up by hour and by
+// day. Every figure of all is read from these sums, so that it costs the same at ten
+// thousand events and at ten million. An event is counted in the hour in which it
+// happened, in each family of sums: the families hold the same facts, told apart by
+// nothing, by hour of the day, by channel, country and provider, and so on. A cell is
+// one of the parts of a family. With the sums of a cell goes who stands behind them,
+// as keyed hashes, and no more of them than are needed to see that there are five.
+//
+// # What may be told
+//
+// Groups of fewer than five people are hidden (contract, section 5), also from who
+// subtracts the answers of two queries. A group is the people behind a cell in some
+// days: what happened to them is told only in sum with four others at least, but it is
+// told exactly, so that of six people who got an SMS one may have failed. It is
+// people who are counted, not events: one person who tries twenty times is one.
+//
+// A query cannot choose its days. It asks for 1, 7, 30, 90 or 365 days back, whole UTC
+// days, and today. Between two neighbouring periods lies a span ([Cuts]), and in each
+// span [Tell] makes atoms of the cells of a family: a cell with five people is an atom;
+// the others are put together, first those that share a channel and a country, then
+// those that share a channel, then all; and when these are fewer than five people, the
+// smallest atom among which they are joins them. If there is none, the family tells
+// nothing of that span, and if all people of a span are fewer than five, no family does.
+//
+// So atoms of a family have no fact in common, each has at least five people behind it,
+// and every count that is told of the family, in sum, by channel, by country, by
+// provider and of any period, is a sum of whole atoms. Hence whatever is added and
+// subtracted, each atom is in the result as a whole, some number of times, or not at
+// all: a result that is not empty has all people of at least one atom in it, which are
+// five or more. That includes the total less all parts that are named, because a
+// family leaves no fact out: what is named nowhere, such as approvals that came over no
+// channel, has a cell too, and is pooled like the others. Shares, times and advice are
+// made of these counts and can tell no more.
+//
+// Three things this does not hide. Figures of different families cross each other: how
+// many started at three o'clock, and how many SMS went to a country, are both told, and
+// whoever knows from elsewhere that one group lies within the other can subtract them.
+// (From the figures alone it does not follow: the parts of two families fix what they
+// have in common only where one of them is everything. See Fréchet's bounds.) What is
+// asked again later shows what happened in between. And an operator's console lists
+// each verification live ([Pulse]).
 package analytics
 
 import (

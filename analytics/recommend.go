@@ -1,6 +1,13 @@
 package analytics
 
-import "time"
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
 
 // Rules is what the deployment does today; recommendations say what to change in it.
 type Rules struct {
@@ -12,10 +19,10 @@ type Rules struct {
 
 // Recommendation is one plain piece of advice and what it rests on.
 type Recommendation struct {
-	Kind     string     `json:"kind"`  // delay, wording, timing, channel or provider
-	Title    string     `json:"title"` // what to do
-	Text     string     `json:"text"`  // why, and how sure
-	Sample   int        `json:"sample"`
+	Kind     string     `json:"kind"`   // delay, wording, timing, channel or provider
+	Title    string     `json:"title"`  // what to do
+	Text     string     `json:"text"`   // why, how sure, and how to do it
+	Sample   int        `json:"sample"` // how many were compared: verifications, resends or messages
 	Evidence []Evidence `json:"evidence"`
 }
 
@@ -25,8 +32,210 @@ type Evidence struct {
 	Value string `json:"value"`
 }
 
-// Recommendations says what would help, when the figures leave little doubt.
-func (t Told) Recommendations(r Rules) []Recommendation { return []Recommendation{} }
+// When a comparison speaks.
+const (
+	alpha    = 0.01 // chance that anything is said when there is nothing
+	enough   = 50   // on each side: fewer say nothing
+	gap      = 0.05 // a smaller difference is not worth a change
+	stepGap  = 0.20 // who asks for a later resend is harder to reach: some difference is as it should be
+	enoughOf = 100  // receipts of a country, for how late its SMS are
+)
 
-// Plan gives the resend delays of each country that has enough receipts.
-func Plan(t Told) map[string][]time.Duration { return nil }
+// The kinds of advice.
+const (
+	kindDelay    = "delay"
+	kindWording  = "wording"
+	kindTiming   = "timing"
+	kindChannel  = "channel"
+	kindProvider = "provider"
+)
+
+// look is one comparison: whether a does worse than b. Both count what went well.
+type look struct {
+	kind   string
+	about  string // what a is: an hour, a language, a delay, a provider; empty: the channel SMS as such
+	in     string // the country in which both are; empty: everywhere
+	a, b   share
+	given  bool    // b is a rule's, not counted
+	least  float64 // the gap from which on it is told
+	chance float64 // that it is none; of all looks together once they are taken
+}
+
+// Recommendations says what would help, when the figures leave little doubt.
+//
+// It compares what went well in each group with the other groups: resends by delay,
+// codes typed by language, verifications by hour of the day, first codes by country, by
+// provider within a country, and SMS with calls within a country; and, with fixed
+// delays, how many SMS to a country are later than the first of them. It speaks of a
+// group only when it has at least 50 cases (and so have the others; 100 receipts for
+// lateness), does worse by at least 5 points (resends: 20), and chance alone would
+// hardly show that: all comparisons that were made are judged together by Holm's method,
+// so that with nothing to be found it is silent in at least 99 of 100 looks. (Each look
+// at other data is one; looking every day for a year at nothing shows a few.) First
+// codes only are compared, one of each verification: who asks for a second one is
+// harder to reach, whatever sends it.
+//
+// The figures do not know causes: another provider may have been given the harder
+// numbers. So the advice is a change that can be taken back, and its effect stands in
+// the same figures. The most consequential comes first.
+func (t Told) Recommendations(r Rules) []Recommendation {
+	looks := slices.Concat(t.lateness(r), t.resends(), t.words(), t.clock(), t.providers(), t.countries(), t.calls())
+	chances := make([]float64, len(looks))
+	for i, l := range looks {
+		chances[i] = l.chance
+	}
+	found := map[string][]look{}
+	for i, chance := range holm(chances) {
+		if l := looks[i]; chance <= alpha && l.gap() >= l.least {
+			l.chance = chance
+			found[l.kind] = append(found[l.kind], l)
+		}
+	}
+	found[kindChannel] = unexplained(found[kindChannel], found[kindProvider])
+	var advice []weighed
+	for _, kind := range slices.Sorted(maps.Keys(found)) {
+		slices.SortStableFunc(found[kind], func(a, b look) int { return cmp.Compare(b.weight(), a.weight()) })
+		advice = append(advice, say(kind, found[kind], r)...)
+	}
+	slices.SortStableFunc(advice, func(a, b weighed) int { return cmp.Compare(b.weight, a.weight) })
+	all := []Recommendation{}
+	for _, a := range advice {
+		all = append(all, a.Recommendation)
+	}
+	return all
+}
+
+// unexplained are the channels' findings without those that a finding about a
+// provider, or about calls, in the same country explains.
+func unexplained(channels, providers []look) []look {
+	explained := map[string]bool{}
+	for _, l := range append(slices.Clone(providers), channels...) {
+		if l.in != "" {
+			explained[l.in] = true
+		}
+	}
+	return slices.DeleteFunc(channels, func(l look) bool { return l.in == "" && explained[l.about] })
+}
+
+func (l look) gap() float64 { return l.b.p() - l.a.p() }
+
+// weight is how many more would have gone well.
+func (l look) weight() float64 { return l.gap() * float64(l.a.n) }
+
+// each compares every group with all others together.
+func each(kind, in string, groups map[string]share, least float64) (looks []look) {
+	var all share
+	for _, g := range groups {
+		all.x, all.n = all.x+g.x, all.n+g.n
+	}
+	for _, name := range slices.Sorted(maps.Keys(groups)) {
+		a := groups[name]
+		looks = append(looks, against(look{kind: kind, about: name, in: in, a: a, b: share{all.x - a.x, all.n - a.n}, least: least})...)
+	}
+	return looks
+}
+
+// against is the look, or none where there is too little to see.
+func against(l look) []look {
+	if l.a.n < enough || l.b.n < enough {
+		return nil
+	}
+	l.chance = below(l.a, l.b)
+	return []look{l}
+}
+
+// shareOf is a measure in another. What ended in the period and began before it has
+// no beginning in it.
+func (c Counts) shareOf(of, in string) share { return share{min(c[of], c[in]), c[in]} }
+
+// groups are the shares of a family by the label at a place.
+func (t Told) groups(family string, key func([]string) (string, bool), of, in string) map[string]share {
+	groups := map[string]share{}
+	for name, c := range t.sum(family, key) {
+		groups[name] = c.shareOf(of, in)
+	}
+	return groups
+}
+
+// lateness looks at the SMS that come after the first resend delay: at most one in ten
+// should.
+func (t Told) lateness(r Rules) (looks []look) {
+	if r.AutoDelays || len(r.ResendDelays) == 0 {
+		return nil
+	}
+	for _, a := range t.arrivals() {
+		if a.n < enoughOf {
+			continue
+		}
+		late := share{later(a.took, r.ResendDelays[0]), a.n}
+		looks = append(looks, look{
+			kind: kindDelay, in: a.country, a: share{late.n - late.x, late.n}, b: share{9, 10}, given: true, least: gap, chance: above(late, planLate),
+		})
+	}
+	return looks
+}
+
+func (t Told) resends() []look {
+	groups := t.groups(familyStep, label(0), approved, resent)
+	delete(groups, noResend)
+	delete(groups, "0") // free ones: nobody waited, because the message before had not left
+	return each(kindDelay, "", groups, stepGap)
+}
+
+func (t Told) words() []look {
+	groups := map[string]share{}
+	for language, c := range t.sum(familyText, label(0)) {
+		groups[language] = share{max(0, c[typed]-c[mistyped]), c[typed]}
+	}
+	return each(kindWording, "", groups, gap)
+}
+
+func (t Told) clock() []look {
+	return each(kindTiming, "", t.groups(familyHour, label(0), approved, created), gap)
+}
+
+func (t Told) providers() (looks []look) {
+	countries := map[string]map[string]share{}
+	for key, s := range t.groups(familySend, func(labels []string) (string, bool) {
+		country, ok := smsTo(labels)
+		if !ok || len(labels) < 3 || labels[2] == "" {
+			return "", false
+		}
+		return country + "|" + labels[2], true
+	}, firstWorked, first) {
+		country, provider, _ := strings.Cut(key, "|")
+		if countries[country] == nil {
+			countries[country] = map[string]share{}
+		}
+		countries[country][provider] = s
+	}
+	for _, country := range slices.Sorted(maps.Keys(countries)) {
+		looks = append(looks, each(kindProvider, country, countries[country], gap)...)
+	}
+	return looks
+}
+
+func (t Told) countries() []look {
+	return each(kindChannel, "", t.groups(familySend, smsTo, firstWorked, first), gap)
+}
+
+// calls looks at SMS beside calls, country by country.
+func (t Told) calls() (looks []look) {
+	texts := t.groups(familySend, smsTo, firstWorked, first)
+	calls := t.groups(familySend, func(labels []string) (string, bool) {
+		if len(labels) < 2 || labels[0] != "voice" || labels[1] == "" {
+			return "", false
+		}
+		return labels[1], true
+	}, firstWorked, first)
+	for _, country := range slices.Sorted(maps.Keys(calls)) {
+		looks = append(looks, against(look{kind: kindChannel, in: country, a: texts[country], b: calls[country], least: gap})...)
+	}
+	return looks
+}
+
+// hourOf reads the cell of an hour.
+func (l look) hourOf() int {
+	hour, _ := strconv.Atoi(l.about)
+	return hour
+}
