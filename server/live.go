@@ -39,6 +39,9 @@ type live struct {
 	over    context.Context // ends with Run: streams and polls go home
 	close   func()          // ends over
 	room    room            // of those that stay
+	node    string          // names this process to consoles
+	health  health
+	pulse   pulseReader
 
 	mu       sync.Mutex
 	anew     chan struct{} // closed when streams and polls are to read everything again
@@ -52,6 +55,7 @@ func newLive() *live {
 		backlog: backlog{more: make(chan struct{}, 1)},
 		phones:  phones{first: map[string]*deviceClient{}},
 		over:    over, close: closeAll, room: room{owned: map[owner]int{}}, anew: make(chan struct{}),
+		node: newNodeName(), health: health{known: map[string]answered{}}, pulse: newPulseReader(),
 		consoles: map[*hub.Session]*consoleClient{},
 		left:     map[string]struct{}{},
 	}
@@ -64,8 +68,8 @@ func (s *Server) Now() time.Time { return time.Now().Add(time.Duration(s.live.sk
 
 // Run does what connections need from time to time, until ctx ends: it repairs
 // those that missed something, records which devices are connected, tells
-// consoles figures and follows the store's clock. At its end it sends streams and
-// long polls home. It runs once.
+// consoles figures and the pulse, and follows the store's clock. At its end it
+// sends streams and long polls home. It runs once.
 func (s *Server) Run(ctx context.Context) error {
 	var parts sync.WaitGroup
 	defer parts.Wait()
@@ -77,12 +81,14 @@ func (s *Server) Run(ctx context.Context) error {
 	} else {
 		parts.Go(func() { s.watchClock(ctx) })
 	}
+	parts.Go(func() { s.takePulses(ctx) })
 	second := time.NewTicker(time.Second)
 	defer second.Stop()
 	for beat := 1; ; beat++ {
 		select {
 		case <-second.C:
-			s.tellConsoles()
+			s.publishFigures()
+			s.pulse()
 			s.recordConnected(ctx, beat%touchEvery == 0)
 		case <-ctx.Done():
 			s.live.close()

@@ -17,6 +17,12 @@ const (
 	closingFor = 5 * time.Second
 )
 
+// What is published, beside the kinds of package hub.
+const (
+	kindEvents  = "events"  // data: lines of a console, or what a page is told
+	kindFigures = "figures" // data: a nodeFigures
+)
+
 // Announce tells a committed change to everybody who is connected: the waiting
 // pages of a verification, the devices whose prompt has closed, the consoles, and
 // a revoked device that it must go. It is called after COMMIT, in the order of
@@ -29,7 +35,7 @@ func (s *Server) Announce(c verify.Change) {
 	if v := c.Verification; v != nil {
 		if len(c.Events) > 0 {
 			at := c.Events[len(c.Events)-1].At
-			s.publish(ctx, hub.Message{Topic: verificationTopic(v.ID), Kind: "events", Seq: v.Seq}, s.notice(v, c.Events, at))
+			s.publish(ctx, hub.Message{Topic: verificationTopic(v.ID), Kind: kindEvents, Seq: v.Seq}, s.notice(v, c.Events, at))
 		}
 		s.closePrompts(ctx, v)
 	}
@@ -37,7 +43,7 @@ func (s *Server) Announce(c verify.Change) {
 		s.unpublished.note(ctx, s.hub.Disconnect(ctx, deviceTopic(d.ID), hub.ByeRevoked, hub.CloseUnauthenticated))
 	}
 	if lines := consoleLines(c); len(lines) > 0 {
-		s.publish(ctx, hub.Message{Topic: consoleTopic, Kind: "events"}, lines)
+		s.publish(ctx, hub.Message{Topic: consoleTopic, Kind: kindEvents}, lines)
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"sync"
-	"time"
 
 	"nod/hub"
 	"nod/verify"
@@ -50,10 +49,10 @@ type consoleRow struct {
 	Stage          verify.Stage   `json:"stage,omitempty"`
 	Reason         verify.Reason  `json:"reason,omitempty"`
 	Method         verify.Method  `json:"method,omitempty"`
-	PhoneNumber    string         `json:"phone_number,omitempty"` // masked
+	PhoneNumber    string         `json:"phone_number,omitempty" doc:"Masked."`
 	CodeSent       bool           `json:"code_sent"`
-	CreatedAt      string         `json:"created_at"`
-	EndedAt        string         `json:"ended_at,omitempty"`
+	CreatedAt      string         `json:"created_at" format:"date-time"`
+	EndedAt        string         `json:"ended_at,omitempty" format:"date-time"`
 }
 
 // consoleRows is the data of a recent frame: newest first.
@@ -63,53 +62,16 @@ type consoleRows struct {
 
 func (s *Server) consoleRows(ctx context.Context) (consoleRows, error) {
 	recent, err := s.store.Recent(ctx, consoleRecent)
-	rows := consoleRows{make([]consoleRow, len(recent))}
-	for i, v := range recent {
-		rows.Verifications[i] = consoleRow{
-			VerificationID: v.ID, Seq: v.Seq, Purpose: v.Purpose, Status: v.Status, Stage: v.Stage, Reason: v.Reason, Method: v.Method,
-			PhoneNumber: v.Number.Mask(), CodeSent: !v.CodeAcceptedAt.IsZero(), CreatedAt: verify.FormatTime(v.CreatedAt),
-		}
-		if !v.EndedAt.IsZero() {
-			rows.Verifications[i].EndedAt = verify.FormatTime(v.EndedAt)
-		}
-	}
-	return rows, err
-}
-
-// nodeFigures is the data of a figures frame: this node, now.
-type nodeFigures struct {
-	ServerTime   string         `json:"server_time"`
-	Sessions     map[string]int `json:"sessions"` // open sockets by role
-	Pending      int            `json:"pending"`  // not yet authenticated
-	Streams      int            `json:"streams"`  // event streams and long polls
-	Queued       int            `json:"queued"`   // frames that wait for their sockets
-	Received     uint64         `json:"received"` // frames since the start, as all that follow
-	Sent         uint64         `json:"sent"`
-	Ticks        uint64         `json:"ticks"`
-	TicksDropped uint64         `json:"ticks_dropped"`
-	Refused      uint64         `json:"refused"`
-	Closed       map[int]uint64 `json:"closed"`     // by close code
-	ClockSkew    float64        `json:"clock_skew"` // the store's clock less this node's, in seconds
-	Outbox       bool           `json:"outbox"`     // whether messages are simulated: GET /api/v1/outbox has them
-	Skipped      int            `json:"skipped"`    // events this console was not told in the last second
-}
-
-func (s *Server) nodeFigures() nodeFigures {
-	now := s.hub.Stats()
-	return nodeFigures{
-		ServerTime: verify.FormatTime(s.Now()), Sessions: now.Sessions, Pending: now.Pending,
-		Streams: s.live.room.waiting(), Queued: now.Queued, Received: now.Received, Sent: now.Sent,
-		Ticks: now.Ticks, TicksDropped: now.TicksDropped, Refused: now.Refused, Closed: now.Closed,
-		ClockSkew: time.Duration(s.live.skew.Load()).Seconds(), Outbox: s.config.Outbox != nil,
-	}
+	return consoleRows{rowsOf(recent)}, err
 }
 
 // consoleClient is an operator's connection.
 type consoleClient struct {
 	server *Server
 
-	mu   sync.Mutex
-	told int // events since the last figures
+	mu     sync.Mutex
+	told   int // events since the last figures of this node
+	pulses int // that it was told
 }
 
 // Open implements [hub.Client].
@@ -136,11 +98,30 @@ func (c *consoleClient) Receive(_ context.Context, _ *hub.Session, f hub.Frame) 
 
 // Deliver implements [hub.Client].
 func (c *consoleClient) Deliver(s *hub.Session, m hub.Message) {
-	var lines []json.RawMessage
-	if err := json.Unmarshal(m.Data, &lines); err != nil {
-		c.server.log.Error("a published message cannot be read", "topic", m.Topic, "error", err)
-		return
+	var err error
+	switch m.Kind {
+	case kindEvents:
+		var lines []json.RawMessage
+		if err = json.Unmarshal(m.Data, &lines); err == nil {
+			c.show(s, lines)
+		}
+	case kindFigures:
+		var f nodeFigures
+		switch err = json.Unmarshal(m.Data, &f); {
+		case err != nil:
+		case f.Node == c.server.live.node:
+			c.tell(s, f)
+		default:
+			_ = s.Send("figures", 0, json.RawMessage(m.Data)) // another node may know more than this one
+		}
 	}
+	if err != nil {
+		c.server.log.Error("a published message cannot be read", "topic", m.Topic, "error", err)
+	}
+}
+
+// show sends events, as many in a second as can be read.
+func (c *consoleClient) show(s *hub.Session, lines []json.RawMessage) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, line := range lines {
@@ -150,7 +131,7 @@ func (c *consoleClient) Deliver(s *hub.Session, m hub.Message) {
 	}
 }
 
-// tell sends the figures of the second that has passed.
+// tell sends the figures of this node and of the second that has passed.
 func (c *consoleClient) tell(s *hub.Session, f nodeFigures) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -165,17 +146,4 @@ func (c *consoleClient) Closed(_ context.Context, s *hub.Session) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.consoles, s)
-}
-
-// tellConsoles sends every console of this node its figures.
-func (s *Server) tellConsoles() {
-	s.live.mu.Lock()
-	defer s.live.mu.Unlock()
-	if len(s.live.consoles) == 0 {
-		return
-	}
-	f := s.nodeFigures()
-	for session, c := range s.live.consoles {
-		c.tell(session, f)
-	}
 }

@@ -74,6 +74,10 @@ type Config struct {
 	Price     analytics.PriceOf
 	Rules     analytics.Rules
 
+	// Providers says how the providers of messages do, as this node finds them, for
+	// consoles; nil: there are none. It is asked every second.
+	Providers func() []ProviderStats
+
 	// Ready says whether a load balancer may send requests here, beside the store;
 	// nil: it always may.
 	Ready func() error
