@@ -44,7 +44,10 @@ type config struct {
 	LogLevel       slog.Level
 	LogFormat      string
 	MetricsAddr    string
+	Analytics      bool
+	Retention      time.Duration // of events and of what was counted of them
 	Policy         verify.Policy
+	AutoDelays     bool // what was counted decides on resend delays; Policy has those until then
 	providers      providers
 }
 
@@ -61,7 +64,7 @@ type setting struct {
 var errNotAllowed = errors.New("not allowed")
 
 // settings are all variables of this version, in the order of the contract.
-var settings = slices.Concat(serverSettings, providerSettings, policySettings)
+var settings = slices.Concat(serverSettings, providerSettings, analyticsSettings, policySettings)
 
 var serverSettings = []setting{
 	{"NOD_ADDR", "127.0.0.1:8080", "host:port", false, func(c *config, v string) error {
@@ -130,11 +133,30 @@ var serverSettings = []setting{
 	}},
 }
 
+// analyticsSettings keep the names that the founding document gave them.
+var analyticsSettings = []setting{
+	{"ANALYTICS_ENABLED", "true", "true or false: whether events are counted, for figures, recommendations and the console", false, func(c *config, v string) (err error) {
+		c.Analytics, err = strconv.ParseBool(v)
+		return err
+	}},
+	{"ANALYTICS_RETENTION_DAYS", "90", "a whole number from 1 to 3650: after so many days events, and what was counted of them, are deleted", false, func(c *config, v string) error {
+		days, err := strconv.Atoi(v)
+		if err != nil {
+			return err
+		}
+		c.Retention = time.Duration(days) * 24 * time.Hour
+		return between(1, 3650)(days)
+	}},
+}
+
 var policySettings = []setting{
 	count("NOD_CODE_LENGTH", "6", 4, 10, func(c *config) *int { return &c.Policy.CodeLength }),
 	duration("NOD_CODE_TTL", "600s", time.Hour, func(c *config) *time.Duration { return &c.Policy.CodeLife }),
 	count("NOD_MAX_ATTEMPTS", "3", 1, 10, func(c *config) *int { return &c.Policy.TriesPerCode }),
-	{"NOD_RESEND_DELAYS", "60s,120s,300s", "1 to 10 comma-separated durations from 1s to 1h, not falling", false, func(c *config, v string) error {
+	{"NOD_RESEND_DELAYS", resendDelays, "auto (from what was counted, 30s to 300s, and " + resendDelays + " until that says something), or 1 to 10 comma-separated durations from 1s to 1h, not falling", false, func(c *config, v string) error {
+		if c.AutoDelays = v == "auto"; c.AutoDelays {
+			v = resendDelays
+		}
 		c.Policy.ResendDelays = nil
 		for _, s := range list(v) {
 			d, err := parseDuration(s, time.Hour)
@@ -173,10 +195,13 @@ var policySettings = []setting{
 	}},
 }
 
+// resendDelays are the contract's.
+const resendDelays = "60s,120s,300s"
+
 // later are variables of the contract that this version has no use for: who sets
 // one must hear so, or would think that it works.
 var later = []string{
-	"NOD_SMS_COUNTRIES", "NOD_SPEND_CAP", "NOD_EVENTS_URL", "ANALYTICS_ENABLED", "ANALYTICS_RETENTION_DAYS", "OTEL_EXPORTER_OTLP_ENDPOINT",
+	"NOD_SMS_COUNTRIES", "NOD_SPEND_CAP", "NOD_EVENTS_URL", "OTEL_EXPORTER_OTLP_ENDPOINT",
 }
 
 // unused names the variables that are set in vain.
@@ -273,6 +298,8 @@ func (c *config) agree() error {
 		return errors.New("NOD_PUBLIC_URL is needed when NOD_ADDR is not loopback: the address that phones and pages use, for example https://verify.example.com")
 	case c.Policy.PromptLife > c.Policy.SessionLife:
 		return errors.New("NOD_PROMPT_TTL must not be longer than NOD_SESSION_TIMEOUT")
+	case c.AutoDelays && !c.Analytics:
+		return errors.New("NOD_RESEND_DELAYS is auto, which goes by what is counted: set ANALYTICS_ENABLED=true, or durations such as " + resendDelays)
 	case c.UserJWTIssuer == "" && (c.UserJWKSURL != "" || c.UserJWTSecret != ""):
 		return errors.New("NOD_USER_JWT_ISSUER is needed with NOD_USER_JWKS_URL or NOD_USER_JWT_SECRET: the iss of the tokens to accept")
 	case c.RedisURL != "" && c.sqlitePath() != "":

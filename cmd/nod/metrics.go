@@ -1,15 +1,20 @@
 package main
 
 import (
+	"context"
+	"sync"
+	"time"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"nod/delivery"
 	"nod/delivery/sms"
 	"nod/hub/redisbroker"
+	"nod/verify"
 )
 
-// figures exposes what the hub, its broker, the dispatcher and its providers count. Names end in their
-// unit; no label holds anything of a person.
+// figures exposes what the hub, its broker, the dispatcher and its providers count, what waits in the
+// store and how far it is counted. Names end in their unit; no label holds anything of a person.
 type figures struct{ app *app }
 
 var (
@@ -25,6 +30,10 @@ var (
 	providerAnswers = desc("nod_provider_answers_total", "What providers of pushes, SMS and calls made of messages.", "channel", "provider", "state", "class")
 	providerSeconds = desc("nod_provider_answer_seconds_total", "How long they took to say so, summed.", "channel", "provider")
 	providerBreaker = desc("nod_provider_breaker_closed", "1 while this node gives the provider messages, 0 while it is passed over or tried.", "channel", "provider")
+
+	lag         = desc("nod_analytics_lag_seconds", "Since no event was left to be counted, as far as this node knows.")
+	queueDue    = desc("nod_queue_due", "Verifications that are due, on every node together.")
+	queueOldest = desc("nod_queue_oldest_seconds", "For how long the oldest of them has been due.")
 
 	redisAlive      = desc("nod_redis_alive", "1 while this node's own probe comes back through Redis.")
 	redisRoundTrip  = desc("nod_redis_round_trip_seconds", "How long the last probe took.")
@@ -44,7 +53,7 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 func (figures) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		sessions, claimed, late, sent, lost, asked, taken, posted, providerAnswers, providerSeconds, providerBreaker,
-		redisAlive, redisRoundTrip, redisReconnects, redisEmptied, redisPublished, redisReceived, redisFailed, redisDropped,
+		lag, queueDue, queueOldest, redisAlive, redisRoundTrip, redisReconnects, redisEmptied, redisPublished, redisReceived, redisFailed, redisDropped,
 	} {
 		ch <- d
 	}
@@ -69,9 +78,38 @@ func (f figures) Collect(ch chan<- prometheus.Metric) {
 	for _, r := range f.app.ways.routers {
 		to.providers(string(r.channel), r.Stats())
 	}
+	if f.app.config.Analytics {
+		to.gauge(lag, f.app.counting.lag().Seconds())
+	}
+	if q, err := f.app.waiting.look(f.app.store.Queue); err == nil {
+		to.queue(q, f.app.server.Now())
+	}
 	if f.app.broker != nil {
 		to.redis(f.app.broker.Stats())
 	}
+}
+
+// waiting is what waits in the store, read at most once in queueEvery: whoever may
+// read the figures may do so as often as they like.
+type waiting struct {
+	mu    sync.Mutex
+	at    time.Time
+	queue verify.Queue
+	err   error
+}
+
+const queueEvery, queueLimit = time.Second, time.Second
+
+func (w *waiting) look(read func(context.Context) (verify.Queue, error)) (verify.Queue, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.at.IsZero() || time.Since(w.at) >= queueEvery {
+		ctx, cancel := context.WithTimeout(context.Background(), queueLimit)
+		defer cancel()
+		w.queue, w.err = read(ctx)
+		w.at = time.Now()
+	}
+	return w.queue, w.err
 }
 
 // metrics is where figures go.
@@ -99,6 +137,15 @@ func (m metrics) providers(channel string, all []sms.ProviderStats) {
 		m.count(providerSeconds, p.Latency.Seconds(), channel, p.Name)
 		m.gauge(providerBreaker, yes(p.Breaker == "closed"), channel, p.Name)
 	}
+}
+
+func (m metrics) queue(q verify.Queue, now time.Time) {
+	m.gauge(queueDue, float64(q.Due))
+	oldest := time.Duration(0)
+	if !q.OldestDueAt.IsZero() {
+		oldest = max(0, now.Sub(q.OldestDueAt))
+	}
+	m.gauge(queueOldest, oldest.Seconds())
 }
 
 func (m metrics) redis(b redisbroker.Stats) {

@@ -20,6 +20,7 @@ import (
 	"nod/delivery/sms/vonage"
 	"nod/delivery/webhook"
 	"nod/delivery/webpush"
+	"nod/server"
 	"nod/verify"
 )
 
@@ -246,6 +247,26 @@ func (w *ways) allow(p *verify.Policy, voice bool) {
 	p.HasPush, p.HasSMS = w.channels[verify.Push] != nil, w.channels[verify.SMS] != nil
 	p.HasVoice, p.HasEmail = w.channels[verify.Voice] != nil, w.channels[verify.Email] != nil
 	p.VoiceFallback = voice && p.HasVoice
+}
+
+// health is how the providers behind routers do.
+func (w *ways) health() []server.ProviderStats {
+	var all []server.ProviderStats
+	for _, r := range w.routers {
+		for _, p := range r.Stats() {
+			failed := p.Requests
+			for as, n := range p.Sent {
+				if as.State == verify.StateAccepted || as.State == verify.StateDelivered {
+					failed -= n
+				}
+			}
+			all = append(all, server.ProviderStats{
+				Channel: r.channel, Provider: p.Name, State: strings.ReplaceAll(p.Breaker, "-", "_"),
+				Sent: p.Requests, Failed: failed, Latency: p.Latency,
+			})
+		}
+	}
+	return all
 }
 
 // senders names who really brings messages to people, by channel. A channel that is

@@ -17,8 +17,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"nod/analytics"
 	"nod/client"
 	"nod/delivery"
+	"nod/delivery/sms"
 	"nod/hub"
 	"nod/hub/redisbroker"
 	"nod/server"
@@ -68,6 +70,8 @@ type app struct {
 	hub        *hub.Hub
 	dispatcher *delivery.Dispatcher
 	server     *server.Server
+	counting   *counting
+	waiting    waiting
 	registry   *prometheus.Registry
 }
 
@@ -133,6 +137,10 @@ func (a *app) committed(ch verify.Change) {
 func (a *app) wire(ctx context.Context) error {
 	c := &a.config
 	policy := c.Policy
+	a.counting = newCounting(a.store, c.Retention, a.log)
+	if c.AutoDelays {
+		policy.Predict = a.counting.predict
+	}
 	authority := verify.NewAuthority(a.store.Keys(), c.PublicURL)
 	outbox, err := a.openWays(&policy)
 	if err != nil {
@@ -183,6 +191,7 @@ func (a *app) wire(ctx context.Context) error {
 		Pages: web.FS(), Demo: bank, Version: version, Log: a.log,
 		Registry: a.registry, MetricsApart: c.MetricsAddr != "",
 	}
+	a.tell(&settings)
 	if a.ways.poster != nil {
 		settings.Webhooks, settings.WebhookHost = a.store, a.ways.webhookHost
 	}
@@ -197,6 +206,23 @@ func (a *app) wire(ctx context.Context) error {
 		Webhooks: a.store, Poster: a.ways.poster, Log: a.log,
 	})
 	return a.measure()
+}
+
+// tell gives the server what it tells operators: how providers do, what was counted
+// and what that is measured by.
+func (a *app) tell(s *server.Config) {
+	s.Providers = a.ways.health
+	if !a.config.Analytics {
+		return
+	}
+	s.Analytics = a.store
+	s.Rules = analytics.Rules{
+		ResendDelays: s.Policy.ResendDelays, AutoDelays: a.config.AutoDelays,
+		SMSProviders: a.config.providers.smsOrder(), VoiceFallback: s.Policy.VoiceFallback,
+	}
+	if router, real := a.ways.channels[verify.SMS].(*sms.Router); real && a.config.providers.Prices != nil {
+		s.Price = router.Price
+	}
 }
 
 // openWays makes the ways to people; the outbox is nil where nothing is simulated.
@@ -286,8 +312,15 @@ func (a *app) serve(asked context.Context, listener net.Listener) error {
 		func() error { return a.server.Run(ctx) },
 		func() error { return a.dispatcher.Run(ctx) },
 		func() error { return a.sweep(ctx) },
+		func() error { return a.counting.forget(ctx) },
 		func() error { a.route(ctx); return nil },
 		func() error { return serveUntil(ctx, front, listener) },
+	}
+	if a.config.Analytics {
+		parts = append(parts, func() error { return a.counting.count(ctx) })
+	}
+	if a.config.AutoDelays {
+		parts = append(parts, func() error { return a.counting.learn(ctx) })
 	}
 	if a.config.MetricsAddr != "" {
 		apart, err := listen(ctx, a.config.MetricsAddr)

@@ -96,6 +96,12 @@ func stepsOf(conversions []verify.Conversion) *steps {
 	return &s
 }
 
+// Price is what an SMS to a country costs with the provider that is asked first;
+// false: that is not known.
+func (r *Router) Price(country string) (float64, bool) {
+	return r.config.Prices.of(r.ranked(country)[0].name, country)
+}
+
 // ranked are the providers in the order in which they are asked for a country.
 func (r *Router) ranked(country string) []*provider {
 	if r.config.Prices == nil {
