@@ -109,10 +109,12 @@ func (s *Server) present(ctx context.Context, id string) (*verify.Verification, 
 }
 
 // news tells one reader that a verification has events which it has not heard:
-// not what they are, so that a slow reader holds one mark and no messages.
+// not what they are, so that a slow reader holds one mark, and the last message for
+// when the store has nothing to tell any more.
 type news struct {
 	marks chan struct{}
-	heard atomic.Int64 // the newest event that the reader knows
+	heard atomic.Int64                // the newest event that the reader knows
+	last  atomic.Pointer[hub.Message] // what was published last; nil before
 	stop  func()
 }
 
@@ -121,6 +123,9 @@ func (s *Server) listen(id string) *news {
 	n.stop = s.hub.Listen(verificationTopic(id), func(m hub.Message) {
 		if m.Seq <= n.heard.Load() {
 			return
+		}
+		if m.Kind != kindLook {
+			n.last.Store(&m)
 		}
 		select {
 		case n.marks <- struct{}{}:

@@ -91,7 +91,11 @@ func (st *stream) run(ctx context.Context, resumed bool, news *news) error {
 		news.heard.Store(st.watch.next - 1)
 		select {
 		case <-news.marks:
-			if n, err = s.catchUp(ctx, &st.watch, st.say); err != nil {
+			n, err = s.catchUp(ctx, &st.watch, st.say)
+			if errors.Is(err, verify.ErrNotFound) {
+				return st.part(news.last.Load())
+			}
+			if err != nil {
 				return err
 			}
 			tick.Reset(st.count.set(n.Timers, s.Now()))
@@ -115,6 +119,20 @@ func (st *stream) run(ctx context.Context, resumed bool, news *news) error {
 			return ctx.Err()
 		}
 	}
+}
+
+// part tells the end of a verification that was erased with all that its user has:
+// from what was published of it, for the store knows it no more.
+func (st *stream) part(last *hub.Message) error {
+	if last == nil {
+		return nil
+	}
+	var n notice
+	if err := json.Unmarshal(last.Data, &n); err != nil {
+		return fmt.Errorf("reading a notice: %w", err)
+	}
+	frames, _ := st.watch.take(&n)
+	return st.say(frames)
 }
 
 // say writes frames as messages. A snapshot's id is where the events after it

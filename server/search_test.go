@@ -10,8 +10,8 @@ import (
 
 const searchFor = "/api/v1/search"
 
-// found lists the ids that a search finds, in its order.
-func (d *door) found(query string) (ids []string) {
+// searched lists the ids that a search finds, in its order.
+func (d *door) searched(query string) (ids []string) {
 	d.Helper()
 	for _, v := range d.ask(byKey, "POST", searchFor, object{"query": query}).allow(200).object["verifications"].([]any) {
 		ids = append(ids, v.(object)["verification_id"].(string))
@@ -26,15 +26,15 @@ func TestSearch(t *testing.T) {
 		second := d.ask(d.user("bob"), "POST", sendCode, object{"phone_number": number}).allow(202).str("verification_id")
 		d.ask(byKey, "POST", verifications, object{"user_id": "cem", "phone_number": "+14155550199"}).allow(201)
 		for _, written := range []string{number, " +1 (415) 555-01.23 ", "0014155550123", "00 1 415/555\u201101\u00a023"} {
-			if ids := d.found(written); len(ids) != 2 || ids[0] != second || ids[1] != first {
+			if ids := d.searched(written); len(ids) != 2 || ids[0] != second || ids[1] != first {
 				t.Errorf("%q finds %v, want the newest first", written, ids)
 			}
 		}
-		if ids := d.found(first); len(ids) != 1 || ids[0] != first {
+		if ids := d.searched(first); len(ids) != 1 || ids[0] != first {
 			t.Errorf("an id finds %v", ids)
 		}
 		for _, nothing := range []string{"+14155550188", verify.NewID("ver")} {
-			if ids := d.found(nothing); len(ids) != 0 {
+			if ids := d.searched(nothing); len(ids) != 0 {
 				t.Errorf("%q finds %v", nothing, ids)
 			}
 		}
