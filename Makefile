@@ -11,13 +11,14 @@ VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo de
 FUZZTIME  ?= 30s
 LENGTH    ?= 5m
 SEED      ?=
+PLANT     ?=
 # SQLite is C turned into Go: watching its every access would take a third of the tests' time and find nothing of ours.
 RACE      := -race -gcflags=modernc.org/sqlite/lib=-race=false -gcflags=modernc.org/libc=-race=false
 LINT      := go tool -modfile=.ci/tools/golangci-lint.mod golangci-lint
 GITLEAKS  := go tool -modfile=.ci/tools/gitleaks.mod gitleaks
 PAGE_SRC   = $(shell find web/src web/public web/*.html web/*.json web/*.ts -type f)
 
-.PHONY: help run run-providers cluster build pages package test lint bench chaos fuzz screenshots clean tools bin/providers
+.PHONY: help run run-providers cluster month build pages package test lint bench chaos fuzz screenshots clean tools bin/providers
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +34,10 @@ cluster: ## two nodes on Postgres and Redis behind haproxy, on this machine, unt
 	$(MAKE) build
 	go build -o bin/cluster ./cmd/cluster
 	@exec bin/cluster
+
+month: tools ## fill month.db with a month of sign-ins that ends now, say what nod finds in it and how to open it; PLANT=step,slow plants effects
+	rm -f month.db month.db-* month.db.secret
+	go run ./cmd/traffic -database sqlite:month.db -plant '$(PLANT)'
 
 build: tools pages ## build the one program, bin/nod
 	@test -e bin/nod || echo 'nod: the first build takes a minute or two, later ones seconds'

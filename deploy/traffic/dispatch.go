@@ -109,6 +109,7 @@ func (p *play) hand(m *message) {
 		case verify.StateUndelivered:
 			p.tally.at(m.route, func(s *Sent) { s.Undelivered++ })
 		}
+		m.page.paid = m.page.paid || m.code != "" && outcome.State != verify.StateRetrying
 		m.page.taken = outcome.State == verify.StateAccepted
 		return p.store.UpdateVerification(ctx, m.page.id, nil, func(v *verify.Verification, now time.Time) error {
 			v.Settle(m.delivery, m.token, outcome, p.policy, now)

@@ -36,6 +36,9 @@ func (l lease) compose(v *verify.Verification) *message {
 // it does between nodes that rank them; calls are twilio's.
 var smsProviders = []string{"twilio", weakRoute}
 
+// SMSProviders are the providers of SMS in the play.
+func SMSProviders() []string { return slices.Clone(smsProviders) }
+
 // leave is what who carries the message answers, and after how long.
 func (m *message) leave() (verify.Outcome, time.Duration) {
 	t := m.page.visit
@@ -74,7 +77,6 @@ func (m *message) accepted() {
 	p, d := t.play, t.dice
 	p.tally.at(m.route, func(s *Sent) { s.Accepted++ })
 	m.page.last[m.route.Channel] = m.route
-	m.page.paid = m.page.paid || m.code != ""
 	lost := d.chance(p.lost(m)) || t.nobody && m.code != ""
 	travels := p.travel(d, m)
 	switch {

@@ -32,7 +32,7 @@ type page struct {
 	began time.Time
 
 	last   map[verify.Channel]Route // the last message that was taken, by channel
-	paid   bool                     // an SMS or a call was
+	paid   bool                     // an SMS or a call may have left
 	taken  bool                     // the last message was taken
 	resent bool
 	waited time.Duration // that the last resend had to wait
