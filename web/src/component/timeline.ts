@@ -105,6 +105,11 @@ const methods: Record<string, string> = {
   trusted_device: "because this device is trusted",
 };
 
+/** How somebody approved, after the word "approved"; empty where no words are known. */
+export function methodWords(method = ""): string {
+  return methods[method] ?? "";
+}
+
 const reasons: Record<string, string> = {
   user_denied: "the person said no",
   user_reported: "the person reported it",
@@ -148,7 +153,7 @@ export function eventWords(event: TimelineEvent): string {
     case "verification.stage_changed":
       return stages[event.stage ?? ""] ?? "Next stage";
     case "verification.approved":
-      return `Approved ${methods[event.method ?? ""] ?? ""}`.trimEnd();
+      return `Approved ${methodWords(event.method)}`.trimEnd();
     case "verification.denied":
       return `Refused${why}`;
     case "verification.reported":

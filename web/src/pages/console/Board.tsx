@@ -8,6 +8,7 @@ import { FiguresRow } from "./FiguresRow";
 import { OutboxList } from "./OutboxList";
 import { RecentList } from "./RecentList";
 import { SearchField } from "./SearchField";
+import { ShortcutSheet } from "./ShortcutSheet";
 import { TrailView } from "./TrailView";
 import { useLive } from "./useLive";
 import { useOutbox } from "./useOutbox";
@@ -19,6 +20,7 @@ import "./Pane.css";
 /** The open console: figures first; beside them what happens, and one verification; then all else. */
 export function Board({ token, onClose }: { token: string; onClose: (lost: boolean) => void }) {
   const [chosen, setChosen] = useState<string | null>(null);
+  const [acted, setActed] = useState(0);
   const lost = useCallback(() => onClose(true), [onClose]);
   const { seen, connected } = useLive(token, lost);
   const simulated = seen.figures?.outbox ?? false;
@@ -38,7 +40,8 @@ export function Board({ token, onClose }: { token: string; onClose: (lost: boole
         <span className="board-live" data-on={connected ? "" : undefined} role="status">
           {connected ? "Live" : "Connecting"}
         </span>
-        <SearchField token={token} onFound={setChosen} />
+        <SearchField token={token} onChoose={setChosen} />
+        <ShortcutSheet />
         <ThemeButton />
         <Button tone="quiet" onClick={() => onClose(false)}>
           Sign out
@@ -49,14 +52,20 @@ export function Board({ token, onClose }: { token: string; onClose: (lost: boole
         <div className="board-rail" data-chosen={chosen ? "" : undefined}>
           <RecentList rows={seen.rows} chosen={chosen} onChoose={setChosen} />
           <div className="board-trail" ref={trail}>
-            <TrailView token={token} id={chosen} row={row ?? null} />
+            <TrailView
+              token={token}
+              id={chosen}
+              row={row ?? null}
+              webhooks={webhooks}
+              onActed={() => setActed((times) => times + 1)}
+            />
           </div>
         </div>
         <Analytics token={token} />
         <div className="board-more">
           {simulated && <OutboxList outbox={outbox} onChoose={setChosen} />}
           <WebhooksPane webhooks={webhooks} onChoose={setChosen} />
-          <ActsPane token={token} onChoose={setChosen} />
+          <ActsPane token={token} heard={seen.acts + acted} onChoose={setChosen} />
         </div>
       </main>
     </div>

@@ -2,9 +2,10 @@ import { useRef } from "react";
 import { timeOfDay } from "../../component/time";
 import { type Row, shortId } from "./model";
 import { StatusTag } from "./StatusTag";
+import { useShortcut } from "./shortcuts";
 import "./RecentList.css";
 
-/** Verifications as they happen, the last changed first. Arrow keys move between them. */
+/** Verifications as they happen, the last changed first. Arrow keys move between them; j and k come here from anywhere. */
 export function RecentList({
   rows,
   chosen,
@@ -17,9 +18,12 @@ export function RecentList({
   const list = useRef<HTMLUListElement>(null);
   const move = (step: number) => {
     const buttons = [...(list.current?.querySelectorAll("button") ?? [])];
-    const at = buttons.indexOf(document.activeElement as HTMLButtonElement);
+    const from = buttons.indexOf(document.activeElement as HTMLButtonElement);
+    const at = from < 0 ? rows.findIndex((row) => row.id === chosen) : from;
     buttons[Math.min(buttons.length - 1, Math.max(0, at + step))]?.focus();
   };
+  useShortcut("j", () => move(1));
+  useShortcut("k", () => move(-1));
   return (
     <section className="pane recent" aria-labelledby="recent">
       <h2 id="recent">Verifications</h2>

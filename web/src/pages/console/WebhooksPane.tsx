@@ -1,11 +1,10 @@
-import { Fragment } from "react";
 import { Button } from "../../component/Button";
 import { Notice } from "../../component/Notice";
 import { Skeleton } from "../../component/Skeleton";
 import { timeOfDay } from "../../component/time";
-import { StatusTag } from "./StatusTag";
 import type { Webhooks } from "./useWebhooks";
-import { countWords, webhookWords } from "./webhooks";
+import { WebhookRow } from "./WebhookRow";
+import { countWords } from "./webhooks";
 import "./WebhooksPane.css";
 
 const shown = 10;
@@ -66,7 +65,7 @@ export function WebhooksPane({
 }
 
 function Messages({ webhooks, onChoose }: { webhooks: Webhooks; onChoose: (id: string) => void }) {
-  const { report, problem, busy } = webhooks;
+  const { report, problem } = webhooks;
   if (!report) return problem ? null : <Skeleton lines={3} />;
   if (!report.on) {
     return (
@@ -86,44 +85,9 @@ function Messages({ webhooks, onChoose }: { webhooks: Webhooks; onChoose: (id: s
       </p>
       <ul className="webhooks-list">
         {report.messages.slice(0, shown).map((message) => (
-          <li key={message.id} className="webhook">
-            <span className="webhook-time">{timeOfDay(message.created_at)}</span>
-            <StatusTag status={message.state} />
-            <span className="webhook-type">
-              {message.verification_id ? (
-                <button
-                  type="button"
-                  className="outbox-link"
-                  onClick={() => onChoose(message.verification_id ?? "")}
-                >
-                  <EventName name={message.type} />
-                </button>
-              ) : (
-                <EventName name={message.type} />
-              )}
-            </span>
-            <span className="webhook-words">{webhookWords(message, report)}</span>
-            <Button
-              tone="quiet"
-              disabled={busy || Boolean(report.disabled_at)}
-              aria-label={`Replay ${message.type} of ${timeOfDay(message.created_at)}`}
-              onClick={() => webhooks.replay(message)}
-            >
-              Replay
-            </Button>
-          </li>
+          <WebhookRow key={message.id} message={message} webhooks={webhooks} onChoose={onChoose} />
         ))}
       </ul>
     </>
   );
-}
-
-// Breaks between its words only: after a dot or an underscore.
-function EventName({ name }: { name: string }) {
-  return name.split(/(?<=[._])/).map((word) => (
-    <Fragment key={word}>
-      {word}
-      <wbr />
-    </Fragment>
-  ));
 }

@@ -57,17 +57,20 @@ export interface Row {
 export interface Seen {
   rows: Row[];
   figures: Figures | null;
+  /** Moves whenever an operator acted, or may have while nothing was heard. */
+  acts: number;
 }
 
 /** The console before anything was seen. */
-export const nothing: Seen = { rows: [], figures: null };
+export const nothing: Seen = { rows: [], figures: null, acts: 0 };
 
 const keep = 200;
 
 /** Takes in an event: its verification moves to the top. */
 export function addLine(seen: Seen, line: Line): Seen {
   const known = seen.rows.find((row) => row.id === line.verification_id);
-  if (!line.verification_id) return seen;
+  const acts = seen.acts + (line.name === "operator.acted" ? 1 : 0);
+  if (!line.verification_id) return { ...seen, acts };
   const ended = line.status !== undefined && line.status !== "pending";
   // What still follows an end is no news of the verification.
   const news = !ended || !known || line.name === `verification.${line.status}`;
@@ -85,7 +88,7 @@ export function addLine(seen: Seen, line: Line): Seen {
     sms: known?.sms || (line.name === "delivery.accepted" && line.channel === "sms"),
   };
   const others = seen.rows.filter((other) => other.id !== row.id);
-  return { ...seen, rows: [row, ...others].slice(0, keep) };
+  return { ...seen, acts, rows: [row, ...others].slice(0, keep) };
 }
 
 /** Takes in what was before; a row that events have told more of stays as it is. */
@@ -93,14 +96,15 @@ export function addEarlier(seen: Seen, earlier: Earlier[]): Seen {
   const known = new Map(seen.rows.map((row) => [row.id, row]));
   for (const one of earlier) {
     const row = known.get(one.verification_id);
-    if (!row || row.seq < one.seq) known.set(one.verification_id, earlierRow(one));
+    if (!row || row.seq < one.seq) known.set(one.verification_id, rowOf(one));
     else if (!row.startedAt) known.set(row.id, { ...row, startedAt: one.created_at });
   }
   const rows = [...known.values()].sort((a, b) => b.changedAt.localeCompare(a.changedAt));
-  return { ...seen, rows: rows.slice(0, keep) };
+  return { ...seen, acts: seen.acts + 1, rows: rows.slice(0, keep) };
 }
 
-function earlierRow(one: Earlier): Row {
+/** The row of a verification that was told whole. */
+export function rowOf(one: Earlier): Row {
   const { seq, purpose, status, stage, reason, method = "", ended_at = null } = one;
   const at = ended_at ?? one.created_at;
   const name = status === "pending" ? "verification.stage_changed" : `verification.${status}`;
