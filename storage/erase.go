@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"nod/verify"
 )
@@ -113,10 +112,8 @@ func (s *Store) eraseRows(ctx context.Context, userID string) error {
 			if more, err = t.eraseVerifications(ctx, userID); more || err != nil {
 				return err
 			}
-			if more, err = t.eraseEvents(ctx, userID); more || err != nil {
-				return err
-			}
-			return t.eraseRest(ctx, userID, s.person(userID))
+			more, err = t.eraseRest(ctx, userID, s.person(userID))
+			return err
 		})
 		if err != nil {
 			return err
@@ -164,38 +161,44 @@ func (t *tx) eraseVerifications(ctx context.Context, userID string) (more bool, 
 	return len(ids) == eraseLimit, nil
 }
 
-// eraseEvents deletes some events that are of no verification.
-func (t *tx) eraseEvents(ctx context.Context, userID string) (more bool, err error) {
+// eraseRest deletes what is of no verification and, once no event is left, the person
+// from the sums: who counts events of theirs meanwhile sees that somebody was erased
+// and writes nothing. It says whether there is more.
+func (t *tx) eraseRest(ctx context.Context, userID, person string) (more bool, err error) {
+	var ids []string
+	all := t.locks("trusted " + userID)
+	for _, table := range named {
+		all = append(all, statement{act: "locking " + table, text: "select id from " + table + " where user_id = $1" + t.forUpdate, args: []any{userID}, row: func(scan func(...any) error) error {
+			ids = append(ids, "")
+			return scan(&ids[len(ids)-1])
+		}})
+	}
+	if err := t.run(ctx, all...); err != nil {
+		return false, err
+	}
+	list, err := listOf(ids)
+	if err != nil {
+		return false, err
+	}
+	var answered int64
 	const most = 10 * eraseLimit
-	err = t.run(ctx, statement{
+	err = t.run(ctx, number(&answered, "select count(*) from idempotency where subject <> '' and subject "+t.inList, list), statement{
 		act: "erasing events", text: "delete from events where id in (select id from events where user_id = $1 limit $2)", args: []any{userID, most},
 		wrote: func(n int64) error {
 			more = n == most
 			return nil
 		},
 	})
-	return more, err
-}
-
-// eraseRest deletes what there is little of, and the person from the sums. Who counts
-// the person's events meanwhile sees that somebody was erased and writes nothing.
-func (t *tx) eraseRest(ctx context.Context, userID, person string) error {
-	all := t.locks("trusted " + userID)
-	answered := make([]int64, len(named))
-	for i, table := range named {
-		all = append(all,
-			plain("select id from "+table+" where user_id = $1 order by id"+t.forUpdate, userID),
-			number(&answered[i], "select count(*) from idempotency where subject <> '' and subject in (select id from "+table+" where user_id = $1)", userID))
+	if err != nil || answered > 0 {
+		return false, cmp.Or(err, errRevived)
 	}
-	if err := t.run(ctx, all...); err != nil {
-		return err
+	if more {
+		return true, nil
 	}
-	if slices.Max(answered) > 0 {
-		return errRevived
+	for _, table := range named {
+		t.hold(plain("delete from "+table+" where id "+t.inList, list))
 	}
-	for _, table := range slices.Concat(named, []string{"settings", "holds"}) {
-		t.hold(plain("delete from "+table+" where user_id = $1", userID))
-	}
+	t.hold(plain("delete from settings where user_id = $1", userID), plain("delete from holds where user_id = $1", userID))
 	t.hold(plain("update tally_cursor set erasures = erasures + 1"), plain("delete from tally_people where person = $1", person))
-	return nil
+	return false, nil
 }

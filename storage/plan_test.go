@@ -17,14 +17,15 @@ import (
 )
 
 // Every statement finds its rows by an index: none walks a table that grows,
-// none sorts more than what belongs to a few verifications or ties. What changed
+// none sorts more than what belongs to a few verifications, one user or ties. What changed
 // lately, and what SMS came to, is read from an index alone.
 func TestEveryStatementHasItsIndex(t *testing.T) {
 	db := newSQLite(t)
 	s := db.open(t, told)
 	useAll(t, s)
-	grows := regexp.MustCompile(`SCAN (w|verifications|codes|deliveries|events|devices|enrollments|settings|holds|trusted_devices|idempotency|spent_tokens|webhooks)( |$)`)
-	few := regexp.MustCompile(`from (codes|deliveries|devices|keys) |, seq, at, id$|order by verification_id, seq$`)
+	countAll(t, db, s)
+	grows := regexp.MustCompile(`SCAN (w|e|v|verifications|codes|deliveries|events|devices|enrollments|settings|holds|trusted_devices|idempotency|spent_tokens|webhooks|tallies|tally_people)( |$)`)
+	few := regexp.MustCompile(`from (codes|deliveries|devices|keys) |, seq, at, id$|where user_id = \$1 order by created_at, id$|order by verification_id, seq$`)
 	seen := 0
 	for _, text := range s.Statements() {
 		if !looks(text) {
@@ -62,11 +63,13 @@ func looks(text string) bool {
 func TestEveryStatementHasItsIndexOnPostgres(t *testing.T) {
 	server := newLogged(t)
 	db := newSchema(t, server.URL)
-	useAll(t, db.open(t, told))
+	s := db.open(t, told)
+	useAll(t, s)
+	countAll(t, db, s)
 	sent := server.statements(t)
 	db.grow(t)
 	db.raw.SetMaxOpenConns(1) // prepared statements belong to a connection
-	walks := regexp.MustCompile(`Seq Scan on (verifications|codes|deliveries|events|devices|enrollments|settings|holds|trusted_devices|idempotency|spent_tokens|webhooks)`)
+	walks := regexp.MustCompile(`Seq Scan on (verifications|codes|deliveries|events|devices|enrollments|settings|holds|trusted_devices|idempotency|spent_tokens|webhooks|tallies|tally_people)`)
 	seen := 0
 	for text := range sent {
 		if !looks(text) {
@@ -105,20 +108,22 @@ func (db database) grow(t *testing.T) {
 	t.Helper()
 	base := texts(t, db.raw, "select verification_id from deliveries limit 1")[0]
 	for _, table := range []struct{ name, which, changes string }{
-		{"verifications", "id = '" + base + "'", "'id', id || n, 'user_id', user_id || n, 'status', 'expired', 'number_hash', number_hash || n, 'created_at', created_at - n, 'next_at', null"},
-		{"codes", "verification_id = '" + base + "'", "'verification_id', verification_id || n"},
-		{"deliveries", "verification_id = '" + base + "'", "'id', id || n, 'verification_id', verification_id || n"},
-		{"events", "verification_id = '" + base + "'", "'id', id || n, 'verification_id', verification_id || n, 'user_id', user_id || n, 'at', at - n"},
-		{"webhooks", "event_id in (select id from events where verification_id = '" + base + "')", "'event_id', event_id || n, 'state', 'delivered', 'due_at', null, 'created_at', created_at - n, 'settled_at', created_at"},
-		{"devices", "true", "'id', id || n, 'user_id', user_id || n"},
-		{"settings", "true", "'user_id', user_id || n"},
-		{"holds", "true", "'user_id', user_id || n"},
-		{"trusted_devices", "true", "'id', id || n, 'user_id', user_id || n, 'expires_at', expires_at + n"},
-		{"idempotency", "true", "'id', id || n, 'created_at', created_at - n"},
-		{"enrollments", "true", "'id', id || n, 'expires_at', expires_at - n"},
-		{"spent_tokens", "true", "'id', id || n, 'expires_at', expires_at - n"},
+		{"verifications", "id = '" + base + "'", "'id', id || i, 'user_id', user_id || i, 'status', 'expired', 'number_hash', number_hash || i, 'created_at', created_at - i, 'next_at', null"},
+		{"codes", "verification_id = '" + base + "'", "'verification_id', verification_id || i"},
+		{"deliveries", "verification_id = '" + base + "'", "'id', id || i, 'verification_id', verification_id || i"},
+		{"events", "verification_id = '" + base + "'", "'id', id || i, 'verification_id', verification_id || i, 'user_id', user_id || i, 'at', at - i"},
+		{"webhooks", "event_id in (select id from events where verification_id = '" + base + "')", "'event_id', event_id || i, 'state', 'delivered', 'due_at', null, 'created_at', created_at - i, 'settled_at', created_at"},
+		{"devices", "true", "'id', id || i, 'user_id', user_id || i"},
+		{"settings", "true", "'user_id', user_id || i"},
+		{"holds", "true", "'user_id', user_id || i"},
+		{"trusted_devices", "true", "'id', id || i, 'user_id', user_id || i, 'expires_at', expires_at + i"},
+		{"idempotency", "true", "'id', id || i, 'created_at', created_at - i"},
+		{"enrollments", "true", "'id', id || i, 'user_id', user_id || i, 'expires_at', expires_at - i"},
+		{"tallies", "true", "'start', start - 3600000::bigint * i"},
+		{"tally_people", "true", "'day', day - 86400000::bigint * i, 'person', person || i"},
+		{"spent_tokens", "true", "'id', id || i, 'expires_at', expires_at - i"},
 	} {
-		db.exec(t, "insert into "+table.name+" select p.* from (select * from "+table.name+" where "+table.which+" limit 1) r, generate_series(1, 5000) n, jsonb_populate_record(null::"+
+		db.exec(t, "insert into "+table.name+" select p.* from (select * from "+table.name+" where "+table.which+" limit 1) r, generate_series(1, 5000) i, jsonb_populate_record(null::"+
 			table.name+", to_jsonb(r) || jsonb_build_object("+table.changes+")) p")
 	}
 	db.exec(t, "vacuum analyze")
@@ -165,7 +170,7 @@ func useAll(t *testing.T, s *storage.Store) {
 	_, conversions := s.Conversions(ctx, time.Time{})
 	_, updated := s.UpdateDevice(ctx, d.ID, func(*verify.Device, time.Time) ([]verify.Event, error) { return nil, nil })
 	for _, err := range []error{
-		claimed, open, recent, after, events, ofUsers, changed, updated, about, conversions, webhooks, s.TouchDevices(ctx, []string{d.ID}),
+		claimed, open, recent, after, events, ofUsers, changed, updated, about, conversions, webhooks, operate(ctx, s), s.TouchDevices(ctx, []string{d.ID}),
 		s.SpendTokenID(ctx, d.ID, "jti", time.Now().Add(time.Hour)), s.Sweep(ctx), s.Ping(ctx),
 	} {
 		if err != nil {
@@ -182,6 +187,44 @@ func chooseAll(t *testing.T, s *storage.Store) {
 	_, _, read := s.Settings(ctx, "u1")
 	if err := errors.Join(set, read, stand(s, "u4", unlock)); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// operate does the same for those of operators and of a person's data, and countAll
+// for those of sums, when all events are old enough; then it erases somebody.
+func operate(ctx context.Context, s *storage.Store) error {
+	_, found := s.Search(ctx, number, 10)
+	_, acts := s.OperatorActs(ctx, 10)
+	_, queued := s.Queue(ctx)
+	_, exported := s.Export(ctx, "u2")
+	return errors.Join(found, acts, queued, exported)
+}
+
+func countAll(t *testing.T, db database, s *storage.Store) {
+	t.Helper()
+	const retention = 90 * 24 * time.Hour
+	ctx, day := context.Background(), time.Now().UTC().Truncate(24*time.Hour)
+	for _, age := range []time.Duration{time.Hour, retention} {
+		db.age(t, age)
+		n, counted := s.CountEvents(ctx, 10)
+		if err := errors.Join(counted, s.ForgetOld(ctx, retention)); err != nil || n != 10 {
+			t.Fatal(n, err)
+		}
+	}
+	_, counted := s.CountEvents(ctx, 10)
+	_, spans := s.CountedSpans(ctx, []time.Time{day, day.Add(24 * time.Hour)})
+	_, hours := s.CountedHours(ctx, day, day.Add(24*time.Hour))
+	if err := errors.Join(counted, spans, hours, s.Erase(ctx, "u2")); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// age makes all events, and what was counted of them, older.
+func (db database) age(t testing.TB, by time.Duration) {
+	t.Helper()
+	for _, column := range []string{"events set at", "tallies set start", "tally_people set day", "tally_cursor set at"} {
+		_, name, _ := strings.Cut(column, " set ")
+		db.exec(t, fmt.Sprintf("/* not the store's */ update %s = %s - %d", column, name, by.Milliseconds()))
 	}
 }
 

@@ -2,7 +2,6 @@ package storage
 
 import (
 	"context"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -185,7 +184,7 @@ func (s *Store) facts(es []verify.Event) []analytics.Event {
 		all[i] = analytics.Event{
 			VerificationID: e.VerificationID, Person: s.person(e.UserID), Name: e.Name, At: e.At, Seq: e.Seq,
 			Channel: string(e.Data.Channel), Country: e.Data.Country, Provider: e.Data.Provider, Locale: e.Data.Locale,
-			Method: string(e.Data.Method), Purpose: string(e.Data.Purpose), Reason: string(e.Data.Reason), Step: e.Data.Step,
+			DeliveryID: e.Data.DeliveryID, Method: string(e.Data.Method), Purpose: string(e.Data.Purpose), Reason: string(e.Data.Reason), Step: e.Data.Step,
 		}
 	}
 	return all
@@ -230,26 +229,12 @@ func adding(c analytics.Counted) ([]statement, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, p := range fewOf(c.People) {
+	for _, p := range c.People {
 		writes = append(writes, plain("insert into tally_people (day, family, cell, person) select cast($1 as bigint), cast($2 as text), cast($3 as text), cast($4 as text)"+
 			" where (select count(*) from tally_people where day = $1 and family = $2 and cell = $3) < "+strconv.Itoa(analytics.Least)+" on conflict do nothing",
 			p.Day.UnixMilli(), p.Family, p.Cell, p.Person))
 	}
 	return writes, nil
-}
-
-// fewOf leaves out people whom their group and day does not need any more.
-func fewOf(people []analytics.Person) []analytics.Person {
-	type place struct {
-		day int64
-		analytics.Group
-	}
-	seen := map[place]int{}
-	return slices.DeleteFunc(people, func(p analytics.Person) bool {
-		at := place{p.Day.UnixMilli(), p.Group}
-		seen[at]++
-		return seen[at] > analytics.Least
-	})
 }
 
 // CountedSpans reads the sums between two neighbours of cuts each, which are starts of
