@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"nod/hub"
 	"nod/verify"
 )
 
@@ -170,5 +171,35 @@ func TestErase(t *testing.T) {
 		}
 		w.pass(10 * time.Minute)
 		socket.closed("unauthenticated", 4401)
+	})
+}
+
+// TestErasedBeforeItIsHeard has everything published arrive a little late, when the
+// store knows nothing of it any more.
+func TestErasedBeforeItIsHeard(t *testing.T) {
+	repaired(t, func(t *testing.T, w *wired, b *silence) {
+		phone := w.online(w.phone("u1"))
+		l := w.login()
+		phone.receive()
+		w.settle()
+		socket, _ := w.watch(l)
+		stream := w.stream(l, "")
+		stream.expect("snapshot")
+		b.losing(func(m hub.Message) bool {
+			time.AfterFunc(200*time.Millisecond, func() { _, _ = b.dicing.Publish(context.Background(), m) })
+			return true
+		})
+		w.ask(byKey, "DELETE", "/api/v1/users/u1", nil).allow(204)
+		for _, hears := range []func(string) frame{socket.expect, stream.expect} {
+			if e := hears("event"); e.text("name") != "verification.canceled" {
+				t.Errorf("told of %v", e)
+			}
+			if r := hears("result"); r.text("status") != "canceled" {
+				t.Errorf("told of the end: %v", r)
+			}
+		}
+		stream.ends()
+		phone.promptClosed(l.id, "canceled")
+		phone.closed("revoked", 4401)
 	})
 }
