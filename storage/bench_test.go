@@ -21,6 +21,7 @@ func BenchmarkCreate(b *testing.B) {
 			b.Run(fmt.Sprint(callers), func(b *testing.B) {
 				s := db.open(b)
 				var turn atomic.Int64
+				turn.Store(2_000_000) // numbers that there are: their country is told
 				parallel(b, callers, func() error {
 					q := request(s, verify.NewID("usr"))
 					q.Number = verify.StoredNumber(fmt.Sprintf("+1415%07d", turn.Add(1))) // creates for one number wait for each other

@@ -22,11 +22,11 @@
 // On Postgres every write is a transaction of its own, in as few round trips as
 // its rule allows: one takes the locks and reads, one writes and commits. That is
 // why it is spoken to by pgx itself, while database/sql, which can send only one
-// statement at a time, remains for SQLite and for migrations. The 13 statements
+// statement at a time, remains for SQLite and for migrations. The 14 statements
 // of a create are 2 round trips then; creates a second by 1, 8 and 64 callers, on
 // loopback and on the same two cores, were 1,400, 3,600 and 2,500, before that
 // 760, 1,700 and 1,500 (BenchmarkCreate); every millisecond of network counts
-// twice and not thirteen times. pgx also says what must be known here and
+// twice and not fourteen times. pgx also says what must be known here and
 // database/sql hides: whether COMMIT was sent when a connection died, and its
 // socket, which bears the limit of a transaction.
 //

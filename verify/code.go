@@ -31,7 +31,7 @@ func (v *Verification) sendCode(p *Policy, ch Channel, now time.Time, resend int
 	v.LastChannel = ch
 	d := Delivery{Channel: ch, CodeGeneration: c.Generation, Resend: resend, DueAt: now}
 	if ch.number() {
-		d.Country = v.Number.Country()
+		d.Country = v.country()
 	}
 	v.addDelivery(d, now)
 }

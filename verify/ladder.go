@@ -68,7 +68,7 @@ func (v *Verification) push(deviceID string, now time.Time) {
 
 // fallBack sends a code over another channel, by itself.
 func (v *Verification) fallBack(ch Channel, p *Policy, now time.Time) {
-	v.emit(EventFallbackStarted, now, EventData{Channel: ch, Country: v.Number.Country()})
+	v.emit(EventFallbackStarted, now, EventData{Channel: ch, Country: v.country()})
 	v.sendCode(p, ch, now, 0)
 	v.Deliveries[len(v.Deliveries)-1].Fallback = true
 }

@@ -107,14 +107,14 @@ func (s *Situation) channel(q Request, p *Policy) Channel {
 }
 
 func (v *Verification) created(now time.Time) {
-	v.emit(EventCreated, now, EventData{Purpose: v.Purpose, Channel: v.Channel, Country: v.Number.Country(), Locale: v.Locale})
+	v.emit(EventCreated, now, EventData{Purpose: v.Purpose, Channel: v.Channel, Country: v.country(), Locale: v.Locale})
 }
 
 // block ends a verification before anything was sent; the row stays, and the
 // refusal names it.
 func (v *Verification) block(why Reason, r *Refusal, now time.Time) *Refusal {
 	v.Status, v.Stage, v.Reason, v.EndedAt = Blocked, "", why, now
-	v.emit(EventBlocked, now, EventData{Reason: why, Channel: v.Channel, Country: v.Number.Country()})
+	v.emit(EventBlocked, now, EventData{Reason: why, Channel: v.Channel, Country: v.country()})
 	r.VerificationID = v.ID
 	return r
 }

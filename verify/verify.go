@@ -247,10 +247,19 @@ type Verification struct {
 	Seq    int64     // of the last event
 	events []Event
 	trust  TrustRule // see [Verification.TakeTrust]
+	place  string    // see country
 }
 
 // Terminal reports whether the verification has ended.
 func (v *Verification) Terminal() bool { return v.Status != Pending }
+
+// country is that of the number, looked up once: a start tells it several times.
+func (v *Verification) country() string {
+	if v.place == "" && !v.Number.IsZero() {
+		v.place = v.Number.Country()
+	}
+	return v.place
+}
 
 // TakeEvents returns the events emitted since the last call, in order. The
 // store writes them in the transaction of the change.
