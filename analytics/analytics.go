@@ -113,8 +113,8 @@ type Totals struct {
 
 // Channel is how one channel did.
 type Channel struct {
-	Sends     int `json:"sends"`     // accepted deliveries
-	Successes int `json:"successes"` // approvals that came over it
+	Sends     int `json:"sends" doc:"Accepted deliveries."`
+	Successes int `json:"successes" doc:"Approvals that came over it."`
 }
 
 // Recent is one of the newest events.
@@ -128,10 +128,10 @@ type Recent struct {
 type Figures struct {
 	Days                     int                `json:"days"`
 	Totals                   Totals             `json:"totals"`
-	SuccessRate              float64            `json:"success_rate"` // approved of started, 0 to 1; 0 when none was started
+	SuccessRate              float64            `json:"success_rate" doc:"Approved of started, 0 to 1; 0 when none was started."`
 	AvgTimeToCompleteSeconds float64            `json:"avg_time_to_complete_seconds"`
 	ByChannel                map[string]Channel `json:"by_channel"`
-	Recent                   []Recent           `json:"recent"` // newest first, at most 20
+	Recent                   []Recent           `json:"recent" nullable:"false" doc:"The newest first, at most 20."`
 }
 
 // Own counts a user's events of the last days.

@@ -176,18 +176,20 @@ func (l life) last(name string) *Event {
 	return nil
 }
 
-// lastLeft is the newest event that shows that something left over a channel, or nil.
-func (l life) lastLeft(channel string) *Event {
-	for i := range slices.Backward(l) {
-		if l[i].Channel != channel {
+// lastLeft is what shows first that the last delivery over a channel left, or nil. A
+// receipt of one before it may come later.
+func (l life) lastLeft(channel string) (by *Event) {
+	known := map[string]bool{}
+	for i := range l {
+		if l[i].Channel != channel || known[l[i].DeliveryID] {
 			continue
 		}
 		switch l[i].Name {
 		case "delivery.accepted", "delivery.delivered", "delivery.displayed", "delivery.responded", "delivery.undelivered", "delivery.unknown":
-			return &l[i]
+			known[l[i].DeliveryID], by = true, &l[i]
 		}
 	}
-	return nil
+	return by
 }
 
 // codes are the acceptances of messages with a code.

@@ -6,13 +6,13 @@ type PriceOf func(country string) (price float64, ok bool)
 
 // Overview is how the deployment did, in sum.
 type Overview struct {
-	Totals         Totals             `json:"totals"`
-	Ended          Ended              `json:"ended"`
-	SuccessRate    float64            `json:"success_rate"` // approved of started, 0 to 1; 0 when none was started
-	TimeToComplete Took               `json:"time_to_complete"`
-	WithoutSMS     WithoutSMS         `json:"without_sms"`
+	Totals         Totals             `json:"totals" doc:"Events, by the names of five kinds."`
+	Ended          Ended              `json:"ended" doc:"Verifications, by how they ended."`
+	SuccessRate    float64            `json:"success_rate" doc:"Approved of started, 0 to 1; 0 when none was started."`
+	TimeToComplete Took               `json:"time_to_complete" doc:"From the start of a verification to its approval."`
+	WithoutSMS     WithoutSMS         `json:"without_sms" doc:"Sign-ins that needed neither an SMS nor a call."`
 	ByChannel      map[string]Channel `json:"by_channel"`
-	Hidden         bool               `json:"hidden"` // some of it is left out: days, or channels, with too few people
+	Hidden         bool               `json:"hidden" doc:"Some of it is left out: days, or channels, behind which stand fewer than five people."`
 }
 
 // Ended counts verifications by how they ended.
@@ -36,23 +36,23 @@ type Took struct {
 
 // WithoutSMS is what signing in without an SMS or a call was worth.
 type WithoutSMS struct {
-	Logins int      `json:"logins"` // approved sign-ins without an SMS or a call
-	Share  float64  `json:"share"`  // of all approved sign-ins, 0 to 1
-	Saved  *float64 `json:"saved"`  // one SMS for each whose country and price are known, in the currency of the prices; nil without prices
+	Logins int      `json:"logins" doc:"Approved sign-ins without an SMS or a call."`
+	Share  float64  `json:"share" doc:"Of all approved sign-ins, 0 to 1."`
+	Saved  *float64 `json:"saved" doc:"What one SMS for each of them would have cost, as far as its country and price are known, in the currency of NOD_PRICES_FILE. Null without prices."`
 }
 
 // Delays is what resends and deliveries say about how long to wait.
 type Delays struct {
-	Steps    []DelayStep    `json:"steps"`    // by delay, shortest first
-	Delivery []Delivery     `json:"delivery"` // by country: how long an SMS takes to the phone
-	Delays   []CountryDelay `json:"delays"`   // what [Plan] would wait, by country
+	Steps    []DelayStep    `json:"steps" nullable:"false" doc:"By delay, the shortest first."`
+	Delivery []Delivery     `json:"delivery" nullable:"false" doc:"How long an SMS takes to the phone, by country."`
+	Delays   []CountryDelay `json:"delays" nullable:"false" doc:"What NOD_RESEND_DELAYS=auto waits, or would wait, by country."`
 }
 
 // DelayStep is how resends did that a person could ask for after this delay.
 type DelayStep struct {
 	DelaySeconds int     `json:"delay_seconds"`
 	Resends      int     `json:"resends"`
-	Successes    int     `json:"successes"` // approved after it, and before another resend
+	Successes    int     `json:"successes" doc:"Approved after it, and before another resend."`
 	SuccessRate  float64 `json:"success_rate"`
 }
 
@@ -69,17 +69,17 @@ type Delivery struct {
 type CountryDelay struct {
 	Country  string `json:"country"`
 	Seconds  []int  `json:"seconds"`
-	Messages int    `json:"messages"` // receipts behind it
+	Messages int    `json:"messages" doc:"Receipts behind it."`
 }
 
 // Hours is how verifications did by the hour of the day, UTC, in which they started.
 type Hours struct {
-	Hours []HourOfDay `json:"hours"`
+	Hours []HourOfDay `json:"hours" nullable:"false"`
 }
 
 // HourOfDay is one hour of the day.
 type HourOfDay struct {
-	Hour        int     `json:"hour"` // 0 to 23, UTC
+	Hour        int     `json:"hour" doc:"0 to 23, UTC."`
 	Started     int     `json:"started"`
 	Successes   int     `json:"successes"`
 	SuccessRate float64 `json:"success_rate"`
@@ -87,10 +87,10 @@ type HourOfDay struct {
 
 // Channels is how sends convert, by channel, country and provider.
 type Channels struct {
-	Channels  []Conversion `json:"channels"`
-	Countries []Conversion `json:"countries"`
-	Providers []Conversion `json:"providers"`
-	Other     *Conversion  `json:"other"` // those in no provider's figures: too few people stand behind them; nil where there are none
+	Channels  []Conversion `json:"channels" nullable:"false"`
+	Countries []Conversion `json:"countries" nullable:"false" doc:"Of messages to numbers, by the number's country."`
+	Providers []Conversion `json:"providers" nullable:"false" doc:"By country, provider and channel."`
+	Other     *Conversion  `json:"other" doc:"Those in no provider's figures, because fewer than five people stand behind them. Null where there are none."`
 }
 
 // Conversion is how some sends did. Fields that do not tell them apart are empty.
@@ -98,11 +98,11 @@ type Conversion struct {
 	Channel     string  `json:"channel,omitempty"`
 	Country     string  `json:"country,omitempty"`
 	Provider    string  `json:"provider,omitempty"`
-	Sends       int     `json:"sends"`        // accepted by a provider
-	Delivered   int     `json:"delivered"`    // with a receipt
-	Failed      int     `json:"failed"`       // not taken, or not delivered
-	Successes   int     `json:"successes"`    // approvals that came over them, each over the last one of its channel
-	SuccessRate float64 `json:"success_rate"` // successes of sends, 0 to 1
-	P50Seconds  float64 `json:"p50_seconds"`  // from accepted to approved
+	Sends       int     `json:"sends" doc:"Accepted by a provider."`
+	Delivered   int     `json:"delivered" doc:"With a receipt."`
+	Failed      int     `json:"failed" doc:"Not taken, or not delivered."`
+	Successes   int     `json:"successes" doc:"Approvals that came over them, each over the last one of its channel."`
+	SuccessRate float64 `json:"success_rate" doc:"Successes of sends, 0 to 1."`
+	P50Seconds  float64 `json:"p50_seconds" doc:"From accepted to approved."`
 	P90Seconds  float64 `json:"p90_seconds"`
 }

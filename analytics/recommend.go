@@ -19,17 +19,17 @@ type Rules struct {
 
 // Recommendation is one plain piece of advice and what it rests on.
 type Recommendation struct {
-	Kind     string     `json:"kind"`   // delay, wording, timing, channel or provider
-	Title    string     `json:"title"`  // what to do
-	Text     string     `json:"text"`   // why, how sure, and how to do it
-	Sample   int        `json:"sample"` // how many were compared: verifications, resends or messages
-	Evidence []Evidence `json:"evidence"`
+	Kind     string     `json:"kind" enum:"delay,wording,timing,channel,provider"`
+	Title    string     `json:"title" doc:"What to do."`
+	Text     string     `json:"text" doc:"Why, how sure, and how to do it."`
+	Sample   int        `json:"sample" doc:"How many were compared: verifications, resends or messages."`
+	Evidence []Evidence `json:"evidence" nullable:"false"`
 }
 
-// Evidence is one number behind a recommendation, ready to be shown.
+// Evidence is one number behind a recommendation.
 type Evidence struct {
 	Label string `json:"label"`
-	Value string `json:"value"`
+	Value string `json:"value" doc:"Ready to be shown."`
 }
 
 // When a comparison speaks.
@@ -91,7 +91,7 @@ func (t Told) Recommendations(r Rules) []Recommendation {
 			found[l.kind] = append(found[l.kind], l)
 		}
 	}
-	found[kindChannel] = unexplained(found[kindChannel], found[kindProvider])
+	found[kindChannel] = unexplained(found[kindChannel], slices.Concat(found[kindProvider], found[kindDelay]))
 	var advice []weighed
 	for _, kind := range slices.Sorted(maps.Keys(found)) {
 		slices.SortStableFunc(found[kind], func(a, b look) int { return cmp.Compare(b.weight(), a.weight()) })
@@ -106,10 +106,10 @@ func (t Told) Recommendations(r Rules) []Recommendation {
 }
 
 // unexplained are the channels' findings without those that a finding about a
-// provider, or about calls, in the same country explains.
-func unexplained(channels, providers []look) []look {
+// provider, about how late SMS are, or about calls, in the same country explains.
+func unexplained(channels, others []look) []look {
 	explained := map[string]bool{}
-	for _, l := range append(slices.Clone(providers), channels...) {
+	for _, l := range append(others, channels...) {
 		if l.in != "" {
 			explained[l.in] = true
 		}
