@@ -131,6 +131,8 @@ func recountSends(s sums, life []analytics.Event) {
 	cell := func(e *analytics.Event) string { return e.Channel + "|" + e.Country + "|" + e.Provider }
 	isCode := map[string]bool{"sms": true, "voice": true, "email": true}
 	acceptedOf := map[string]*analytics.Event{} // by channel and delivery
+	left := map[string]bool{}                   // likewise
+	leaves := map[string]bool{}                 // the same that are known to have left
 	last := map[string]*analytics.Event{}       // what left last, by channel
 	var codes []*analytics.Event
 	for i := range life {
@@ -150,8 +152,8 @@ func recountSends(s sums, life []analytics.Event) {
 			if from := acceptedOf[e.Channel+e.DeliveryID]; what == "delivered" && from != nil {
 				s.add(e, 1, "send", cell(e), bucketOf("arrived", e.At.Sub(from.At)))
 			}
-			if what != "failed" {
-				last[e.Channel] = e
+			if id := e.Channel + e.DeliveryID; what != "failed" && !left[id] {
+				left[id], last[e.Channel] = true, e
 			}
 		case e.Name == "verification.approved":
 			by := last[e.Channel]
