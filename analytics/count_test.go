@@ -132,7 +132,6 @@ func recountSends(s sums, life []analytics.Event) {
 	isCode := map[string]bool{"sms": true, "voice": true, "email": true}
 	acceptedOf := map[string]*analytics.Event{} // by channel and delivery
 	left := map[string]bool{}                   // likewise
-	leaves := map[string]bool{}                 // the same that are known to have left
 	last := map[string]*analytics.Event{}       // what left last, by channel
 	var codes []*analytics.Event
 	for i := range life {
