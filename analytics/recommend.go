@@ -105,17 +105,24 @@ func (t Told) Recommendations(r Rules) []Recommendation {
 	return all
 }
 
-// unexplained are the channels' findings without those that a finding about a
-// provider, about how late SMS are, or about calls, in the same country explains.
-func unexplained(channels, others []look) []look {
-	explained := map[string]bool{}
-	for _, l := range append(others, channels...) {
-		if l.in != "" {
-			explained[l.in] = true
-		}
+// unexplained are the findings about channels without those that another one explains:
+// where a provider does worse than others, or calls better than SMS, the country's SMS
+// do worse too.
+func unexplained(channels, providers []look) []look {
+	badProvider, betterCalls := map[string]bool{}, map[string]bool{}
+	for _, l := range providers {
+		badProvider[l.in] = true
 	}
-	return slices.DeleteFunc(channels, func(l look) bool { return l.in == "" && explained[l.about] })
+	for _, l := range channels {
+		betterCalls[l.in] = true
+	}
+	return slices.DeleteFunc(channels, func(l look) bool {
+		return badProvider[l.where()] || l.in == "" && betterCalls[l.about]
+	})
 }
+
+// where is the country of a finding about a channel or a provider.
+func (l look) where() string { return cmp.Or(l.in, l.about) }
 
 func (l look) gap() float64 { return l.b.p() - l.a.p() }
 

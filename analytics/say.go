@@ -217,7 +217,7 @@ func neighbours(found []look) (spans [][]look) {
 // countriesOf names the countries of some findings.
 func countriesOf(found []look) (names []string) {
 	for _, l := range found {
-		names = append(names, cmp.Or(l.in, l.about))
+		names = append(names, l.where())
 	}
 	return names
 }

@@ -65,10 +65,18 @@ func Tell(spans []Span) Told {
 	return t
 }
 
-// cells are a span's groups by family, in a fixed order.
+// cells are a span's groups by family, in a fixed order. One may have people and no
+// counts: all, on a day of nothing but receipts.
 func (s *Span) cells() map[string][]atom {
+	groups := map[Group]bool{}
+	for g := range s.Counts {
+		groups[g] = true
+	}
+	for g := range s.People {
+		groups[g] = true
+	}
 	cells := map[string][]atom{}
-	for _, g := range slices.SortedFunc(maps.Keys(s.Counts), Group.compare) {
+	for _, g := range slices.SortedFunc(maps.Keys(groups), Group.compare) {
 		a := atom{counts: s.Counts[g], people: map[string]bool{}}
 		if depth := depths[g.Family]; depth > 0 {
 			a.labels = strings.SplitN(g.Cell, "|", depth)
