@@ -1,10 +1,12 @@
-import { useCallback, useEffect, useRef, useState } from "react";
+import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { Button } from "../../component/Button";
 import { ThemeButton } from "../../component/ThemeButton";
 import { Mark } from "../../theme/Mark";
 import { ActsPane } from "./ActsPane";
 import { Analytics } from "./analytics/Analytics";
 import { FiguresRow } from "./FiguresRow";
+import { LivePane } from "./live/LivePane";
+import { type Together, together } from "./nodes";
 import { OutboxList } from "./OutboxList";
 import { RecentList } from "./RecentList";
 import { SearchField } from "./SearchField";
@@ -22,8 +24,9 @@ export function Board({ token, onClose }: { token: string; onClose: (lost: boole
   const [chosen, setChosen] = useState<string | null>(null);
   const [acted, setActed] = useState(0);
   const lost = useCallback(() => onClose(true), [onClose]);
-  const { seen, connected } = useLive(token, lost);
-  const simulated = seen.figures?.outbox ?? false;
+  const { seen, now, connected } = useLive(token, lost);
+  const all = useMemo(() => together(now.nodes), [now.nodes]);
+  const simulated = all?.outbox ?? false;
   const outbox = useOutbox(token, simulated);
   const webhooks = useWebhooks(token);
   const row = seen.rows.find((one) => one.id === chosen);
@@ -38,7 +41,7 @@ export function Board({ token, onClose }: { token: string; onClose: (lost: boole
         <Mark />
         <h1>Console</h1>
         <span className="board-live" data-on={connected ? "" : undefined} role="status">
-          {connected ? "Live" : "Connecting"}
+          {connected ? liveWords(all) : "Connecting"}
         </span>
         <SearchField token={token} onChoose={setChosen} />
         <ShortcutSheet />
@@ -48,7 +51,8 @@ export function Board({ token, onClose }: { token: string; onClose: (lost: boole
         </Button>
       </header>
       <main className="board-main">
-        <FiguresRow seen={seen} outbox={simulated ? outbox : null} />
+        <FiguresRow pulse={now.pulse} all={all} rows={seen.rows} />
+        {now.pulse?.enabled !== false && <LivePane now={now} all={all} />}
         <div className="board-rail" data-chosen={chosen ? "" : undefined}>
           <RecentList rows={seen.rows} chosen={chosen} onChoose={setChosen} />
           <div className="board-trail" ref={trail}>
@@ -70,4 +74,9 @@ export function Board({ token, onClose }: { token: string; onClose: (lost: boole
       </main>
     </div>
   );
+}
+
+// How many nodes stands there only once it is news.
+function liveWords(all: Together | null): string {
+  return all && all.nodes > 1 ? `Live on ${all.nodes} nodes` : "Live";
 }

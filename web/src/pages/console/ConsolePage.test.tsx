@@ -68,7 +68,7 @@ async function openOn(outbox: boolean, rows: Earlier[] = []): Promise<Peer> {
   render(<ConsolePage />);
   const peer = await server.welcome("console");
   peer.send("recent", { verifications: rows });
-  peer.send("figures", { sessions: {}, outbox });
+  peer.send("figures", { node: "a", sessions: {}, outbox, skipped: 0 });
   await screen.findByText("Live");
   return peer;
 }
@@ -94,8 +94,8 @@ test("a key opens the console, and is kept nowhere", async () => {
   expect(JSON.stringify({ ...sessionStorage, ...localStorage })).not.toContain("nod_sk");
 });
 
-test("what was before is there at once, with its figures", async () => {
-  await open(
+test("what was before is there at once, and counts where nothing else does", async () => {
+  const peer = await open(
     earlier(3, { status: "pending", stage: "code_entry", method: "", ended_at: undefined }),
     earlier(2, { code_sent: true }),
     earlier(1, { status: "denied", reason: "wrong_number", method: "" }),
@@ -105,12 +105,18 @@ test("what was before is there at once, with its figures", async () => {
     expect.stringContaining("Approved on the phone"),
     expect.stringContaining("Refused: the wrong number was typed"),
   ]);
-  expect([figure("Open now"), figure("Success"), figure("Median time")]).toEqual([
-    "1",
+  const queue = { due: 0, oldest_seconds: 0, webhooks: 0, webhooks_oldest_seconds: 0 };
+  peer.send("pulse", { server_time: at(40), enabled: false, queue });
+  await screen.findByText("Open now");
+  expect(["Success", "Not approved", "Median time", "Without SMS"].map(figure)).toEqual([
     "50 %",
-    "2.0 s",
+    "1",
+    "2 s",
+    "0 %",
   ]);
-  expect(figure("Without SMS")).toBe("0 %");
+  expect(figure("Open now")).toBe("1");
+  expect(screen.getAllByText("of the last 3 in the list")).toHaveLength(3);
+  expect(screen.getByText("Analytics is switched off")).toBeTruthy();
   await expectAccessible();
 });
 
@@ -123,7 +129,12 @@ test("what happens comes to the top, and a repeated list takes nothing back", as
   peer.send("event", { ...line, name: "verification.approved" });
   expect(await within(await list()).findAllByText("approved")).toHaveLength(2);
   peer.send("recent", { verifications: [earlier(2, { status: "pending", seq: 2 }), earlier(1)] });
-  peer.send("figures", { sessions: { device: 3, console: 1 }, outbox: true, skipped: 7 });
+  peer.send("figures", {
+    node: "a",
+    sessions: { device: 3, console: 1 },
+    outbox: true,
+    skipped: 7,
+  });
   expect(await screen.findByText(/7 more events/)).toBeTruthy();
   expect(figure("Open sockets")).toBe("4");
   expect(within(await list()).getAllByText("approved")).toHaveLength(2);

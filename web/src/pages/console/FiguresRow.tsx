@@ -1,50 +1,101 @@
-import { duration, percent, type Seen, socketWords, summary } from "./model";
-import type { Outbox } from "./useOutbox";
+import { timeOfDay } from "../../component/time";
+import { type Row, summary } from "./model";
+import { providerWords, socketWords, type Together } from "./nodes";
+import { count, percent, took } from "./numbers";
+import {
+  isCounted,
+  lostNow,
+  type Pulse,
+  queueNow,
+  startedNow,
+  successNow,
+  type Told,
+} from "./pulse";
 import "./FiguresRow.css";
 
-/** The numbers, one glance. They count the verifications in the list below. */
-export function FiguresRow({ seen, outbox }: { seen: Seen; outbox: Outbox | null }) {
-  const { open, success, medianMs, withoutSms } = summary(seen.rows);
-  const sockets = seen.figures?.sessions;
+/** The numbers, one glance: this hour beside the same hour of other days, and how the house is. */
+export function FiguresRow({
+  pulse,
+  all,
+  rows,
+}: {
+  pulse: Pulse | null;
+  all: Together | null;
+  rows: Row[];
+}) {
+  const sockets = all && Object.values(all.sessions).reduce((sum, n) => sum + n, 0);
   return (
     <section className="figures" aria-label="Figures">
       <dl>
+        {countsOf(pulse, rows).map(([name, told]) => (
+          <Figure key={name} name={name} {...told} />
+        ))}
         <Figure
-          name="Open now"
-          value={String(open)}
-          note={seen.rows.length > 0 ? `of the last ${seen.rows.length}` : "none seen yet"}
+          name="Open sockets"
+          value={all && count(sockets)}
+          note={all ? socketWords(all) : ""}
         />
-        <Figure name="Success" value={percent(success)} note="of those that ended" />
-        <Figure name="Median time" value={duration(medianMs)} note="from request to approval" />
-        <Figure name="Without SMS" value={percent(withoutSms)} note="of those approved" />
-        <Figure name="Open sockets" value={total(sockets)} note={socketWords(sockets)} />
-        {outbox && (
-          <Figure
-            name="Outbox"
-            value={String(outbox.messages?.length ?? "–")}
-            note="simulated messages"
-          />
-        )}
+        <Figure name="Waiting to be sent" {...queueNow(pulse?.queue)} />
+        <Figure name="Providers" {...(all ? providerWords(all.providers) : waiting)} />
       </dl>
-      {(seen.figures?.skipped ?? 0) > 0 && (
-        <p className="figures-skipped">
-          {seen.figures?.skipped} more events in the last second than can be shown.
+      {pulse?.stale && (
+        <p className="figures-note" role="status">
+          The database has not answered since {timeOfDay(pulse.server_time)}. These are the figures
+          of then; they go on by themselves.
+        </p>
+      )}
+      {all && all.skipped > 0 && (
+        <p className="figures-note">
+          {count(all.skipped)} more events in the last second than can be shown.
         </p>
       )}
     </section>
   );
 }
 
-function total(sockets: Record<string, number> | undefined): string {
-  return sockets ? String(Object.values(sockets).reduce((sum, n) => sum + n, 0)) : "–";
+const waiting: Told = { value: null, note: "" };
+
+/** What was counted in this hour; where nothing is counted, what the list below shows. */
+function countsOf(pulse: Pulse | null, rows: Row[]): [string, Told][] {
+  if (pulse && !pulse.enabled) {
+    const { open, lost, success, medianMs, withoutSms } = summary(rows);
+    const seen = rows.length > 0 ? `of the last ${rows.length} in the list` : "none seen yet";
+    return [
+      ["Success", { value: percent(success), note: seen }],
+      ["Open now", { value: count(open), note: seen }],
+      ["Not approved", { value: count(lost), note: seen }],
+      ["Median time", { value: took(medianMs && medianMs / 1000), note: "request to approval" }],
+      ["Without SMS", { value: percent(withoutSms), note: "of those approved" }],
+    ];
+  }
+  const known = isCounted(pulse) ? pulse : null;
+  return [
+    ["Success this hour", known ? successNow(known) : waiting],
+    ["Started this hour", known ? startedNow(known) : waiting],
+    ["Not approved", known ? lostNow(known) : waiting],
+    [
+      "Median time",
+      known
+        ? { value: took(known.median_seconds ?? null), note: "request to approval, this hour" }
+        : waiting,
+    ],
+    [
+      "Without SMS",
+      known
+        ? { value: percent(known.without_sms ?? null), note: "of sign-ins in 24 hours" }
+        : waiting,
+    ],
+  ];
 }
 
-function Figure({ name, value, note }: { name: string; value: string; note: string }) {
+function Figure({ name, value, note, bad = false }: Told & { name: string }) {
   return (
-    <div className="figure">
+    <div className="figure" data-bad={bad ? "" : undefined}>
       <dt>{name}</dt>
       <dd>
-        <span className="figure-value">{value}</span>
+        <span className="figure-value">
+          {value ?? <span className="figure-wait" role="img" aria-label="Loading" />}
+        </span>
         <span className="figure-note">{note}</span>
       </dd>
     </div>

@@ -1,15 +1,6 @@
 import { expect, test } from "vitest";
-import {
-  addLine,
-  duration,
-  type Line,
-  nothing,
-  percent,
-  shortId,
-  socketWords,
-  summary,
-  verificationId,
-} from "./model";
+import { addLine, duration, type Line, nothing, shortId, summary, verificationId } from "./model";
+import { percent } from "./numbers";
 
 const start = Date.UTC(2026, 4, 4);
 const line = (id: string, name: string, ms: number, more: Partial<Line> = {}): Line => ({
@@ -40,7 +31,13 @@ test("events of devices make no row", () => {
 });
 
 test("nothing seen is nothing counted", () => {
-  expect(summary([])).toEqual({ open: 0, success: null, medianMs: null, withoutSms: null });
+  expect(summary([])).toEqual({
+    open: 0,
+    lost: 0,
+    success: null,
+    medianMs: null,
+    withoutSms: null,
+  });
   expect([percent(null), duration(null)]).toEqual(["–", "–"]);
 });
 
@@ -70,8 +67,4 @@ test("an id is found in what was pasted and nothing else is one", () => {
   expect(verificationId(`/api/v1/verifications/${id}/timeline`)).toBe(id);
   expect(verificationId("ver_123")).toBeNull();
   expect(shortId(id)).toBe("ver_0123…abcdef");
-});
-
-test("sockets are told by who holds them", () => {
-  expect(socketWords({ device: 2, console: 1 })).toBe("2 phones, 0 pages, 1 console");
 });

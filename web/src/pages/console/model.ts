@@ -1,4 +1,5 @@
 import { eventWords, type TimelineEvent } from "../../component/timeline";
+import { share, took } from "./numbers";
 
 /** One event as the console's connection tells it. */
 export interface Line extends TimelineEvent {
@@ -23,17 +24,6 @@ export interface Earlier {
   ended_at?: string;
 }
 
-/** What one node counts, once a second. */
-export interface Figures {
-  sessions: Record<string, number>;
-  pending: number;
-  queued: number;
-  /** Whether messages are simulated, and lie in the outbox. */
-  outbox: boolean;
-  /** Events of the last second that were too many to tell. */
-  skipped: number;
-}
-
 /** One verification in the list. */
 export interface Row {
   id: string;
@@ -53,16 +43,15 @@ export interface Row {
   sms: boolean;
 }
 
-/** Everything the console knows. */
+/** What the console has seen happen. */
 export interface Seen {
   rows: Row[];
-  figures: Figures | null;
   /** Moves whenever an operator acted, or may have while nothing was heard. */
   acts: number;
 }
 
 /** The console before anything was seen. */
-export const nothing: Seen = { rows: [], figures: null, acts: 0 };
+export const nothing: Seen = { rows: [], acts: 0 };
 
 const keep = 200;
 
@@ -126,6 +115,8 @@ export function rowOf(one: Earlier): Row {
 /** The numbers at the top; null where there is nothing to count yet. */
 interface Summary {
   open: number;
+  /** How many ended otherwise than by an approval. */
+  lost: number;
   success: number | null;
   medianMs: number | null;
   withoutSms: number | null;
@@ -148,36 +139,16 @@ export function summary(rows: Row[]): Summary {
         : ((times[middle - 1] ?? 0) + (times[middle] ?? 0)) / 2;
   return {
     open: rows.length - ended.length,
+    lost: ended.length - approved.length,
     success: share(approved.length, ended.length),
     medianMs: median,
     withoutSms: share(approved.filter((row) => !row.sms).length, approved.length),
   };
 }
 
-function share(part: number, whole: number): number | null {
-  return whole === 0 ? null : part / whole;
-}
-
-/** "2 phones, 1 page, 1 console": who holds the open sockets. */
-export function socketWords(sessions: Record<string, number> | undefined): string {
-  const count = (role: string, name: string) => {
-    const n = sessions?.[role] ?? 0;
-    return `${n} ${name}${n === 1 ? "" : "s"}`;
-  };
-  return [count("device", "phone"), count("watcher", "page"), count("console", "console")].join(
-    ", ",
-  );
-}
-
-/** "87 %", or a dash where nothing was counted. */
-export function percent(value: number | null): string {
-  return value === null ? "–" : `${Math.round(value * 100)} %`;
-}
-
 /** "840 ms", "12.4 s", or a dash. */
 export function duration(ms: number | null): string {
-  if (ms === null) return "–";
-  return ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;
+  return took(ms === null ? null : ms / 1000);
 }
 
 /** An id short enough for a list, still telling neighbours apart. */

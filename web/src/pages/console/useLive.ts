@@ -1,26 +1,33 @@
 import { useEffect, useReducer, useState } from "react";
 import { Connection, socketUrl, wakeWithPage } from "../../sdk";
-import {
-  addEarlier,
-  addLine,
-  type Earlier,
-  type Figures,
-  type Line,
-  nothing,
-  type Seen,
-} from "./model";
+import { addEarlier, addLine, type Earlier, type Line, nothing, type Seen } from "./model";
+import type { Figures } from "./nodes";
+import { addFigures, addPulse, type Now, unheard } from "./now";
+import type { Pulse } from "./pulse";
 
-type News = { line: Line } | { earlier: Earlier[] } | { figures: Figures };
+type News = { line: Line } | { earlier: Earlier[] };
 
-function take(seen: Seen, news: News): Seen {
-  if ("line" in news) return addLine(seen, news.line);
-  if ("earlier" in news) return addEarlier(seen, news.earlier);
-  return { ...seen, figures: news.figures };
+function see(seen: Seen, news: News): Seen {
+  return "line" in news ? addLine(seen, news.line) : addEarlier(seen, news.earlier);
+}
+
+type Beat = { figures: Figures; at: number } | { pulse: Pulse };
+
+function hear(now: Now, beat: Beat): Now {
+  return "pulse" in beat ? addPulse(now, beat.pulse) : addFigures(now, beat.figures, beat.at);
+}
+
+/** What the console's connection tells. */
+export interface Live {
+  seen: Seen;
+  now: Now;
+  connected: boolean;
 }
 
 /** What happens on this server, live; `onLost` when the session no longer opens anything. */
-export function useLive(token: string, onLost: () => void): { seen: Seen; connected: boolean } {
-  const [seen, tell] = useReducer(take, nothing);
+export function useLive(token: string, onLost: () => void): Live {
+  const [seen, tell] = useReducer(see, nothing);
+  const [now, beat] = useReducer(hear, unheard);
   const [connected, setConnected] = useState(false);
   useEffect(() => {
     const connection = new Connection({
@@ -36,7 +43,8 @@ export function useLive(token: string, onLost: () => void): { seen: Seen; connec
         if (type === "recent")
           tell({ earlier: (data as { verifications: Earlier[] }).verifications });
         if (type === "event") tell({ line: data as Line });
-        if (type === "figures") tell({ figures: data as Figures });
+        if (type === "figures") beat({ figures: data as Figures, at: Date.now() });
+        if (type === "pulse") beat({ pulse: data as Pulse });
       }),
       wakeWithPage(connection),
     ];
@@ -46,5 +54,5 @@ export function useLive(token: string, onLost: () => void): { seen: Seen; connec
       connection.stop();
     };
   }, [token, onLost]);
-  return { seen, connected };
+  return { seen, now, connected };
 }

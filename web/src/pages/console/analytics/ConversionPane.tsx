@@ -1,0 +1,133 @@
+import { useState } from "react";
+import { Icon } from "../../../theme/Icon";
+import { Bar } from "../Bar";
+import { Choice } from "../Choice";
+import { byLadder, channelIcon, channelName, countryName } from "../channels";
+import { count, percent, share, took } from "../numbers";
+import { useReport } from "../useReport";
+import { ReportPane } from "./ReportPane";
+import type { Channels, Conversion } from "./reports";
+
+const views = [
+  { value: "channels", label: "Channels" },
+  { value: "countries", label: "Countries" },
+  { value: "providers", label: "Providers" },
+] as const;
+type View = (typeof views)[number]["value"];
+
+const shown = 8;
+
+/** What becomes of messages: by channel, by country, by provider. */
+export function ConversionPane({ token, days }: { token: string; days: number }) {
+  const report = useReport<Channels>(token, "channels", days);
+  const [view, setView] = useState<View>("channels");
+  return (
+    <ReportPane
+      name="conversion"
+      title="What becomes of messages"
+      report={report}
+      action={<Choice legend="Tell apart by" options={views} value={view} onChange={setView} />}
+    >
+      {(channels) => <Conversions rows={channels[view]} other={channels.other} view={view} />}
+    </ReportPane>
+  );
+}
+
+function Conversions({
+  rows,
+  other,
+  view,
+}: {
+  rows: Conversion[];
+  other: Conversion | null;
+  view: View;
+}) {
+  if (rows.length === 0 && !other) {
+    return (
+      <p className="pane-empty">
+        Once 5 people or more were sent messages, here stands what became of them.
+      </p>
+    );
+  }
+  const sorted = [...rows].sort(view === "channels" ? byLadder : (a, b) => b.sends - a.sends);
+  const rest = sorted.slice(shown);
+  return (
+    <>
+      <table className="numbers conversion-table">
+        <Head view={view} />
+        <tbody>
+          {sorted.slice(0, shown).map((row) => (
+            <Line key={nameOf(row)} row={row} />
+          ))}
+          {other && <Line row={other} />}
+        </tbody>
+      </table>
+      {rest.length > 0 && (
+        <details className="more">
+          <summary>{rest.length} more</summary>
+          <table className="numbers conversion-table">
+            <Head view={view} />
+            <tbody>
+              {rest.map((row) => (
+                <Line key={nameOf(row)} row={row} />
+              ))}
+            </tbody>
+          </table>
+        </details>
+      )}
+    </>
+  );
+}
+
+const heads: Record<View, string> = {
+  channels: "Channel",
+  countries: "Country",
+  providers: "Provider",
+};
+
+function Head({ view }: { view: View }) {
+  return (
+    <thead>
+      <tr>
+        <th scope="col">{heads[view]}</th>
+        <th scope="col">Sent</th>
+        <th scope="col">Arrived</th>
+        <th scope="col">Failed</th>
+        <th scope="col">Approved</th>
+        <th scope="col" className="conversion-time">
+          Half within
+        </th>
+        <th scope="col" className="conversion-time">
+          9 of 10
+        </th>
+      </tr>
+    </thead>
+  );
+}
+
+function Line({ row }: { row: Conversion }) {
+  const timed = row.successes > 0;
+  return (
+    <tr>
+      <th scope="row">
+        {row.channel && <Icon name={channelIcon(row.channel)} />} {nameOf(row)}
+        <Bar share={row.success_rate} />
+      </th>
+      <td>{count(row.sends)}</td>
+      <td>{percent(share(row.delivered, row.sends))}</td>
+      <td>{percent(share(row.failed, row.sends + row.failed))}</td>
+      <td>{percent(row.success_rate)}</td>
+      <td className="conversion-time">{took(timed ? row.p50_seconds : null)}</td>
+      <td className="conversion-time">{took(timed ? row.p90_seconds : null)}</td>
+    </tr>
+  );
+}
+
+// What tells a row apart; the one of all that may not be told apart has nothing.
+function nameOf({ channel, country, provider }: Conversion): string {
+  const words = [
+    provider ?? (channel && channelName(channel)),
+    country && countryName(country),
+  ].filter(Boolean);
+  return words.length > 0 ? words.join(", ") : "Others, too few each";
+}

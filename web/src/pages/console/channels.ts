@@ -1,0 +1,40 @@
+import type { IconName } from "../../theme/Icon";
+
+const names: Record<string, string> = {
+  websocket: "App",
+  push: "Push",
+  sms: "SMS",
+  voice: "Call",
+  email: "E-mail",
+};
+
+const icons: Record<string, IconName> = {
+  websocket: "app",
+  push: "push",
+  sms: "sms",
+  voice: "voice",
+  email: "email",
+};
+
+/** A channel as people call it. */
+export function channelName(channel: string): string {
+  return names[channel] ?? channel;
+}
+
+/** The icon of a channel. */
+export function channelIcon(channel: string): IconName {
+  return icons[channel] ?? "dot";
+}
+
+/** Orders channels as the ladder takes them. */
+export function byLadder(a: { channel?: string }, b: { channel?: string }): number {
+  const order = Object.keys(names);
+  return order.indexOf(a.channel ?? "") - order.indexOf(b.channel ?? "");
+}
+
+const countries = new Intl.DisplayNames("en", { type: "region", fallback: "code" });
+
+/** "Germany" for "DE"; what is no country code stands for itself. */
+export function countryName(code: string): string {
+  return /^[A-Z]{2}$/.test(code) ? (countries.of(code) ?? code) : code;
+}

@@ -1,0 +1,73 @@
+import { Skeleton } from "../../../component/Skeleton";
+import { Icon } from "../../../theme/Icon";
+import { byLadder, channelIcon, channelName } from "../channels";
+import type { ProviderHealth } from "../nodes";
+import { count, many } from "../numbers";
+import type { ChannelNow } from "../pulse";
+
+/** How each channel does in the hour that runs, and whether its providers take messages. */
+export function ChannelsNow({
+  sends,
+  providers,
+}: {
+  /** Null while nothing is known. */
+  sends: ChannelNow[] | null;
+  providers: ProviderHealth[];
+}) {
+  return (
+    <div className="live-channels">
+      <h3 id="channels-now">Channels this hour</h3>
+      {!sends && <Skeleton lines={3} />}
+      {sends?.length === 0 && (
+        <p className="pane-empty">The first message of this hour appears here with its channel.</p>
+      )}
+      {sends && sends.length > 0 && (
+        <table className="numbers" aria-labelledby="channels-now">
+          <thead>
+            <tr>
+              <th scope="col">Channel</th>
+              <th scope="col">Sent</th>
+              <th scope="col">Arrived</th>
+              <th scope="col">Failed</th>
+              <th scope="col">Approved</th>
+            </tr>
+          </thead>
+          <tbody>
+            {[...sends].sort(byLadder).map(({ channel, accepted, delivered, failed, approved }) => (
+              <tr key={channel}>
+                <th scope="row">
+                  <Icon name={channelIcon(channel)} /> {channelName(channel)}
+                </th>
+                <td>{count(accepted)}</td>
+                <td>{count(delivered)}</td>
+                <td data-bad={isBad(failed, accepted) ? "" : undefined}>{count(failed)}</td>
+                <td>{count(approved)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      )}
+      {providers.length > 0 && (
+        <ul className="live-providers" aria-label="Providers">
+          {providers.map((one) => (
+            <li key={`${one.channel} ${one.provider}`} data-state={one.state}>
+              <span className="live-provider">{one.provider}</span>{" "}
+              <span className="live-state">{stateWords(one)}</span>
+            </li>
+          ))}
+        </ul>
+      )}
+    </div>
+  );
+}
+
+// One in ten, once that is more than a few.
+function isBad(failed: number, accepted: number): boolean {
+  return failed >= 5 && failed * 9 >= accepted;
+}
+
+function stateWords({ channel, state, latency_ms, nodes }: ProviderHealth): string {
+  const name = channelName(channel);
+  if (state === "closed") return latency_ms > 0 ? `${name} ${Math.round(latency_ms)} ms` : name;
+  return `${name} ${state === "open" ? "paused" : "on trial"} on ${many(nodes, "node")}`;
+}
