@@ -46,7 +46,7 @@ func (s *Server) figures(ctx context.Context, in *figuresInput) (*figuresAnswer,
 
 // periodInput asks for figures of everybody's verifications.
 type periodInput struct {
-	Days int `query:"days" default:"30" minimum:"1" maximum:"365" doc:"How many days back, today included; rounded up to 1, 7, 30, 90 or 365. Other periods are not told: the difference of two of them could point at a few people."`
+	Days int `query:"days" default:"30" minimum:"1" maximum:"365" doc:"How many days back, today included; rounded up to 1, 7, 30, 90 or 365: other periods are not told, because the difference of two of them could point at a few people. It goes no further back than ANALYTICS_RETENTION_DAYS."`
 }
 
 // Period is what an answer tells of. (It is exported, as all that bodies embed:
