@@ -47,7 +47,7 @@ export function timelineLines(events: TimelineEvent[]): Line[] {
     at: event.at,
     icon: iconOf(event),
     words: eventWords(event),
-    by: event.by ?? event.provider ?? "",
+    by: event.by ?? (event.channel === "websocket" ? "" : (event.provider ?? "")),
     delay: delay(start, event.at),
     tone: toneOf(event),
   }));

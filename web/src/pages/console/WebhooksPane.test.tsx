@@ -93,6 +93,28 @@ test("one is replayed, and all that was not delivered", async () => {
   expect(asked(server, "POST /api/v1/webhooks/replay")[1]?.body).toEqual({ since: now });
 });
 
+test("one is replayed where its verification stands, too", async () => {
+  const id = message().verification_id;
+  known = report(
+    message({ state: "failed", status: 500, attempts: 8 }),
+    message({ id: "evt_9", verification_id: `ver_${"9".repeat(32)}` }),
+  );
+  server.on(`GET /api/v1/verifications/${id}/timeline`, () => ({
+    body: { events: [{ seq: 1, name: "verification.created", at: now }] },
+  }));
+  server.on("POST /api/v1/search", () => ({ body: { verifications: [] } }));
+  server.on("POST /api/v1/webhooks/evt_1/replay", () => ({ status: 202, body: { id: "evt_1" } }));
+  const pane = await open();
+  const [first] = await pane.findAllByRole("button", { name: "verification.approved" });
+  await userEvent.click(first as HTMLElement);
+  const told = within(await screen.findByRole("list", { name: "Webhooks of this verification" }));
+  expect(told.getAllByRole("listitem")).toHaveLength(1);
+  await expectAccessible();
+  await userEvent.click(told.getByRole("button", { name: /^Replay verification.approved/ }));
+  await untilAsked(server, "POST /api/v1/webhooks/evt_1/replay");
+  expect(await screen.findAllByText(/on its way once more/)).not.toEqual([]);
+});
+
 test("an endpoint that is gone says so, and is enabled again", async () => {
   known = { ...report(message({ state: "held", status: 410 })), disabled_at: now };
   server.on("POST /api/v1/webhooks/enable", () => {

@@ -22,7 +22,9 @@ export interface ActWords {
 
 /** The words of an act on a verification. */
 export function actWords(act: Act, row: Row | null): ActWords {
-  const whose = row?.phone ? `the person behind ${row.phone}` : "this person";
+  // A number does not break over two lines.
+  const phone = row?.phone.replaceAll(" ", "\u00a0");
+  const whose = phone ? `the person behind ${phone}` : "this person";
   const what = row?.purpose === "phone" ? "proof of a number" : "sign-in";
   switch (act) {
     case "cancel":
