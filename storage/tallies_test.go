@@ -103,19 +103,24 @@ func live(t testing.TB, s *storage.Store, userID string) {
 	t.Helper()
 	v := mustAdmit(t, s, request(s, userID))
 	update(t, s, v.ID, func(v *verify.Verification, now time.Time) {
-		for _, id := range v.Lease(policy, "w", now) {
-			v.Send(id, "w", policy, now)
-			v.Settle(id, "w", verify.Outcome{State: verify.StateAccepted, Provider: "twilio"}, policy, now)
-		}
+		send(v, now)
 		_, _ = v.Check(s.Keys(), "no code", policy, now)
 		_, _ = v.Check(s.Keys(), s.Keys().Code(v, v.Codes[0]), policy, now)
 	})
 }
 
+// send has a provider take what is due.
+func send(v *verify.Verification, now time.Time) {
+	for _, id := range v.Lease(policy, "w", now) {
+		v.Send(id, "w", policy, now)
+		v.Settle(id, "w", verify.Outcome{State: verify.StateAccepted, Provider: "twilio"}, policy, now)
+	}
+}
+
 // Every event is counted exactly once, also while nodes count the same and others
 // write; what the sums then hold is what all events add at once.
 func TestCount(t *testing.T) {
-	inOneOrder(t, func(t *testing.T, db database) {
+	onBoth(t, func(t *testing.T, db database) {
 		ctx, nodes := context.Background(), []*storage.Store{db.open(t), db.open(t)}
 		for i := range 4 {
 			live(t, nodes[0], fmt.Sprint("early", i))
@@ -185,4 +190,161 @@ func drain(t testing.TB, db database, s *storage.Store) (total int) {
 			t.Fatalf("%d events are not counted", len(left))
 		}
 	}
+}
+
+// What was read to be counted is added by the first who comes with it, and by nobody
+// who comes after, or after an erasure; nothing of a count that was cut off is there.
+func TestCountMeetsOthers(t *testing.T) {
+	onBoth(t, func(t *testing.T, db database) {
+		ctx, s, other := context.Background(), db.open(t), db.open(t)
+		for i := range 6 {
+			live(t, s, fmt.Sprint("u", i))
+		}
+		db.age(t, time.Hour)
+		read := func(s *storage.Store) func() (int, error) {
+			add, err := s.ReadToCount(ctx, 20)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return add
+		}
+		read(s) // and never comes back
+		if len(db.sums(t)) > 0 {
+			t.Error("reading wrote")
+		}
+		late, first, second := read(s), read(s), read(other)
+		adds := func(what string, add func() (int, error), want int) {
+			t.Helper()
+			if n, err := add(); n != want || err != nil {
+				t.Errorf("%s: %d (%v), want %d", what, n, err, want)
+			}
+		}
+		adds("the first", first, 20)
+		adds("the second", second, 0)
+		adds("the first again", first, 0)
+		adds("a late one", late, 0)
+		total := 20 + drain(t, db, other)
+		counted(t, db, s, total)
+
+		live(t, s, "u7")
+		db.age(t, time.Hour)
+		met := read(s)
+		if err := s.Erase(ctx, "u8"); err != nil {
+			t.Fatal(err)
+		}
+		adds("one who met an erasure", met, 0)
+		if err := s.Erase(ctx, "u7"); err != nil {
+			t.Fatal(err)
+		}
+		if n := drain(t, db, s); n != 0 {
+			t.Errorf("%d events of somebody who was erased are counted", n)
+		}
+	})
+}
+
+// On Postgres an event becomes visible when its transaction ends, perhaps long after
+// those that bear later times: these wait for it.
+func TestLateCommit(t *testing.T) {
+	db := newPostgres(t)
+	ctx, s := context.Background(), db.open(t)
+	live(t, s, "u1")
+	db.age(t, time.Hour)
+	total := drain(t, db, s)
+	held, err := db.raw.BeginTx(ctx, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = held.Rollback() }()
+	// As a create would: the clock is read at the beginning.
+	const late = "insert into events select 'evt_late', verification_id, user_id, seq + 1, 'resend.requested', floor(extract(epoch from clock_timestamp()) * 1000), '{\"step\":60}' from events where user_id = 'u1' order by seq desc limit 1"
+	if _, err := held.Exec(late); err != nil {
+		t.Fatal(err)
+	}
+	live(t, s, "u2")
+	// Without the one that is held, the others would be counted by now.
+	for end := mustNow(t, s).Add(1500 * time.Millisecond); mustNow(t, s).Before(end); {
+		if n, err := s.CountEvents(ctx, 100); n > 0 || err != nil {
+			t.Fatalf("%d events were counted before an earlier one was committed (%v)", n, err)
+		}
+	}
+	if err := held.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	counted(t, db, s, total+drain(t, db, s))
+}
+
+func mustNow(t testing.TB, s *storage.Store) time.Time {
+	t.Helper()
+	now, err := s.Now(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return now
+}
+
+// A transaction that runs holds counting back, but not for ever.
+func TestHorizon(t *testing.T) {
+	now := time.UnixMilli(1_800_000_000_000)
+	for oldest, want := range map[time.Duration]time.Duration{
+		0: time.Second, 100 * time.Millisecond: 1100 * time.Millisecond, 20 * time.Second: 21 * time.Second,
+		29 * time.Second: 30 * time.Second, time.Minute: 30 * time.Second, 24 * time.Hour: 30 * time.Second,
+	} {
+		if got := now.Sub(storage.Horizon(now.Add(-oldest), now)); got != want {
+			t.Errorf("while one runs for %v: %v back, want %v", oldest, got, want)
+		}
+	}
+	if got := now.Sub(storage.Horizon(time.Time{}, now)); got != time.Second {
+		t.Errorf("while none runs: %v back", got)
+	}
+}
+
+// Spans and hours are sums of the days and hours that they name.
+func TestCountedSpansAndHours(t *testing.T) {
+	onBoth(t, func(t *testing.T, db database) {
+		ctx, s := context.Background(), db.open(t)
+		day := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+		for i, at := range []time.Time{day, day.Add(23 * time.Hour), day.Add(24 * time.Hour), day.Add(49 * time.Hour)} {
+			for _, family := range []string{"all", "send", "text"} {
+				for _, row := range []struct {
+					span  string
+					start time.Time
+				}{{"hour", at}, {"day", at.Truncate(24 * time.Hour)}} {
+					db.exec(t, "insert into tallies values ($1, $2, $3, 'c', 'm', $4) on conflict (span, start, family, cell, measure) do update set n = tallies.n + excluded.n",
+						row.span, row.start.UnixMilli(), family, i+1)
+				}
+			}
+			for p := range i + 1 {
+				db.exec(t, "insert into tally_people values ($1, 'all', 'c', $2) on conflict do nothing", at.Truncate(24*time.Hour).UnixMilli(), fmt.Sprint("p", i, p))
+			}
+		}
+		spans, err := s.CountedSpans(ctx, []time.Time{day, day.Add(48 * time.Hour), day.Add(72 * time.Hour)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		group := func(family string) analytics.Group { return analytics.Group{Family: family, Cell: "c"} }
+		sums := func(families []string, n int64) map[analytics.Group]analytics.Counts {
+			all := map[analytics.Group]analytics.Counts{}
+			for _, f := range families {
+				all[group(f)] = analytics.Counts{"m": n}
+			}
+			return all
+		}
+		all := []string{"all", "send", "text"}
+		if len(spans) != 2 || len(spans[0].People[group("all")]) != analytics.Least || len(spans[1].People[group("all")]) != 4 {
+			t.Fatalf("people: %+v", spans)
+		}
+		for i, want := range []int64{1 + 2 + 3, 4} {
+			if diff := gocmp.Diff(sums(all, want), spans[i].Counts); diff != "" {
+				t.Error(i, diff)
+			}
+		}
+		hours, err := s.CountedHours(ctx, day.Add(time.Hour), day.Add(49*time.Hour))
+		want := []analytics.Hour{{At: day.Add(23 * time.Hour), Counts: sums(analytics.PulseFamilies, 2)}, {At: day.Add(24 * time.Hour), Counts: sums(analytics.PulseFamilies, 3)}}
+		if diff := gocmp.Diff(want, hours); diff != "" || err != nil {
+			t.Error(err, diff)
+		}
+		if spans, err := s.CountedSpans(ctx, nil); len(spans) != 0 || err != nil {
+			t.Error("spans of no cuts:", spans, err)
+		}
+	})
 }
