@@ -108,7 +108,7 @@ func TestRecommendationsFindWhatIsPlanted(t *testing.T) {
 		{"SMS that do not work in a country", "send sms|US", "channel", 0.55, "", []string{"US"}},
 		{"calls that work better", "send voice|DE", "channel", 0.97, "Offer calls sooner in DE", []string{"SMS to DE", "NOD_VOICE_FALLBACK=true"}},
 	} {
-		for seed := range uint64(10) {
+		for seed := range uint64(5) {
 			got := play(seed, 400, planted(c.group, c.share)).Recommendations(rules)
 			if len(got) != 1 || got[0].Kind != c.kind || c.title != "" && got[0].Title != c.title {
 				t.Fatalf("%s, seed %d: %+v", c.name, seed, got)
@@ -125,8 +125,7 @@ func TestRecommendationsFindWhatIsPlanted(t *testing.T) {
 	}
 }
 
-// Silence is promised in 99 of 100 looks at nothing. Of 500 no more than 12 may speak:
-// a true 1 % would do worse in fewer than 1 of 200 such tests, and the lots are fixed.
+// Silence is promised in 99 of 100 looks at nothing, so of 500 at most five may speak.
 func TestRecommendationsAreSilentAboutNothing(t *testing.T) {
 	spoke := 0
 	for seed := range uint64(500) {
@@ -135,7 +134,7 @@ func TestRecommendationsAreSilentAboutNothing(t *testing.T) {
 			t.Logf("seed %d: %s", seed, got[0].Text)
 		}
 	}
-	if spoke > 12 {
+	if spoke > 5 {
 		t.Errorf("%d of 500 worlds without an effect were advised", spoke)
 	}
 }
@@ -195,6 +194,23 @@ func TestRecommendationWords(t *testing.T) {
 	got := analytics.Tell([]analytics.Span{s}).Recommendations(analytics.Rules{SMSProviders: []string{"vonage", "twilio"}})
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
+	}
+}
+
+// Newcombe's own example (1998, table II, a): 56 of 70 less 48 of 80 is 0.0524 to
+// 0.3339 by his method 10.
+func TestGapIsNewcombes(t *testing.T) {
+	s := analytics.Span{Counts: map[analytics.Group]analytics.Counts{
+		{Family: "all"}:                           {"started": 1},
+		{Family: "send", Cell: "sms|BR|twilio"}:   {"first": 80, "first_worked": 48},
+		{Family: "send", Cell: "voice|BR|twilio"}: {"first": 70, "first_worked": 56},
+	}, People: map[analytics.Group][]string{}}
+	for g := range s.Counts {
+		s.People[g] = []string{"1", "2", "3", "4", "5"}
+	}
+	got := analytics.Tell([]analytics.Span{s}).Recommendations(rules)
+	if len(got) != 1 || got[0].Evidence[2].Value != "5 to 33 points" {
+		t.Errorf("%+v", got)
 	}
 }
 
