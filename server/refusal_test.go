@@ -70,6 +70,10 @@ func TestBadInput(t *testing.T) {
 		"never sent":        {ana, verifyCode, object{"phone_number": number, "code": "123456"}, 404, "not_found", nil},
 		"too long a life":   {byKey, "/api/v1/user-tokens", object{"user_id": "ana", "ttl": 3601}, 422, "invalid_request", "ttl"},
 		"no life":           {byKey, "/api/v1/user-tokens", object{"user_id": "ana", "ttl": -1}, 422, "invalid_request", "ttl"},
+		"no search":         {byKey, searchFor, object{}, 422, "invalid_request", "query"},
+		"two searches":      {byKey, searchFor, object{"query": number, "phone_number": number}, 422, "unknown_field", "phone_number"},
+		"a block of two":    {byKey, "/api/v1/users/ana/block", []string{"bob"}, 422, "invalid_request", nil},
+		"no one to unlock":  {byKey, verifications + "/ver_1/unlock", nil, 404, "not_found", nil},
 		"no such prompt":    {p.me(), "/api/v1/prompts/ver_1/ack", object{"delivery_id": "dlv_1"}, 404, "not_found", nil},
 		"rubbish answer":    {p.me(), "/api/v1/prompts/ver_1/respond", object{"token": "yes"}, 401, "unauthenticated", nil},
 	} {
@@ -99,6 +103,11 @@ func TestRefusedValuesAreNotRepeated(t *testing.T) {
 			d.ask(ana, "GET", statusOf+"?phone_number=%2B14155550123&wait="+canary, nil),
 			d.ask(byKey, "GET", verifications+"/"+canary, nil),
 			d.ask(byKey, "GET", "/"+canary, nil),
+			d.ask(byKey, "POST", searchFor, object{"query": canary}),
+			d.ask(byKey, "POST", searchFor, object{"query": number, canary: number}),
+			d.ask(byKey, "GET", "/api/v1/analytics/overview?days="+canary, nil),
+			d.ask(byKey, "POST", verifications+"/"+canary+"/block", nil),
+			d.ask(byKey, "DELETE", "/api/v1/users/"+canary+"%00", nil),
 			d.ask(who{"Authorization": "Bearer " + canary}, "GET", verifications+"/x", nil),
 			d.ask(byKey, "POST", "/api/v1/devices", object{"enrollment_token": canary, "name": "n", "platform": "web", "proof": "p",
 				"sign_jwk": object{"kty": canary}}),
@@ -151,6 +160,11 @@ func TestStoreInTrouble(t *testing.T) {
 		for _, r := range []reply{
 			d.ask(byKey, "POST", verifications, object{"user_id": "ana", "phone_number": number}),
 			d.ask(ana, "POST", sendCode, object{"phone_number": number}),
+			d.ask(byKey, "GET", "/api/v1/analytics/overview", nil),
+			d.ask(byKey, "GET", "/api/v1/users/ana/export", nil),
+			d.ask(byKey, "DELETE", "/api/v1/users/ana", nil),
+			d.ask(byKey, "POST", "/api/v1/users/ana/block", nil),
+			d.ask(byKey, "POST", searchFor, object{"query": number}),
 			d.ask(nobody, "GET", "/readyz", nil),
 		} {
 			r.deny(503, "unavailable")

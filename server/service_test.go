@@ -293,6 +293,18 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 		described("Token", d.ask(byKey, "POST", "/api/v1/console-sessions", nil).allow(201))
 		described("Token", d.ask(byKey, "POST", "/api/v1/user-tokens", object{"user_id": "ana"}).allow(201))
 		described("Problem", d.ask(byKey, "GET", verifications+"/none", nil).deny(404, "not_found"))
+		found := d.ask(byKey, "POST", searchFor, object{"query": v.str("verification_id")}).allow(200)
+		described("SearchAnswer", found)
+		described("ConsoleRow", reply{TB: t, object: found.object["verifications"].([]any)[0].(object)})
+		d.ask(byKey, "POST", path+"/block", nil).allow(204)
+		noted := d.ask(byKey, "GET", "/api/v1/operator-acts", nil).allow(200)
+		described("OperatorActsAnswer", noted)
+		described("OperatorAct", reply{TB: t, object: noted.object["acts"].([]any)[0].(object)})
+		described("PersonalData", d.ask(byKey, "GET", "/api/v1/users/ana/export", nil).allow(200))
+		for _, of := range global {
+			described(strings.ToUpper(of[:1])+of[1:]+"Answer", d.ask(byKey, "GET", "/api/v1/analytics/"+of, nil).allow(200))
+		}
+		described("Figures", d.ask(d.user("ana"), "GET", figuresOf, nil).allow(200))
 	})
 }
 
