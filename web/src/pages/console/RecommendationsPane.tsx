@@ -1,7 +1,6 @@
 import { useId } from "react";
-import { Notice } from "../../component/Notice";
-import { Skeleton } from "../../component/Skeleton";
 import { Icon, type IconName } from "../../theme/Icon";
+import { ReportPane } from "./analytics/ReportPane";
 import { useReport } from "./useReport";
 import "./RecommendationsPane.css";
 
@@ -19,71 +18,62 @@ const icons: Record<Recommendation["kind"], IconName> = {
   delay: "clock",
   wording: "sms",
   timing: "clock",
-  channel: "app",
+  channel: "voice",
   provider: "signal",
 };
 
 /** What would help, in plain sentences with the numbers behind them. */
 export function RecommendationsPane({ token, days }: { token: string; days: number }) {
-  const { answer, off, problem } = useReport<{ recommendations: Recommendation[] }>(
-    token,
-    "recommendations",
-    days,
-  );
+  const report = useReport<{ recommendations: Recommendation[] }>(token, "recommendations", days);
   return (
-    <section className="pane advice" aria-labelledby="advice">
-      <h3 id="advice">Recommendations</h3>
-      {problem && (
-        <Notice tone="problem" icon="warning" title={problem.title}>
-          {problem.text}
-        </Notice>
-      )}
-      {!answer && !off && !problem && <Skeleton lines={4} />}
-      {off && (
-        <p className="pane-empty">
-          Nothing is counted here, so nothing can be advised: <code>ANALYTICS_ENABLED</code> is
-          false.
-        </p>
-      )}
-      {answer?.recommendations.length === 0 && (
-        <p className="pane-empty">
-          Nothing stands out. Advice appears here once a difference in the figures is too large for
-          chance: between resend delays, languages, hours, channels or providers. Until then the
-          settings are fine as they are.
-        </p>
-      )}
-      {answer && answer.recommendations.length > 0 && (
-        <ul className="advice-list">
-          {answer.recommendations.map((one) => (
-            <Advice key={`${one.kind} ${one.title}`} {...one} />
-          ))}
-        </ul>
-      )}
-    </section>
+    <ReportPane name="advice" title="Recommendations" report={report} lines={4}>
+      {({ recommendations }) =>
+        recommendations.length === 0 ? (
+          <p className="pane-empty">
+            Nothing stands out in these days. Resend delays, languages, hours, channels and
+            providers are compared with each other. Enough evidence is at least 50 cases on either
+            side, 5 points between them (20 between delays), and at most one chance in a hundred
+            that nothing is behind it.
+          </p>
+        ) : (
+          <ul className="advice-list">
+            {recommendations.map((one) => (
+              <Advice key={`${one.kind} ${one.title}`} {...one} />
+            ))}
+          </ul>
+        )
+      }
+    </ReportPane>
   );
 }
 
 function Advice({ kind, title, text, sample, evidence }: Recommendation) {
   const id = useId();
+  const rows = [...evidence, { label: "Sample", value: sample.toLocaleString("en-US") }];
   return (
-    <li className="advice-one">
-      <Icon name={icons[kind] ?? "dot"} />
-      <article aria-labelledby={id}>
-        <h4 id={id}>{title}</h4>
-        <p>{text}</p>
+    <li>
+      <article className="advice-one" aria-labelledby={id}>
+        <Icon name={icons[kind] ?? "dot"} />
+        <div>
+          <h4 id={id}>{title}</h4>
+          <p>{settingsMarked(text)}</p>
+        </div>
         <dl>
-          {evidence.map(({ label, value }) => (
+          {rows.map(({ label, value }) => (
             <div key={label}>
               <dt>{label}</dt>
               <dd>{value}</dd>
             </div>
           ))}
-          <div>
-            <dt>Sample</dt>
-            <dd>{sample.toLocaleString("en-US")}</dd>
-          </div>
         </dl>
       </article>
     </li>
   );
+}
+
+// Names of settings stand out, so that they are found and copied.
+function settingsMarked(text: string) {
+  return text
+    .split(/(NOD_[A-Z_]+(?:=\w+(?:,\w+)*)?)/)
+    .map((part, place) => (place % 2 === 1 ? <code key={part}>{part}</code> : part));
 }
