@@ -188,8 +188,20 @@ func (c *Client) Outbox(ctx context.Context, to, after string, wait time.Duratio
 	return out.Messages, out.Next, err
 }
 
+// maxAnswer is how much of an answer is read, but for an export.
+const maxAnswer = 1 << 20
+
 // call sends one request and reads the answer into out (nil: not wanted).
 func (c *Client) call(ctx context.Context, method, path string, header http.Header, in, out any) (json.RawMessage, error) {
+	req, err := c.request(ctx, method, path, header, in)
+	if err != nil {
+		return nil, err
+	}
+	return c.do(req, maxAnswer, out)
+}
+
+// request makes a request with the API key; a nil in is no body.
+func (c *Client) request(ctx context.Context, method, path string, header http.Header, in any) (*http.Request, error) {
 	var body io.Reader
 	if in != nil {
 		b, err := json.Marshal(in)
@@ -209,10 +221,11 @@ func (c *Client) call(ctx context.Context, method, path string, header http.Head
 	if in != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	return c.do(req, out)
+	return req, nil
 }
 
-func (c *Client) do(req *http.Request, out any) (_ json.RawMessage, err error) {
+// do sends a request and reads an answer of at most limit bytes.
+func (c *Client) do(req *http.Request, limit int64, out any) (_ json.RawMessage, err error) {
 	hc := c.HTTP
 	if hc == nil {
 		hc = http.DefaultClient
@@ -222,7 +235,10 @@ func (c *Client) do(req *http.Request, out any) (_ json.RawMessage, err error) {
 		return nil, fmt.Errorf("nod: %w", err)
 	}
 	defer func() { _ = res.Body.Close() }()
-	raw, err := io.ReadAll(io.LimitReader(res.Body, 1<<20))
+	raw, err := io.ReadAll(io.LimitReader(res.Body, limit+1))
+	if err == nil && int64(len(raw)) > limit {
+		err = fmt.Errorf("it is longer than %d bytes", limit)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("nod: reading the answer: %w", err)
 	}

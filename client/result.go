@@ -113,7 +113,7 @@ func (k *keySet) get(ctx context.Context, c *Client, id string) (jose.JSONWebKey
 		return jose.JSONWebKey{}, fmt.Errorf("nod: asking for the keys: %w", err)
 	}
 	var set jose.JSONWebKeySet
-	if _, err := c.do(req, &set); err != nil {
+	if _, err := c.do(req, maxAnswer, &set); err != nil {
 		return jose.JSONWebKey{}, fmt.Errorf("nod: asking for the keys: %w", err)
 	}
 	k.keys = set.Keys

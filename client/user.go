@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"net/url"
 	"time"
@@ -56,6 +57,42 @@ func (c *Client) Settings(ctx context.Context, userID string) (s Settings, err e
 // SetSettings replaces what a user chose.
 func (c *Client) SetSettings(ctx context.Context, userID string, s Settings) error {
 	_, err := c.call(ctx, http.MethodPut, userPath(userID, "settings"), nil, s, nil)
+	return err
+}
+
+// maxExport is how much of a person's data is read: years of it are some megabytes.
+const maxExport = 1 << 28
+
+// Export reads everything that is kept about a user: one JSON document, to be handed
+// to the person as it is. Phone numbers and addresses in it are in full. Of a user
+// who is not known it lists nothing.
+func (c *Client) Export(ctx context.Context, userID string) (json.RawMessage, error) {
+	req, err := c.request(ctx, http.MethodGet, userPath(userID, "export"), nil, nil)
+	if err != nil {
+		return nil, err
+	}
+	return c.do(req, maxExport, nil)
+}
+
+// Erase deletes everything that is kept about a user, for good: what is open is
+// canceled, devices are revoked. It may be repeated, and is no error for a user who
+// is not known.
+func (c *Client) Erase(ctx context.Context, userID string) error {
+	_, err := c.call(ctx, http.MethodDelete, "/api/v1/users/"+url.PathEscape(userID), nil, nil, nil)
+	return err
+}
+
+// Block refuses all verifications of a user until [Client.Unlock], and cancels those
+// that are open. A login that is started meanwhile is refused with blocked.
+func (c *Client) Block(ctx context.Context, userID string) error {
+	_, err := c.call(ctx, http.MethodPost, userPath(userID, "block"), nil, struct{}{}, nil)
+	return err
+}
+
+// Unlock lifts a block, and the 15 minutes for which new logins are held back after
+// the person said "this isn't me".
+func (c *Client) Unlock(ctx context.Context, userID string) error {
+	_, err := c.call(ctx, http.MethodPost, userPath(userID, "unlock"), nil, struct{}{}, nil)
 	return err
 }
 

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -126,6 +128,65 @@ func TestClientRemembers(t *testing.T) {
 			if got, err := nod.Settings(ctx, "ana/1"); err != nil || got != chosen {
 				t.Errorf("%+v %v, want %+v", got, err, chosen)
 			}
+		}
+	})
+}
+
+// TestClientLetsGo blocks a person, lets them in again, hands out what is kept of
+// them and erases it.
+func TestClientLetsGo(t *testing.T) {
+	onBoth(t, func(t *testing.T, start starter) {
+		p := start(t)
+		nod := client.New(p.url, p.key)
+		ctx := t.Context()
+		login := client.Login{UserID: "ana/1", PhoneNumber: number, Channel: "sms", Context: client.Context{Location: "Lisbon"}}
+		v, err := nod.Start(ctx, login)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := nod.Block(ctx, "ana/1"); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := nod.Get(ctx, v.VerificationID); err != nil || got.Status != "canceled" || got.Reason != "account_locked" {
+			t.Errorf("an open login of who is blocked: %+v %v", got, err)
+		}
+		var refusal *client.Error
+		if _, err := nod.Start(ctx, login); !errors.As(err, &refusal) || refusal.Code != "blocked" || refusal.Status != 403 {
+			t.Errorf("who is blocked may start: %v", err)
+		}
+		if err := nod.Unlock(ctx, "ana/1"); err != nil {
+			t.Error(err)
+		}
+		login.PhoneNumber = "+14155550124" // the first has a cooldown
+		if _, err := nod.Start(ctx, login); err != nil {
+			t.Errorf("who was let in again may not start: %v", err)
+		}
+
+		text, err := nod.Export(ctx, "ana/1")
+		var kept struct {
+			UserID        string `json:"user_id"`
+			Verifications []struct {
+				ID          string `json:"id"`
+				PhoneNumber string `json:"phone_number"`
+			} `json:"verifications"`
+		}
+		if err != nil || json.Unmarshal(text, &kept) != nil || kept.UserID != "ana/1" || len(kept.Verifications) != 3 ||
+			kept.Verifications[0].ID != v.VerificationID || kept.Verifications[0].PhoneNumber != number {
+			t.Fatalf("exported %s %v", text, err)
+		}
+		if strings.Contains(string(text), v.ClientSecret) {
+			t.Error("the export holds a secret")
+		}
+		for range 2 {
+			if err := nod.Erase(ctx, "ana/1"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := nod.Get(ctx, v.VerificationID); !errors.As(err, &refusal) || refusal.Code != "not_found" {
+			t.Errorf("what was erased: %v", err)
+		}
+		if text, err := nod.Export(ctx, "ana/1"); err != nil || strings.Contains(string(text), v.VerificationID) || strings.Contains(string(text), number) {
+			t.Errorf("left: %s %v", text, err)
 		}
 	})
 }
