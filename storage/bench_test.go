@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"nod/deploy/throwaway"
+	"nod/storage"
 	"nod/verify"
 )
 
@@ -18,18 +19,50 @@ import (
 func BenchmarkCreate(b *testing.B) {
 	each(b, func(b *testing.B, db database) {
 		for _, callers := range []int{1, 8, 64} {
+			b.Run(fmt.Sprint(callers), func(b *testing.B) { benchmarkCreate(b, db.open(b), callers) })
+		}
+	})
+}
+
+// BenchmarkCreateCounted is the same while their events are counted, as a server
+// does: once a second, and at once again while there are more.
+func BenchmarkCreateCounted(b *testing.B) {
+	each(b, func(b *testing.B, db database) {
+		for _, callers := range []int{1, 8, 64} {
 			b.Run(fmt.Sprint(callers), func(b *testing.B) {
 				s := db.open(b)
-				var turn atomic.Int64
-				turn.Store(2_000_000) // numbers that there are: their country is told
-				parallel(b, callers, func() error {
-					q := request(s, verify.NewID("usr"))
-					q.Number = verify.StoredNumber(fmt.Sprintf("+1415%07d", turn.Add(1))) // creates for one number wait for each other
-					_, err := admit(s, q, nil)
-					return err
+				ctx, cancel := context.WithCancel(b.Context())
+				var counter sync.WaitGroup
+				counter.Go(func() {
+					second := time.NewTicker(time.Second)
+					defer second.Stop()
+					for ctx.Err() == nil {
+						if n, err := s.CountEvents(ctx, 500); n > 0 || err != nil && ctx.Err() != nil {
+							continue
+						} else if err != nil {
+							b.Error(err)
+						}
+						select {
+						case <-second.C:
+						case <-ctx.Done():
+						}
+					}
 				})
+				benchmarkCreate(b, s, callers)
+				cancel()
+				counter.Wait()
 			})
 		}
+	})
+}
+
+func benchmarkCreate(b *testing.B, s *storage.Store, callers int) {
+	var turn atomic.Int64
+	parallel(b, callers, func() error {
+		q := request(s, verify.NewID("usr"))
+		q.Number = verify.StoredNumber(fmt.Sprintf("+1415%07d", turn.Add(1))) // creates for one number wait for each other
+		_, err := admit(s, q, nil)
+		return err
 	})
 }
 
@@ -94,4 +127,52 @@ func parallel(b *testing.B, callers int, act func() error) {
 	}
 	group.Wait()
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "per_s")
+}
+
+// BenchmarkCount adds events to the sums, 500 at a time as a server does.
+func BenchmarkCount(b *testing.B) {
+	each(b, func(b *testing.B, db database) {
+		s := db.open(b)
+		var turn atomic.Int64
+		group := sync.WaitGroup{}
+		for range 16 {
+			group.Go(func() {
+				for n := turn.Add(1); n <= 4000; n = turn.Add(1) {
+					q := request(s, verify.NewID("usr"))
+					q.Number = manyNumbers(n)
+					v, err := admit(s, q, nil)
+					if err != nil {
+						b.Error(err)
+						return
+					}
+					update(b, s, v.ID, func(v *verify.Verification, now time.Time) {
+						send(v, now)
+						if n%4 > 0 {
+							_, _ = v.Check(s.Keys(), s.Keys().Code(v, v.Codes[0]), policy, now)
+						}
+					})
+				}
+			})
+		}
+		group.Wait()
+		db.age(b, time.Hour)
+		events := 0
+		for b.Loop() {
+			b.StopTimer()
+			db.exec(b, "update tally_cursor set at = 0, id = ''")
+			b.StartTimer()
+			for n := 1; n > 0; events += n {
+				var err error
+				if n, err = s.CountEvents(context.Background(), 500); err != nil {
+					b.Fatal(err)
+				}
+			}
+		}
+		b.ReportMetric(float64(events)/b.Elapsed().Seconds(), "per_s")
+	})
+}
+
+// manyNumbers are of many countries, as a deployment sees them.
+func manyNumbers(n int64) verify.Number {
+	return verify.StoredNumber([]string{"+1415555", "+4930555", "+3519125", "+3361234", "+4479111", "+9198765"}[n%6] + fmt.Sprintf("%05d", n))
 }
