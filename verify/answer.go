@@ -73,7 +73,7 @@ func (v *Verification) Reply(a Reply, auth *Authority, now time.Time) (Verdict, 
 }
 
 func (v *Verification) decide(d *Delivery, s Status, r Reason, now time.Time) Verdict {
-	d.LeaseToken, d.LeaseEndAt = "", time.Time{}
+	v.arrived(d, now)
 	if v.Prompt.DisplayedAt.IsZero() {
 		v.Prompt.DisplayedAt = now
 	}

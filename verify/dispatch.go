@@ -311,10 +311,7 @@ func (v *Verification) receipt(deliveryID, deviceID string, to DeliveryState, p 
 	if d.State.rank() >= to.rank() || v.Terminal() || d.PromptGeneration != v.Prompt.Generation || !v.Prompt.Open(now) {
 		return nil
 	}
-	if d.AcceptedAt.IsZero() {
-		v.accepted(d, now) // the device has it, whatever the broker said or has yet to say
-	}
-	d.LeaseToken, d.LeaseEndAt = "", time.Time{}
+	v.arrived(d, now)
 	v.move(d, to, now)
 	v.dropInFlight(now, func(o *Delivery) bool { return o.Channel == Push && o.DeviceID == deviceID && o.ID != d.ID }, StateCanceled)
 	if to == StateDisplayed && v.Prompt.DisplayedAt.IsZero() {
@@ -322,6 +319,17 @@ func (v *Verification) receipt(deliveryID, deviceID string, to DeliveryState, p 
 	}
 	v.settle(p, now)
 	return nil
+}
+
+// arrived records that a device has a prompt, whatever its sender said or has yet to
+// say. Then it was accepted, which is told too: what was accepted is what was sent.
+func (v *Verification) arrived(d *Delivery, now time.Time) {
+	d.LeaseToken, d.LeaseEndAt = "", time.Time{}
+	if d.AcceptedAt.IsZero() {
+		d.Class, d.Detail = ClassNone, ""
+		v.accepted(d, now)
+		v.move(d, StateAccepted, now)
+	}
 }
 
 // Away says that the device's app left the foreground: its open prompt goes to

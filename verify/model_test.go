@@ -240,11 +240,33 @@ func always(r *rapid.T, w *world, m *model, channel verify.Channel) {
 	m.stayLeft(r, w)
 	m.keepsDelays(r, w)
 	places(r, w)
+	accounts(r, w)
 	told(r, w)
 	seq := w.v.Seq
 	w.v.Advance(&w.policy, w.now)
 	if w.v.Seq != seq {
 		r.Fatal("advancing where nothing is due did something")
+	}
+}
+
+// accounts holds that whatever came of a delivery was told to be accepted before, once:
+// who counts that counts what was sent.
+func accounts(r *rapid.T, w *world) {
+	accepted := map[string]int{}
+	for _, e := range w.events {
+		switch e.Name {
+		case "delivery.accepted":
+			accepted[e.Data.DeliveryID]++
+		case "delivery.delivered", "delivery.displayed", "delivery.responded":
+			if accepted[e.Data.DeliveryID] != 1 {
+				r.Fatalf("%s after %d acceptances: %v", e.Name, accepted[e.Data.DeliveryID], w.names())
+			}
+		}
+	}
+	for _, d := range w.v.Deliveries {
+		if taken := !d.AcceptedAt.IsZero(); taken != (accepted[d.ID] == 1) {
+			r.Fatalf("a delivery that is %s was accepted %d times", d.State, accepted[d.ID])
+		}
 	}
 }
 

@@ -28,13 +28,16 @@ func (v *Verification) Receive(r Receipt, p *Policy, now time.Time) {
 	if d.ProviderID == "" {
 		d.ProviderID = r.ProviderID
 	}
-	switch {
-	case d.State == StateSending:
-		v.accepted(d, now) // the lease stays: the sender may still tell the message's id
-	case d.AcceptedAt.IsZero():
-		d.AcceptedAt = now
-	}
 	d.Class, d.Detail = ClassNone, ""
+	if d.AcceptedAt.IsZero() {
+		if d.State == StateSending {
+			v.accepted(d, now) // the lease stays: the sender may still tell the message's id
+		}
+		d.AcceptedAt = now
+		if r.State != StateAccepted {
+			v.move(d, StateAccepted, now) // it was taken before it arrived, or did not
+		}
+	}
 	if r.State == StateUndelivered {
 		d.Class, d.Detail = r.Class, r.Detail
 	}

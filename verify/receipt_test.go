@@ -48,8 +48,8 @@ func TestReceiptsOnlyMoveForward(t *testing.T) {
 		"an older one comes late":                {took, []verify.DeliveryState{delivered, accepted, undelivered}, delivered, 1},
 		"undelivered, then it arrived after all": {took, []verify.DeliveryState{undelivered, delivered}, delivered, 2},
 		"no answer, then it was accepted":        {lost, []verify.DeliveryState{accepted}, accepted, 1},
-		"no answer, then it arrived":             {lost, []verify.DeliveryState{delivered, accepted}, delivered, 1},
-		"no answer, then it did not arrive":      {lost, []verify.DeliveryState{undelivered}, undelivered, 1},
+		"no answer, then it arrived":             {lost, []verify.DeliveryState{delivered, accepted}, delivered, 2}, // it was accepted, too
+		"no answer, then it did not arrive":      {lost, []verify.DeliveryState{undelivered}, undelivered, 2},
 		"no answer and no receipt":               {lost, nil, unknown, 0},
 		"a state that no receipt has":            {took, []verify.DeliveryState{verify.StateFailed, verify.StateDisplayed, verify.StateUnknown, ""}, accepted, 0},
 		"refused as it was sent": {func(verify.Delivery) verify.Outcome {
