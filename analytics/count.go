@@ -147,7 +147,14 @@ const noResend = "none"
 
 func hourCell(born *Event) string { return strconv.Itoa(born.At.UTC().Hour()) }
 
-func sendCell(e *Event) string { return e.Channel + "|" + e.Country + "|" + e.Provider }
+// sendCell is where a send counts. A connection has no provider but nod, and an app's
+// answer may be here before anybody has noted which one it came over.
+func sendCell(e *Event) string {
+	if e.Channel == "websocket" {
+		return e.Channel + "||"
+	}
+	return e.Channel + "|" + e.Country + "|" + e.Provider
+}
 
 func byCode(channel string) bool {
 	return channel == "sms" || channel == "voice" || channel == "email"

@@ -3,6 +3,7 @@ package analytics_test
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -183,5 +184,19 @@ func recountTexts(s sums, life []analytics.Event) {
 		if e.Name == "verification.approved" && strings.HasSuffix(e.Method, "_code") {
 			s.add(e, 1, "text", language, "typed")
 		}
+	}
+}
+
+// What went over connections is one cell, whether or not it was noted that a
+// connection took it before the app answered.
+func TestConnectionsAreOneCell(t *testing.T) {
+	of := func(provider string) analytics.Event {
+		return analytics.Event{VerificationID: "v", Name: "delivery.accepted", Seq: 1, Channel: "websocket", Provider: provider, DeliveryID: "d"}
+	}
+	sum := func(e analytics.Event) []analytics.Tally {
+		return analytics.Count([]analytics.Event{e}, map[string][]analytics.Event{"v": {e}}).Tallies
+	}
+	if noted, not := sum(of("socket")), sum(of("")); len(noted) == 0 || !slices.Equal(noted, not) {
+		t.Errorf("noted it counts as %v, else as %v", noted, not)
 	}
 }
