@@ -14,10 +14,10 @@ type Plant string
 
 // The effects.
 const (
-	IdleStep    Plant = "step"     // messages asked for after 60 s seldom arrive
+	IdleStep    Plant = "step"     // many messages get lost, and so do most of those asked for again after 60 s
 	WeakRoute   Plant = "provider" // one provider loses half of its messages to Brazil
 	BadHour     Plant = "hour"     // at one hour of the day, UTC, most messages get lost
-	Misread     Plant = "text"     // who reads Hindi mistypes every other code
+	Misread     Plant = "text"     // who reads Hindi mistypes every third code
 	SlowCountry Plant = "slow"     // messages to India take minutes
 )
 
@@ -43,7 +43,7 @@ const (
 	idleDelay  = 60 * time.Second
 	weakRoute  = "vonage"
 	weakIn     = "BR"
-	badHour    = 14 // UTC: afternoon or evening in most of the play's countries
+	badHour    = 15 // UTC: afternoon or evening in most of the play's countries
 	misreaders = "hi"
 	slowIn     = "IN"
 )
@@ -51,10 +51,10 @@ const (
 // Effect tells in words what is planted.
 func (p Plant) Effect() string {
 	return map[Plant]string{
-		IdleStep:    fmt.Sprintf("messages asked for after %v seldom arrive", idleDelay),
+		IdleStep:    fmt.Sprintf("many messages get lost, and so do most of those asked for again after %v", idleDelay),
 		WeakRoute:   fmt.Sprintf("%s loses half of its messages to %s", weakRoute, weakIn),
 		BadHour:     fmt.Sprintf("from %d to %d o'clock UTC most messages get lost", badHour, badHour+1),
-		Misread:     fmt.Sprintf("who reads %q mistypes every other code", misreaders),
+		Misread:     fmt.Sprintf("who reads %q mistypes every third code", misreaders),
 		SlowCountry: fmt.Sprintf("messages to %s take minutes", slowIn),
 	}[p]
 }
@@ -64,8 +64,10 @@ func (p *play) lost(m *message) float64 {
 	switch {
 	case p.has(BadHour) && p.now().Hour() == badHour:
 		return 0.75
+	case p.has(IdleStep) && m.code != "" && !m.asked:
+		return 0.35
 	case p.has(IdleStep) && m.asked && m.waited == idleDelay:
-		return 0.85
+		return 0.9
 	case p.has(WeakRoute) && m.route.Provider == weakRoute && m.route.Country == weakIn:
 		return 0.5
 	case m.route.Channel == verify.Push:
@@ -84,7 +86,7 @@ func (p *play) travel(d dice, m *message) time.Duration {
 	case p.has(SlowCountry) && m.route.Country == slowIn:
 		return d.around(100*time.Second, 0.3)
 	}
-	if d.chance(0.06) { // it waits in some queue on the way
+	if d.chance(0.04) { // it waits in some queue on the way
 		return d.within(time.Minute, 3*time.Minute)
 	}
 	return d.around(6*time.Second, 0.5)
@@ -93,7 +95,7 @@ func (p *play) travel(d dice, m *message) time.Duration {
 // mistyped is the chance that a person types a code wrong.
 func (p *play) mistyped(who *person) float64 {
 	if p.has(Misread) && who.locale == misreaders {
-		return 0.5
+		return 0.35
 	}
 	return 0.05
 }

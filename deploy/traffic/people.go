@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"nod/verify"
@@ -80,15 +81,21 @@ var browsers = []string{
 	"Mozilla/5.0 (Windows NT 10.0; Win64; x64) Chrome/139.0.0.0",
 }
 
-// people draws a population.
-func people(seed uint64, n int) []*person {
-	all := make([]*person, n)
+// people draws a population: each of them comes once in four days.
+func people(c *Config) []*person {
+	homes, shares := []*country{}, 0.0
+	for i := range countries {
+		if home := &countries[i]; c.Countries == nil || slices.Contains(c.Countries, home.code) {
+			homes, shares = append(homes, home), shares+home.share
+		}
+	}
+	all := make([]*person, 4*c.PerDay)
 	for i := range all {
-		d := newDice(seed, uint64(i)) //nolint:gosec // a small count
-		home := &countries[len(countries)-1]
-		for c, at := 0, d.Float64(); c < len(countries); c++ {
-			if at -= countries[c].share; at < 0 {
-				home = &countries[c]
+		d := newDice(c.Seed, uint64(i)) //nolint:gosec // a small count
+		home := homes[len(homes)-1]
+		for at, j := d.Float64()*shares, 0; j < len(homes); j++ {
+			if at -= homes[j].share; at < 0 {
+				home = homes[j]
 				break
 			}
 		}
@@ -97,7 +104,7 @@ func people(seed uint64, n int) []*person {
 			number:  home.numberOf(i),
 			ip:      fmt.Sprintf("%s.%d.%d", home.network, i/250%250, i%250+1),
 			browser: browsers[d.IntN(len(browsers))],
-			app:     d.chance(0.55), push: []string{"fcm", "apns"}[d.IntN(2)], trusted: d.chance(0.2),
+			app:     d.chance(c.Apps), push: []string{"fcm", "apns"}[d.IntN(2)], trusted: d.chance(0.2),
 		}
 	}
 	return all

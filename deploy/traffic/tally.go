@@ -41,7 +41,6 @@ type Sent struct {
 	Accepted    int
 	Delivered   int // receipts
 	Undelivered int // receipts, and prompts that found nobody
-	Refused     int
 	Approved    int // by the answer to the last message that was taken, or its code
 }
 
@@ -59,7 +58,6 @@ func (t *Tally) Over(of Route) (sum Sent) {
 		sum.Accepted += s.Accepted
 		sum.Delivered += s.Delivered
 		sum.Undelivered += s.Undelivered
-		sum.Refused += s.Refused
 		sum.Approved += s.Approved
 	}
 	return sum

@@ -49,6 +49,10 @@ type Config struct {
 	PerDay int       // visits on an average day; 0 is 200
 	Plants []Plant   // nil: nothing unusual happens
 	End    time.Time // when the last day ends; zero is now. Never in the future of who opens the store next
+
+	Begin     time.Time // nothing happens before; zero is the first day's
+	Apps      float64   // the share of people who have the app; 0 is 0.55, less is nobody
+	Countries []string  // where they live, of DE, US, BR, IN and PT; nil is everywhere
 }
 
 // Policy is what the play's nod does: the defaults, with push, SMS and calls.
@@ -60,7 +64,7 @@ func Policy() verify.Policy {
 
 // Play plays and closes the store. What it returns is all that happened until End.
 func Play(ctx context.Context, c Config) (tally *Tally, err error) {
-	c.Days, c.PerDay = cmp.Or(c.Days, 30), cmp.Or(c.PerDay, 200)
+	c.Days, c.PerDay, c.Apps = cmp.Or(c.Days, 30), cmp.Or(c.PerDay, 200), cmp.Or(c.Apps, 0.55)
 	if c.End.IsZero() {
 		c.End = time.Now()
 	}
@@ -137,7 +141,7 @@ func (p *play) after(d time.Duration, do func(context.Context) error) { p.at(p.n
 
 // plan draws who comes when. Half as many come on a weekend.
 func (p *play) plan(from time.Time) {
-	all := people(p.config.Seed, 4*p.config.PerDay)
+	all := people(&p.config)
 	d := newDice(p.config.Seed, 1<<32)
 	var visits []*visit
 	for day := range p.config.Days {
@@ -152,7 +156,9 @@ func (p *play) plan(from time.Time) {
 			for local.Before(begin) {
 				local = local.Add(24 * time.Hour)
 			}
-			visits = append(visits, &visit{play: p, who: who, begin: local})
+			if !local.Before(p.config.Begin) && local.Before(p.config.End) {
+				visits = append(visits, &visit{play: p, who: who, begin: local})
+			}
 		}
 	}
 	slices.SortStableFunc(visits, func(a, b *visit) int { return a.begin.Compare(b.begin) })
