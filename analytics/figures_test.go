@@ -3,6 +3,7 @@ package analytics_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -41,7 +42,7 @@ func town() map[string][]analytics.Event {
 		s = live("app", i, "login", "BR").then(time.Second, app).then(3*time.Second, analytics.Event{Name: "verification.approved", Channel: "websocket", Method: "app"})
 		lives[s.id] = s.events
 
-		s = live("lost", i, "phone", "US").then(time.Second, analytics.Event{Name: "delivery.failed", Channel: "sms", Country: "US", Provider: "vonage"})
+		s = live("lost", i, "phone", "US").then(time.Second, analytics.Event{Name: []string{"delivery.failed", "delivery.undelivered"}[i%2], Channel: "sms", Country: "US", Provider: "vonage"})
 		s.then(time.Second, analytics.Event{Name: "phone.changed"}).then(0, analytics.Event{Name: "verification.canceled", Reason: "phone_changed"})
 		lives[s.id] = s.events
 	}
@@ -160,12 +161,23 @@ func TestFewPeopleAreHidden(t *testing.T) {
 	if o := ledgerOf(lives).tell(30).Overview(nil); o.Totals.SendCode != 0 || !o.Hidden {
 		t.Errorf("twenty verifications of four people: %+v", o)
 	}
-	for id, life := range town() {
-		lives[id] = life
-	}
+	maps.Copy(lives, town())
 	l := ledgerOf(lives)
 	if o := l.tell(1).Overview(nil); o.Totals.SendCode != 43 || o.Hidden {
 		t.Errorf("beside others of the same span: %+v", o)
+	}
+}
+
+// When people were erased, a family may know more of them than all. Then too nothing
+// is told of fewer than five.
+func TestErasedPeopleAreHidden(t *testing.T) {
+	all, hour := analytics.Group{Family: "all"}, analytics.Group{Family: "hour", Cell: "8"}
+	told := analytics.Tell([]analytics.Span{{
+		Counts: map[analytics.Group]analytics.Counts{all: {"started": 9}, hour: {"started": 9}},
+		People: map[analytics.Group][]string{all: {"1", "2", "3", "4"}, hour: {"1", "2", "3", "4", "5"}},
+	}})
+	if h := told.Hours().Hours; len(h) != 0 || !told.Overview(nil).Hidden {
+		t.Errorf("told %+v", h)
 	}
 }
 
@@ -178,12 +190,16 @@ func TestNow(t *testing.T) {
 		then(time.Second, analytics.Event{Name: "delivery.delivered", Channel: "sms", Country: "BR", Provider: "twilio"}).
 		then(28*time.Second, analytics.Event{Name: "verification.approved", Channel: "sms", Method: "sms_code"})
 	two := &script{id: "y", person: "x", at: at}
-	two.then(0, analytics.Event{Name: "verification.created"})
+	two.then(0, analytics.Event{Name: "verification.created"}).
+		then(0, analytics.Event{Name: "delivery.failed", Channel: "sms", Country: "BR", Provider: "twilio"}).
+		then(0, analytics.Event{Name: "delivery.undelivered", Channel: "sms", Country: "US", Provider: "twilio"})
 	old := &script{id: "z", person: "x", at: at.Add(-28 * day)}
 	old.then(0, analytics.Event{Name: "verification.created"})
 	older := &script{id: "o", person: "x", at: at.Add(-29 * day)}
 	older.then(0, analytics.Event{Name: "verification.created"})
-	for _, s := range []*script{s, two, old, older} {
+	other := &script{id: "h", person: "x", at: at.Add(-3*day - time.Hour)} // starts in another hour, ends in this one
+	other.then(0, analytics.Event{Name: "verification.created"}).then(time.Hour, analytics.Event{Name: "verification.expired"})
+	for _, s := range []*script{s, two, old, older, other} {
 		l.add(analytics.Count(s.events, map[string][]analytics.Event{s.id: s.events}))
 	}
 	p := analytics.Now(l.allHours(), at)
@@ -198,9 +214,19 @@ func TestNow(t *testing.T) {
 	if d := cmp.Diff(analytics.Pulse{
 		Hour:  analytics.PulseHour{Started: 2, Approved: 1, Success: &half},
 		Usual: analytics.Usual{Days: 2, Success: &usual, Started: &started}, WithoutSMS: &free,
-		Sends: []analytics.ChannelNow{{Channel: "sms", Accepted: 1, Delivered: 1, Approved: 1}},
+		Sends: []analytics.ChannelNow{{Channel: "sms", Accepted: 1, Delivered: 1, Failed: 2, Approved: 1}},
 	}, p); d != "" {
 		t.Error(d)
+	}
+	late := &script{id: "l", person: "x", at: at.Add(-time.Hour)}
+	late.then(0, analytics.Event{Name: "verification.created"}).then(time.Hour, analytics.Event{Name: "verification.approved", Method: "app"})
+	three := &script{id: "m", person: "x", at: at.Add(-time.Hour)}
+	three.then(0, analytics.Event{Name: "verification.created"}).then(time.Hour, analytics.Event{Name: "verification.approved", Method: "app"})
+	for _, s := range []*script{late, three} {
+		l.add(analytics.Count(s.events, map[string][]analytics.Event{s.id: s.events}))
+	}
+	if p := analytics.Now(l.allHours(), at); *p.Hour.Success != 1 || p.Hour.Approved != 3 || p.Hour.Started != 2 {
+		t.Errorf("more ended than began: %+v", p.Hour)
 	}
 	if p := analytics.Now(nil, at); p.Hour.Success != nil || p.Usual.Success != nil || p.WithoutSMS != nil || p.Sends == nil || len(p.Hours) != 24 {
 		t.Errorf("nothing is %+v", p)

@@ -184,7 +184,6 @@ func (t Told) lateness(r Rules) (looks []look) {
 
 func (t Told) resends() []look {
 	groups := t.groups(familyStep, label(0), approved, resent)
-	delete(groups, noResend)
 	delete(groups, "0") // free ones: nobody waited, because the message before had not left
 	return each(kindDelay, "", groups, stepGap)
 }

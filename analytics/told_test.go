@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"math/bits"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -137,7 +138,7 @@ func TestNoArithmeticIsolates(t *testing.T) {
 		for family := range told {
 			figures := told["all"]
 			if family != "all" {
-				figures = append(figures[:len(figures):len(figures)], told[family]...)
+				figures = append(slices.Clip(figures), told[family]...)
 			}
 			together := map[string]uint64{}
 			for i := range w {
