@@ -7,7 +7,6 @@ import {
   beginSignIn,
   codeFromText,
   matchNumber,
-  openConsole,
   openRequest,
   phoneReady,
   signedIn,
@@ -218,15 +217,4 @@ describe("without the app", () => {
     await typeCode(login, code);
     await signedIn(login);
   });
-});
-
-test("an operator sees what happened before the console was opened", async () => {
-  visitor = await visit(browser, server.url);
-  const page = await visitor.open("/console");
-  await openConsole(page, server.apiKey);
-  const rows = page.getByRole("region", { name: "Verifications" }).getByRole("button");
-  await rows.first().click();
-  await page.getByRole("list", { name: "Timeline of the verification" }).waitFor();
-  expect(await rows.count()).toBeGreaterThan(1);
-  expect(visitor.complaints).toEqual([]);
 });
