@@ -44,14 +44,16 @@ export function Board({ token, onClose }: { token: string; onClose: (lost: boole
           {connected ? liveWords(all) : "Connecting"}
         </span>
         <SearchField token={token} onChoose={setChosen} />
-        <ShortcutSheet />
-        <ThemeButton />
-        <Button tone="quiet" onClick={() => onClose(false)}>
-          Sign out
-        </Button>
+        <div className="board-do">
+          <ShortcutSheet />
+          <ThemeButton />
+          <Button tone="quiet" onClick={() => onClose(false)}>
+            Sign out
+          </Button>
+        </div>
       </header>
       <main className="board-main">
-        <FiguresRow pulse={now.pulse} all={all} rows={seen.rows} />
+        <FiguresRow now={now} all={all} rows={seen.rows} />
         {now.pulse?.enabled !== false && <LivePane now={now} all={all} />}
         <div className="board-rail" data-chosen={chosen ? "" : undefined}>
           <RecentList rows={seen.rows} chosen={chosen} onChoose={setChosen} />

@@ -1,6 +1,8 @@
+import type { ReactNode } from "react";
 import { timeOfDay } from "../../component/time";
 import { type Row, summary } from "./model";
 import { providerWords, socketWords, type Together } from "./nodes";
+import type { Now } from "./now";
 import { count, percent, took } from "./numbers";
 import {
   isCounted,
@@ -11,15 +13,16 @@ import {
   successNow,
   type Told,
 } from "./pulse";
+import { Spark } from "./Spark";
 import "./FiguresRow.css";
 
 /** The numbers, one glance: this hour beside the same hour of other days, and how the house is. */
 export function FiguresRow({
-  pulse,
+  now: { pulse, hours },
   all,
   rows,
 }: {
-  pulse: Pulse | null;
+  now: Now;
   all: Together | null;
   rows: Row[];
 }) {
@@ -28,7 +31,9 @@ export function FiguresRow({
     <section className="figures" aria-label="Figures">
       <dl>
         {countsOf(pulse, rows).map(([name, told]) => (
-          <Figure key={name} name={name} {...told} />
+          <Figure key={name} name={name} {...told}>
+            {name === STARTED && <Spark hours={hours} />}
+          </Figure>
         ))}
         <Figure
           name="Open sockets"
@@ -53,6 +58,7 @@ export function FiguresRow({
   );
 }
 
+const STARTED = "Started this hour";
 const waiting: Told = { value: null, note: "" };
 
 /** What was counted in this hour; where nothing is counted, what the list below shows. */
@@ -71,7 +77,7 @@ function countsOf(pulse: Pulse | null, rows: Row[]): [string, Told][] {
   const known = isCounted(pulse) ? pulse : null;
   return [
     ["Success this hour", known ? successNow(known) : waiting],
-    ["Started this hour", known ? startedNow(known) : waiting],
+    [STARTED, known ? startedNow(known) : waiting],
     ["Not approved", known ? lostNow(known) : waiting],
     [
       "Median time",
@@ -88,7 +94,13 @@ function countsOf(pulse: Pulse | null, rows: Row[]): [string, Told][] {
   ];
 }
 
-function Figure({ name, value, note, bad = false }: Told & { name: string }) {
+function Figure({
+  name,
+  value,
+  note,
+  bad = false,
+  children,
+}: Told & { name: string; children?: ReactNode }) {
   return (
     <div className="figure" data-bad={bad ? "" : undefined}>
       <dt>{name}</dt>
@@ -97,6 +109,7 @@ function Figure({ name, value, note, bad = false }: Told & { name: string }) {
           {value ?? <span className="figure-wait" role="img" aria-label="Loading" />}
         </span>
         <span className="figure-note">{note}</span>
+        {children}
       </dd>
     </div>
   );

@@ -13,8 +13,7 @@ export function ViewSwitch({
 }) {
   return (
     <button type="button" className="view-switch" onClick={() => onTable(!table)}>
-      {table ? "Chart" : "Table"}
-      <span className="nod-spoken"> of {of}</span>
+      {table ? "Chart" : "Table"} <span className="nod-spoken">of {of}</span>
     </button>
   );
 }

@@ -37,6 +37,10 @@ export function Analytics({ token }: { token: string }) {
       </header>
       {overview?.totals.send_code === 0 ? (
         <Nothing hidden={overview.hidden} />
+      ) : report.problem && !overview ? (
+        <Notice tone="problem" icon="warning" title={report.problem.title}>
+          {report.problem.text} It is tried again every 30 seconds.
+        </Notice>
       ) : (
         <Panes token={token} days={days} report={report} />
       )}
@@ -64,8 +68,7 @@ function Off() {
     <section className="analytics" aria-label="Analytics">
       <Notice icon="pause" title="Analytics is switched off">
         Nothing is counted, so there is nothing to learn from. Set{" "}
-        <code>ANALYTICS_ENABLED=true</code> and start nod again; what happened before is then
-        counted as well.
+        <code>ANALYTICS_ENABLED=true</code> and start nod again.
       </Notice>
     </section>
   );

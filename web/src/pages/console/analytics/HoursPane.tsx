@@ -1,5 +1,6 @@
-import { type CSSProperties, useState } from "react";
+import { useState } from "react";
 import { count, percent } from "../numbers";
+import { Stacked } from "../Stacked";
 import { useReport } from "../useReport";
 import { ViewSwitch } from "../ViewSwitch";
 import { hourName, hourWords, wholeDay } from "./hours";
@@ -33,7 +34,7 @@ export function HoursPane({ token, days }: { token: string; days: number }) {
 }
 
 function HourBars({ hours }: { hours: HourOfDay[] }) {
-  const most = Math.max(1, ...hours.map(({ started }) => started));
+  const most = Math.max(...hours.map(({ started }) => started));
   const [at, setAt] = useState<number | null>(null);
   const one = at === null ? null : hours[at];
   return (
@@ -45,16 +46,12 @@ function HourBars({ hours }: { hours: HourOfDay[] }) {
         onPointerLeave={() => setAt(null)}
       >
         {hours.map(({ hour, started, successes }) => (
-          <span
+          <Stacked
             key={hour}
-            className="hours-bar"
-            onPointerEnter={() => setAt(hour)}
-            style={
-              {
-                "--started": started / most,
-                "--approved": started > 0 ? Math.min(1, successes / started) : 0,
-              } as CSSProperties
-            }
+            whole={started}
+            part={successes}
+            most={most}
+            onPoint={() => setAt(hour)}
           />
         ))}
       </div>

@@ -1,5 +1,4 @@
 import type { ReactNode } from "react";
-import { Notice } from "../../../component/Notice";
 import { Skeleton } from "../../../component/Skeleton";
 import type { Report } from "../useReport";
 
@@ -28,9 +27,10 @@ export function ReportPane<Answer>({
         {answer && action}
       </div>
       {problem && (
-        <Notice tone="problem" icon="warning" title={problem.title}>
+        <p className="pane-note" role="status">
+          {answer ? "This is not renewed" : "This could not be read"}: {problem.title}.{" "}
           {problem.text} It is tried again every 30 seconds.
-        </Notice>
+        </p>
       )}
       {answer ? children(answer) : !problem && <Skeleton lines={lines} />}
     </section>

@@ -50,7 +50,11 @@ export function LivePane({ now, all }: { now: Now; all: Together | null }) {
             {drawable && <ViewSwitch of="the last minutes" table={asTable} onTable={setAsTable} />}
           </div>
           <div className="live-box">
-            {asTable || !drawable ? (
+            {series.at.length === 0 ? (
+              <p className="pane-empty">
+                What each second brings is drawn here as it happens, five minutes long.
+              </p>
+            ) : asTable || !drawable ? (
               <MinuteTable samples={samples} />
             ) : (
               <LiveChart
@@ -103,8 +107,6 @@ function LiveChart({
 }
 
 function MinuteTable({ samples }: { samples: readonly Sample[] }) {
-  const minutes = minutesOf(samples);
-  if (minutes.length === 0) return <p className="pane-empty">The first minute is being counted.</p>;
   return (
     <table className="numbers">
       <thead>
@@ -118,7 +120,7 @@ function MinuteTable({ samples }: { samples: readonly Sample[] }) {
         </tr>
       </thead>
       <tbody>
-        {minutes.map((minute) => (
+        {minutesOf(samples).map((minute) => (
           <tr key={minute.from}>
             <th scope="row">{timeOfDay(minute.from, false)}</th>
             {kinds.map((kind) => (

@@ -67,7 +67,7 @@ function options(
   const grid = { stroke: line, width: 1 };
   return {
     ...size,
-    padding: [8, 8, 0, 0],
+    padding: [8, 20, 0, 0],
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 } },
     scales: {
@@ -104,7 +104,7 @@ function options(
 
 // The next of 1, 2, 4, 10, 20, 40 …: half of it is a short number too, and it seldom changes.
 function roundTop(most: number): number {
-  const power = 10 ** Math.floor(Math.log10(Math.max(most, 0.4)));
+  const power = 10 ** Math.floor(Math.log10(Math.max(most, 1)));
   return power * ([1, 2, 4, 10].find((step) => step * power >= most) ?? 10);
 }
 
