@@ -22,14 +22,13 @@ func TestMain(m *testing.M) {
 		childMain(url)
 		return
 	}
-	server, stop, err := throwaway.FindPostgres()
+	stop, err := findPostgres()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "postgres:", err)
 		if os.Getenv("CI") == "true" {
 			os.Exit(1)
 		}
 	}
-	postgresURL = server
 	goleak.VerifyTestMain(m, goleak.IgnoreCurrent(), goleak.Cleanup(func(code int) {
 		stop()
 		os.Exit(code)
@@ -37,8 +36,24 @@ func TestMain(m *testing.M) {
 }
 
 // postgresURL is a database in which every test makes a schema of its own; empty
-// when there is none.
-var postgresURL string
+// when there is none. logging is its server, with a log of every statement; nil when
+// it is not ours.
+var (
+	postgresURL string
+	logging     *throwaway.Postgres
+)
+
+func findPostgres() (stop func(), err error) {
+	if os.Getenv("TEST_POSTGRES_URL") != "" {
+		postgresURL, stop, err = throwaway.FindPostgres()
+		return stop, err
+	}
+	if logging, err = throwaway.StartPostgres("log_statement=all"); err != nil {
+		return func() {}, err
+	}
+	postgresURL = logging.URL
+	return logging.Close, nil
+}
 
 // database is one empty database; several stores may be opened on it.
 type database struct {
@@ -61,6 +76,7 @@ func inOneOrder(t *testing.T, test func(t *testing.T, db database)) {
 	t.Run("sqlite", func(t *testing.T) { test(t, newSQLite(t)) })
 	t.Run("postgres", func(t *testing.T) {
 		server := newLogged(t)
+		server.statements(t)
 		test(t, newSchema(t, server.URL))
 		log, err := os.ReadFile(filepath.Join(server.Folder, "log"))
 		if err != nil || strings.Contains(string(log), "deadlock detected") {

@@ -20,10 +20,10 @@ const (
 	backWithin   = 6 * time.Second
 )
 
-// frail is a Postgres of one test's own, reached over a network that can fail.
+// frail is a Postgres that is reached over a network that can fail.
 type frail struct {
 	database
-	server *throwaway.Postgres
+	server *throwaway.Postgres // of one test's own, or nil
 	net    *throwaway.Proxy
 }
 
@@ -34,7 +34,16 @@ func newFrail(t *testing.T) frail {
 		t.Skip(err)
 	}
 	t.Cleanup(server.Close)
-	f := frail{database: newSchema(t, server.URL), server: server}
+	return overNet(t, newSchema(t, server.URL), server)
+}
+
+// newFrailNet is for tests in which only the network fails: the server is that of all.
+func newFrailNet(t *testing.T) frail { return overNet(t, newPostgres(t), nil) }
+
+func overNet(t *testing.T, db database, server *throwaway.Postgres) frail {
+	t.Helper()
+	f := frail{database: db, server: server}
+	var err error
 	if f.net, err = throwaway.NewProxy(f.url); err != nil {
 		t.Fatal(err)
 	}
@@ -107,14 +116,17 @@ func comesBack(t *testing.T, all []func() error) {
 // back, so is the store. What was answered as written is there, and what was not
 // answered was told to nobody.
 func TestOutages(t *testing.T) {
-	for name, outage := range map[string]struct{ begin, end func(frail) error }{
-		"stopped":   {func(f frail) error { f.server.Stop(); return nil }, func(f frail) error { return f.server.Start() }},
-		"paused":    {func(f frail) error { f.server.Pause(); return nil }, func(f frail) error { f.server.Resume(); return nil }},
-		"half-open": {func(f frail) error { f.net.Stall(); return nil }, func(f frail) error { f.net.Heal(); return nil }},
+	for name, outage := range map[string]struct {
+		on         func(*testing.T) frail
+		begin, end func(frail) error
+	}{
+		"stopped":   {newFrail, func(f frail) error { f.server.Stop(); return nil }, func(f frail) error { return f.server.Start() }},
+		"paused":    {newFrail, func(f frail) error { f.server.Pause(); return nil }, func(f frail) error { f.server.Resume(); return nil }},
+		"half-open": {newFrailNet, func(f frail) error { f.net.Stall(); return nil }, func(f frail) error { f.net.Heal(); return nil }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			f, told := newFrail(t), &diary{}
+			f, told := outage.on(t), &diary{}
 			s, v, all := f.busy(t, told.config)
 			told.take()
 
@@ -171,7 +183,7 @@ func TestForgottenConnections(t *testing.T) {
 	for name, rest := range map[string]time.Duration{"busy": 0, "idle": 1500 * time.Millisecond} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			f := newFrail(t)
+			f := newFrailNet(t)
 			_, _, all := f.busy(t)
 			<-time.After(rest)
 			f.net.Forget()
@@ -183,7 +195,7 @@ func TestForgottenConnections(t *testing.T) {
 // A store that ends does not wait for a server that says nothing.
 func TestCloseInOutage(t *testing.T) {
 	t.Parallel()
-	f := newFrail(t)
+	f := newFrailNet(t)
 	s, _, all := f.busy(t)
 	f.net.Stall()
 	gather(len(all), func(i int) error { return all[i]() })

@@ -22,6 +22,9 @@ type logged struct {
 
 func newLogged(t testing.TB) logged {
 	t.Helper()
+	if logging != nil {
+		return logged{logging}
+	}
 	server, err := throwaway.StartPostgres("log_statement=all")
 	if err != nil {
 		t.Skip(err)
