@@ -69,13 +69,20 @@ func (s *Server) unlockOf(ctx context.Context, in *emptyInput) (*struct{}, error
 // decision is what an operator decides about a user; it returns what happened.
 type decision func(s *verify.Standing, by string, now time.Time) []verify.Event
 
-// decideBy decides about the user of a verification.
+// decideBy decides about the user of a verification, and notes which one it was:
+// operators see whom an act was about by it, and by nothing else.
 func (s *Server) decideBy(ctx context.Context, in *emptyInput, rule decision) error {
 	v, _, err := s.read(ctx, in.ID)
 	if err != nil {
 		return err
 	}
-	return s.decide(ctx, v.UserID, in.Once, in.Body, rule)
+	return s.decide(ctx, v.UserID, in.Once, in.Body, func(standing *verify.Standing, by string, now time.Time) []verify.Event {
+		events := rule(standing, by, now)
+		for i := range events {
+			events[i].Data.Through = v.ID
+		}
+		return events
+	})
 }
 
 // decide decides about a user, of whom nothing need be known yet.

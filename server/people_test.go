@@ -41,7 +41,8 @@ func TestBlockAndUnlock(t *testing.T) {
 		console := d.operator()
 		login := object{"user_id": "a/na", "phone_number": number, "channel": "sms"}
 		v := d.ask(byKey, "POST", verifications, login).allow(201)
-		of := verifications + "/" + v.str("verification_id")
+		first := v.str("verification_id")
+		of := verifications + "/" + first
 		d.settle()
 		once := console.with("Idempotency-Key", "k")
 		for range 2 {
@@ -64,6 +65,15 @@ func TestBlockAndUnlock(t *testing.T) {
 		d.ask(byKey, "POST", verifications, login).allow(201)
 		if acts, want := d.acts(), []string{"unlock console", "block key", "unlock key", "block console"}; !slices.Equal(acts, want) {
 			t.Errorf("noted %v, want %v", acts, want)
+		}
+		for i, a := range d.ask(console, "GET", "/api/v1/operator-acts", nil).object["acts"].([]any) {
+			want := any(nil) // by the key, of a user
+			if i%3 == 0 {
+				want = first
+			}
+			if got := a.(object)["verification_id"]; got != want {
+				t.Errorf("act %d was through %v, want %v", i, got, want)
+			}
 		}
 	})
 }

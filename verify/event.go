@@ -35,6 +35,7 @@ type EventData struct {
 	Locale      string        `json:"locale,omitempty"`       // of a created verification: the language of its texts, as BCP 47 writes it
 	Action      string        `json:"action,omitempty"`       // of an operator
 	By          string        `json:"by,omitempty"`           // by whose session or call an operator acted: "console 3fa9c1d2", "key 3fa9c1d2"
+	Through     string        `json:"through,omitempty"`      // id of the verification through which an operator acted on its user
 }
 
 // The event names (contract, section 7).
