@@ -1,8 +1,14 @@
 // Makes the pictures of the four pages: light and dark, wide and narrow. `npm run screenshots`
-// after a build; they lie under screenshots/ and are for people to look at. The stage at its best
-// moment and the component in three states go into the repository, for the README.
+// after a build (the console's month needs Go as well); they lie under screenshots/ and are for
+// people to look at. The stage at its best moment and the component in three states go into the
+// repository, for the README.
 
+import { execFile } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, test } from "vitest";
 import { launchBrowser, picture, visit } from "./browser.ts";
@@ -22,6 +28,7 @@ import {
 } from "./people.ts";
 import { type RunningServer, startServer } from "./server.ts";
 
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const STAGE_PICTURE = fileURLToPath(new URL("../stage.png", import.meta.url));
 const RESEND_PICTURE = fileURLToPath(new URL("../resend.png", import.meta.url));
 
@@ -160,17 +167,78 @@ describe.each([
       await take(login, "login-code-wrong");
     }
 
+    await visitor.close();
+  });
+});
+
+// The console with a month behind it, played as `make month` plays it, and with something to advise.
+describe("the console", () => {
+  let month: RunningServer;
+  let folder: string;
+
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), "nod-month-"));
+    const database = `sqlite:${join(folder, "month.db")}`;
+    const program = ["run", "./cmd/traffic", "-database", database, "-plant", "step,slow"];
+    await promisify(execFile)("go", program, { cwd: ROOT });
+    month = await startServer({ NOD_DATABASE_URL: database });
+  }, 300_000);
+  afterAll(async () => {
+    await month?.stop();
+    if (folder) rmSync(folder, { recursive: true, force: true });
+  });
+
+  test.each([
+    [1440, "light"],
+    [1440, "dark"],
+    [360, "light"],
+    [360, "dark"],
+  ] as const)("%i px wide, %s", async (width, colours) => {
+    const height = width > 720 ? 900 : 740;
+    const visitor = await visit(browser, month.url, { width, height, dark: colours === "dark" });
+    const take = (page: Page, name: string, whole = false) =>
+      picture(page, `${name}-${width > 720 ? "wide" : "narrow"}-${colours}`, whole);
+    const { login, phone } = await stageReady(await visitor.open("/"));
+    await beginSignIn(login);
+    const number = await matchNumber(login);
+    await openRequest(phone);
+    await typeNumber(phone, number);
+    await approveOn(phone);
+    await signedIn(login);
+    await login.getByRole("button", { name: "Sign out" }).click();
+    await beginSignIn(login);
+    await matchNumber(login);
+
     const console = await visitor.open("/console");
     await console.getByRole("main").waitFor();
     await take(console, "console-key");
-    await openConsole(console, server.apiKey);
-    await console
-      .getByRole("region", { name: "Verifications" })
-      .getByRole("button")
-      .first()
-      .click();
+    await openConsole(console, month.apiKey);
+    const rows = console.getByRole("region", { name: "Verifications" }).getByRole("button");
+    await rows.nth(1).click();
     await console.getByRole("list", { name: "Timeline of the verification" }).waitFor();
+    const advice = console.getByRole("region", { name: "Recommendations" }).getByRole("article");
+    await advice.first().waitFor();
     await take(console, "console");
+    await take(console, "console-whole", true);
+    await rows.first().click();
+    await console.getByRole("button", { name: "Block person" }).click();
+    await take(console, "console-block");
+    await console.keyboard.press("Escape");
+    await console.keyboard.press("?");
+    await console.getByRole("dialog", { name: "Keys" }).waitFor();
+    await take(console, "console-keys");
+    await console.keyboard.press("Escape");
+    const person = await login.locator("body").evaluate(() => localStorage["nod.demo.person"]);
+    await console.keyboard.press("/");
+    await console.keyboard.insertText(JSON.parse(person).phone_number);
+    await console.keyboard.press("Enter");
+    await console.getByRole("option").first().waitFor();
+    await take(console, "console-search");
+    await console.keyboard.press("Enter");
+    await console.getByRole("button", { name: "Cancel it" }).click();
+    await console.getByRole("button", { name: "Cancel it now" }).click();
+    await console.getByText("An operator canceled it").waitFor();
+    await take(console, "console-canceled", true);
     await visitor.close();
   });
 });

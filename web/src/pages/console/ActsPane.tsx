@@ -1,9 +1,7 @@
-import { useEffect, useState } from "react";
 import { Notice } from "../../component/Notice";
 import { Skeleton } from "../../component/Skeleton";
-import { type Trouble, trouble } from "../problem";
 import { doneWords, type OperatorAct } from "./acts";
-import { read } from "./session";
+import type { Acts } from "./useActs";
 import { when } from "./when";
 import "./ActsPane.css";
 
@@ -11,16 +9,12 @@ const shown = 20;
 
 /** What operators did, newest first: who, when, and about which verification. */
 export function ActsPane({
-  token,
-  heard,
+  acts: { acts, problem },
   onChoose,
 }: {
-  token: string;
-  /** Moves when an operator acted: the list is read again. */
-  heard: number;
+  acts: Acts;
   onChoose: (id: string) => void;
 }) {
-  const { acts, problem } = useActs(token, heard);
   return (
     <section className="pane acts" aria-labelledby="acts">
       <h2 id="acts">Operators</h2>
@@ -61,24 +55,4 @@ function Words({ act, onChoose }: { act: OperatorAct; onChoose: (id: string) => 
       {doneWords(act)}
     </button>
   );
-}
-
-function useActs(token: string, heard: number) {
-  const [acts, setActs] = useState<OperatorAct[] | null>(null);
-  const [problem, setProblem] = useState<Trouble | null>(null);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: an act is a reason to read again
-  useEffect(() => {
-    const abort = new AbortController();
-    read<{ acts: OperatorAct[] }>(token, "/api/v1/operator-acts", abort.signal).then(
-      (answer) => {
-        setActs(answer.acts);
-        setProblem(null);
-      },
-      (error) => {
-        if (!abort.signal.aborted) setProblem(trouble(error));
-      },
-    );
-    return () => abort.abort();
-  }, [token, heard]);
-  return { acts, problem };
 }

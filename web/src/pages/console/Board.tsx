@@ -12,6 +12,7 @@ import { RecentList } from "./RecentList";
 import { SearchField } from "./SearchField";
 import { ShortcutSheet } from "./ShortcutSheet";
 import { TrailView } from "./TrailView";
+import { useActs } from "./useActs";
 import { useLive } from "./useLive";
 import { useOutbox } from "./useOutbox";
 import { useWebhooks } from "./useWebhooks";
@@ -29,6 +30,7 @@ export function Board({ token, onClose }: { token: string; onClose: (lost: boole
   const simulated = all?.outbox ?? false;
   const outbox = useOutbox(token, simulated);
   const webhooks = useWebhooks(token);
+  const acts = useActs(token, seen.acts + acted);
   const row = seen.rows.find((one) => one.id === chosen);
   // Where the panes lie one below the other, the timeline may be out of sight.
   const trail = useRef<HTMLDivElement>(null);
@@ -63,6 +65,7 @@ export function Board({ token, onClose }: { token: string; onClose: (lost: boole
               id={chosen}
               row={row ?? null}
               webhooks={webhooks}
+              acts={acts.acts}
               onActed={() => setActed((times) => times + 1)}
             />
           </div>
@@ -71,7 +74,7 @@ export function Board({ token, onClose }: { token: string; onClose: (lost: boole
         <div className="board-more">
           {simulated && <OutboxList outbox={outbox} onChoose={setChosen} />}
           <WebhooksPane webhooks={webhooks} onChoose={setChosen} />
-          <ActsPane token={token} heard={seen.acts + acted} onChoose={setChosen} />
+          <ActsPane acts={acts} onChoose={setChosen} />
         </div>
       </main>
     </div>

@@ -3,7 +3,8 @@ import { Notice } from "../../component/Notice";
 import { Skeleton } from "../../component/Skeleton";
 import { Timeline } from "../../component/Timeline";
 import { timelineLines } from "../../component/timeline";
-import { factsOf, statusOf } from "./facts";
+import type { OperatorAct } from "./acts";
+import { factsOf, statusOf, withActs } from "./facts";
 import type { Row } from "./model";
 import { StatusTag } from "./StatusTag";
 import { useShortcut } from "./shortcuts";
@@ -22,6 +23,7 @@ export function TrailView({
   id,
   row,
   webhooks,
+  acts,
   onActed,
 }: {
   token: string;
@@ -29,6 +31,8 @@ export function TrailView({
   /** What the list knows of it, if it stands there. */
   row: Row | null;
   webhooks: Webhooks;
+  /** What operators did lately, about anything. */
+  acts: OperatorAct[] | null;
   /** An operator did something about it here. */
   onActed: () => void;
 }) {
@@ -78,7 +82,10 @@ export function TrailView({
               onActed();
             }}
           />
-          <Timeline lines={timelineLines(events)} label="Timeline of the verification" />
+          <Timeline
+            lines={timelineLines(withActs(events, id, acts))}
+            label="Timeline of the verification"
+          />
           <Told id={id} webhooks={webhooks} />
         </>
       )}

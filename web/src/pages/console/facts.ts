@@ -1,4 +1,5 @@
 import { methodWords, type TimelineEvent } from "../../component/timeline";
+import type { OperatorAct } from "./acts";
 import { duration, type Row } from "./model";
 import { when } from "./when";
 
@@ -35,6 +36,24 @@ export function factsOf(events: TimelineEvent[], row: Row | null): [string, stri
     ["Messages", messages(events)],
   ];
   return facts.filter((fact): fact is [string, string] => Boolean(fact[1]));
+}
+
+/**
+ * The steps of a verification together with what operators did about its person through it: that
+ * happened to the person, so that it stands in no trail. Numbered anew, in the order of time.
+ */
+export function withActs(
+  events: TimelineEvent[],
+  id: string,
+  acts: OperatorAct[] | null,
+): TimelineEvent[] {
+  const about = (acts ?? []).filter(
+    ({ action, verification_id }) =>
+      verification_id === id && (action === "block" || action === "unlock"),
+  );
+  return [...events, ...about.map((act) => ({ ...act, seq: 0, name: "operator.acted" }))]
+    .sort((a, b) => Date.parse(a.at) - Date.parse(b.at))
+    .map((event, place) => ({ ...event, seq: place + 1 }));
 }
 
 // "Germany" for "DE"; the code itself where this browser knows no name.
