@@ -44,19 +44,19 @@ func newCounting(store *storage.Store, retention time.Duration, log *slog.Logger
 
 // count counts new events every second until ctx ends, and goes on at once where
 // there are more. Every node does: the store sees to it that each is counted once.
-func (c *counting) count(ctx context.Context) error {
+func (c *counting) count(ctx context.Context) {
 	trouble := complaint{log: c.log, what: "counting events"}
 	for {
 		n, err := c.store.CountEvents(ctx, countBatch)
 		if ctx.Err() != nil {
-			return nil
+			return
 		}
 		trouble.note(err)
 		if err == nil && n < countBatch {
 			c.caughtUp.Store(int64(time.Since(c.begun)))
 		}
 		if (err != nil || n < countBatch) && !pause(ctx, countEvery) {
-			return nil
+			return
 		}
 	}
 }
@@ -65,12 +65,12 @@ func (c *counting) count(ctx context.Context) error {
 func (c *counting) lag() time.Duration { return time.Since(c.begun) - time.Duration(c.caughtUp.Load()) }
 
 // learn predicts resend delays from time to time until ctx ends.
-func (c *counting) learn(ctx context.Context) error {
+func (c *counting) learn(ctx context.Context) {
 	trouble := complaint{log: c.log, what: "predicting resend delays"}
 	for {
 		err := c.look(ctx)
 		if ctx.Err() != nil {
-			return nil
+			return
 		}
 		trouble.note(err)
 		wait := planEvery
@@ -78,7 +78,7 @@ func (c *counting) learn(ctx context.Context) error {
 			wait = planAgain
 		}
 		if !pause(ctx, wait) {
-			return nil
+			return
 		}
 	}
 }
@@ -111,7 +111,7 @@ func (c *counting) predict(country string) []time.Duration {
 
 // forget deletes what is older than the retention, soon after the start and then
 // once a day, until ctx ends.
-func (c *counting) forget(ctx context.Context) error {
+func (c *counting) forget(ctx context.Context) {
 	wait := forgetSoon + rand.N(forgetSoon) //nolint:gosec // it spreads load and guards nothing
 	for pause(ctx, wait) {
 		wait = forgetEvery
@@ -120,7 +120,6 @@ func (c *counting) forget(ctx context.Context) error {
 			c.log.Warn("deleting what is too old failed, it is tried again in an hour", "error", err)
 		}
 	}
-	return nil
 }
 
 // complaint logs what fails again and again with one line when it begins and one

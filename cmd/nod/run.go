@@ -220,7 +220,7 @@ func (a *app) tell(s *server.Config) {
 		ResendDelays: s.Policy.ResendDelays, AutoDelays: a.config.AutoDelays,
 		SMSProviders: a.config.providers.smsOrder(), VoiceFallback: s.Policy.VoiceFallback,
 	}
-	if router, real := a.ways.channels[verify.SMS].(*sms.Router); real && a.config.providers.Prices != nil {
+	if router, paid := a.ways.channels[verify.SMS].(*sms.Router); paid && a.config.providers.Prices != nil {
 		s.Price = router.Price
 	}
 }
@@ -312,15 +312,15 @@ func (a *app) serve(asked context.Context, listener net.Listener) error {
 		func() error { return a.server.Run(ctx) },
 		func() error { return a.dispatcher.Run(ctx) },
 		func() error { return a.sweep(ctx) },
-		func() error { return a.counting.forget(ctx) },
+		func() error { a.counting.forget(ctx); return nil },
 		func() error { a.route(ctx); return nil },
 		func() error { return serveUntil(ctx, front, listener) },
 	}
 	if a.config.Analytics {
-		parts = append(parts, func() error { return a.counting.count(ctx) })
+		parts = append(parts, func() error { a.counting.count(ctx); return nil })
 	}
 	if a.config.AutoDelays {
-		parts = append(parts, func() error { return a.counting.learn(ctx) })
+		parts = append(parts, func() error { a.counting.learn(ctx); return nil })
 	}
 	if a.config.MetricsAddr != "" {
 		apart, err := listen(ctx, a.config.MetricsAddr)
