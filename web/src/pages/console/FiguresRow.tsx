@@ -41,7 +41,7 @@ export function FiguresRow({
           note={all ? socketWords(all) : ""}
         />
         <Figure name="Waiting to be sent" {...queueNow(pulse?.queue)} />
-        <Figure name="Providers" {...(all ? providerWords(all.providers) : waiting)} />
+        <Figure name="Providers" {...(all ? providerWords(all) : waiting)} />
       </dl>
       {pulse?.stale && (
         <p className="figures-note" role="status">

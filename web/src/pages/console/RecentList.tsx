@@ -1,4 +1,4 @@
-import { useRef } from "react";
+import { memo, useRef } from "react";
 import { timeOfDay } from "../../component/time";
 import { type Row, shortId } from "./model";
 import { StatusTag } from "./StatusTag";
@@ -6,7 +6,7 @@ import { useShortcut } from "./shortcuts";
 import "./RecentList.css";
 
 /** Verifications as they happen, the last changed first. Arrow keys move between them; j and k come here from anywhere. */
-export function RecentList({
+export const RecentList = memo(function RecentList({
   rows,
   chosen,
   onChoose,
@@ -61,4 +61,4 @@ export function RecentList({
       )}
     </section>
   );
-}
+});

@@ -178,7 +178,7 @@ test("what was counted is told in tables and sentences", async () => {
   expect(funnel.getByRole("row", { name: "Approved 900 90 %" })).toBeTruthy();
   expect(funnel.getByRole("row", { name: "Time ran out 80 8 %" })).toBeTruthy();
   const delay = await pane("Delay effectiveness");
-  expect(await delay.findByRole("row", { name: "60 s 70 70 %" })).toBeTruthy();
+  expect(await delay.findByRole("row", { name: "After 60 s 70 70 %" })).toBeTruthy();
   const arrival = await pane("How soon an SMS arrives");
   expect(await arrival.findByRole("row", { name: "Germany 2 s 9 s 30, 60, 120" })).toBeTruthy();
   const day = await pane("Hours of the day, UTC");

@@ -1,5 +1,13 @@
 import { expect, test } from "vitest";
-import { type Figures, hear, type Provider, providerWords, socketWords, together } from "./nodes";
+import {
+  type Figures,
+  hear,
+  type Provider,
+  providerWords,
+  socketWords,
+  type Together,
+  together,
+} from "./nodes";
 
 const twilio = (more: Partial<Provider> = {}): Provider => ({
   channel: "sms",
@@ -56,8 +64,10 @@ test("a provider is as ill as the node where it is worst", () => {
 
 test("the providers in words", () => {
   const words = (...providers: Provider[]) =>
-    providerWords(heard([node("a", { providers }), 0])?.providers ?? []);
+    providerWords(together(hear({}, node("a", { providers }), 0)) as Together);
   expect(words().note).toBe("none is set up");
+  const simulated = hear({}, node("a", { providers: [], outbox: true }), 0);
+  expect(providerWords(together(simulated) as Together).note).toBe("messages are simulated");
   expect(words(twilio(), twilio({ channel: "voice" }))).toEqual({
     value: "2 of 2",
     note: "all take messages",

@@ -105,12 +105,14 @@ export function socketWords({ sessions }: Together): string {
 }
 
 /** How many providers take messages, and which do not. */
-export function providerWords(providers: ProviderHealth[]): {
+export function providerWords({ providers, outbox }: Together): {
   value: string;
   note: string;
   bad: boolean;
 } {
-  if (providers.length === 0) return { value: "–", note: "none is set up", bad: false };
+  if (providers.length === 0) {
+    return { value: "–", note: outbox ? "messages are simulated" : "none is set up", bad: false };
+  }
   const ill = providers.filter(({ state }) => state !== "closed");
   const names = ill.map(
     ({ provider, channel, state }) =>

@@ -72,7 +72,7 @@ export interface Told {
   bad?: boolean;
 }
 
-// So few say nothing of how the hour goes, and so many points are more than chance.
+// Fewer say nothing of how the hour goes; so many points below are somebody's to look at.
 const ENOUGH = 30;
 const POINTS = 5;
 
@@ -86,12 +86,15 @@ export function successNow({ hour, usual }: Counted): Told {
     };
   }
   if (usual.success === null) return { value, note: "no other day to compare with yet" };
+  if (hour.started < ENOUGH) {
+    return { value, note: `of ${count(hour.started)}; usually ${percent(usual.success)}` };
+  }
   const points = Math.round((hour.success - usual.success) * 100);
   const note =
     points === 0
       ? `as usual at this hour (${many(usual.days, "day")})`
       : `${many(Math.abs(points), "point")} ${points > 0 ? "above" : "below"} the usual ${percent(usual.success)}`;
-  return { value, note, bad: points <= -POINTS && hour.started >= ENOUGH };
+  return { value, note, bad: points <= -POINTS };
 }
 
 /** How many sign-ins and numbers were asked about in this hour. */

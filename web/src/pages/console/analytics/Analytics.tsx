@@ -1,3 +1,4 @@
+import { memo } from "react";
 import { Notice } from "../../../component/Notice";
 import { Choice } from "../Choice";
 import { RecommendationsPane } from "../RecommendationsPane";
@@ -20,7 +21,7 @@ const options = periods.map((days) => ({
 }));
 
 /** What the server counted over some days, and what it advises. Told are groups, never people. */
-export function Analytics({ token }: { token: string }) {
+export const Analytics = memo(function Analytics({ token }: { token: string }) {
   const [period, choose] = usePeriod();
   const days = Number(period);
   const report = useReport<Overview>(token, "overview", days);
@@ -46,7 +47,7 @@ export function Analytics({ token }: { token: string }) {
       )}
     </section>
   );
-}
+});
 
 function Panes({ token, days, report }: { token: string; days: number; report: Report<Overview> }) {
   const delays = useReport<Delays>(token, "delays", days);

@@ -18,7 +18,7 @@ export function DelaysPane({ report }: { report: Report<Delays> }) {
             <table className="numbers">
               <thead>
                 <tr>
-                  <th scope="col">Sent again after</th>
+                  <th scope="col">Sent again</th>
                   <th scope="col">Times</th>
                   <th scope="col">Helped</th>
                 </tr>
@@ -27,7 +27,7 @@ export function DelaysPane({ report }: { report: Report<Delays> }) {
                 {steps.map(({ delay_seconds, resends, success_rate }) => (
                   <tr key={delay_seconds}>
                     <th scope="row">
-                      {took(delay_seconds)}
+                      {delay_seconds === 0 ? "At once" : `After ${took(delay_seconds)}`}
                       <Bar share={success_rate} />
                     </th>
                     <td>{count(resends)}</td>

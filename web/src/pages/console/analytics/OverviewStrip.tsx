@@ -1,5 +1,5 @@
 import { Skeleton } from "../../../component/Skeleton";
-import { count, percent, took } from "../numbers";
+import { count, percent, share, took } from "../numbers";
 import type { Overview } from "./reports";
 
 /** The period in one line of numbers. */
@@ -11,12 +11,16 @@ export function OverviewStrip({ overview }: { overview: Overview | null }) {
       </div>
     );
   }
-  const { totals, success_rate, time_to_complete, without_sms } = overview;
+  const { totals, time_to_complete, without_sms } = overview;
   const { p50_seconds, p90_seconds } = time_to_complete;
   const timed = time_to_complete.n > 0;
   const figures: [string, string, string][] = [
     ["Asked for", count(totals.send_code), `${count(totals.resend_request)} sent again`],
-    ["Approved", percent(success_rate), `${count(totals.verify_success)} in all`],
+    [
+      "Approved",
+      percent(share(totals.verify_success, totals.send_code)),
+      `${count(totals.verify_success)} in all`,
+    ],
     [
       "Half take",
       took(timed ? p50_seconds : null),
