@@ -270,11 +270,11 @@ create table webhook_endpoints (
     reason      text   not null
 );
 
--- Sums of what events tell, by hour and by day. They name nobody: which group a cell
+-- Sums of what events tell, by hour, by day and by week. They name nobody: which group a cell
 -- stands for, and what its measures are, package analytics says.
 create table tallies (
-    span    text   not null, -- hour or day
-    start   bigint not null, -- of that hour or day, UTC
+    span    text   not null, -- hour, day or week
+    start   bigint not null, -- of that span, UTC; weeks begin on Mondays
     family  text   not null,
     cell    text   not null,
     measure text   not null,

@@ -278,7 +278,7 @@ var webhooks = newTable("webhooks", []string{"event_id"}, blank, []column[webhoo
 	{"settled_at", false, func(r *webhookRow) any { return (*millis)(&r.settledAt) }},
 })
 
-// tallyRow is one sum of an hour or a day.
+// tallyRow is one sum of an hour, a day or a week.
 type tallyRow struct {
 	span  string
 	start time.Time
@@ -287,11 +287,11 @@ type tallyRow struct {
 	n       int64
 }
 
-// The spans of a sum.
-const (
-	spanHour = "hour"
-	spanDay  = "day"
-)
+const week = 7 * 24 * time.Hour
+
+// lengths are the spans of sums, which begin at multiples of their lengths: weeks on
+// Mondays, in UTC.
+var lengths = map[string]time.Duration{"hour": time.Hour, "day": 24 * time.Hour, "week": week}
 
 var tallies = newTable("tallies", []string{"span", "start", "family", "cell", "measure"}, blank, []column[tallyRow]{
 	{"span", true, func(r *tallyRow) any { return &r.span }},

@@ -2,6 +2,7 @@ package storage
 
 import (
 	"context"
+	"strings"
 	"time"
 )
 
@@ -16,19 +17,28 @@ func (s *Store) ForgetOld(ctx context.Context, retention time.Duration) error {
 	}
 	before := now.Add(-retention)
 	day := before.Truncate(24 * time.Hour)
-	for _, sums := range []struct{ first, text string }{
-		{"select min(start) from tallies where span = 'hour'", "delete from tallies where span = 'hour' and start = $1"},
-		{"select min(start) from tallies where span = 'day'", "delete from tallies where span = 'day' and start = $1"},
-		{"select min(day) from tally_people", "delete from tally_people where day = $1"},
+	for _, sums := range []struct {
+		first, text string
+		before      time.Time
+	}{
+		{"select min(start) from tallies where span = 'hour'", "delete from tallies where span = 'hour' and start = $1", day},
+		{"select min(start) from tallies where span = 'day'", "delete from tallies where span = 'day' and start = $1", day},
+		{"select min(start) from tallies where span = 'week'", "delete from tallies where span = 'week' and start = $1", day.Truncate(week)}, // nothing is left of it
+		{"select min(day) from tally_people", "delete from tally_people where day = $1", day},
 	} {
-		if err := s.forgetSums(ctx, sums.first, sums.text, day); err != nil {
+		if err := s.forgetSums(ctx, sums.first, sums.text, sums.before); err != nil {
 			return err
 		}
 	}
 	return s.forgetEvents(ctx, before)
 }
 
-// forgetSums deletes one hour, or one day, after the other.
+// takeDay takes the sums of a day off those of its week.
+const takeDay = "insert into tallies (span, start, family, cell, measure, n)" +
+	" select 'week', cast($2 as bigint), family, cell, measure, -n from tallies where span = 'day' and start = $1" +
+	" on conflict (span, start, family, cell, measure) do update set n = tallies.n + excluded.n"
+
+// forgetSums deletes one span after the other, the first first.
 func (s *Store) forgetSums(ctx context.Context, first, text string, before time.Time) error {
 	for {
 		var start time.Time
@@ -36,10 +46,17 @@ func (s *Store) forgetSums(ctx context.Context, first, text string, before time.
 		if err != nil || start.IsZero() || !start.Before(before) {
 			return err
 		}
-		err = s.write(ctx, func(_ context.Context, t *tx) error {
+		err = s.write(ctx, func(ctx context.Context, t *tx) error {
 			var c cursor
-			// With the cursor held, for who erases a person deletes some of the same rows.
-			t.hold(t.holdingCursor(&c), plain(text, start.UnixMilli()))
+			// With the cursor held, for who erases a person deletes some of the same rows,
+			// and one of several nodes takes a day off its week.
+			if err := t.run(ctx, t.holdingCursor(&c)); err != nil {
+				return err
+			}
+			if strings.Contains(text, "span = 'day'") {
+				t.hold(plain(takeDay, start.UnixMilli(), start.Truncate(week).UnixMilli()))
+			}
+			t.hold(plain(text, start.UnixMilli()))
 			return nil
 		})
 		if err != nil {

@@ -206,24 +206,27 @@ var adds = func() (texts [maxRows]string) {
 	return texts
 }()
 
-// adding makes the statements that add to the sums, those of an hour also to its day.
+// adding makes the statements that add to the sums, those of an hour also to its day
+// and its week.
 func adding(c analytics.Counted) ([]statement, error) {
-	type day struct {
+	type place struct {
+		span  string
 		start int64
 		analytics.Group
 		measure string
 	}
 	var rows []*tallyRow
-	days := map[day]*tallyRow{}
+	met := map[place]*tallyRow{}
 	for _, a := range c.Tallies {
-		rows = append(rows, &tallyRow{spanHour, a.Hour, a.Group, a.Measure, a.N})
-		start := a.Hour.UTC().Truncate(24 * time.Hour)
-		at := day{start.UnixMilli(), a.Group, a.Measure}
-		if days[at] == nil {
-			days[at] = &tallyRow{spanDay, start, a.Group, a.Measure, 0}
-			rows = append(rows, days[at])
+		for span, length := range lengths {
+			start := a.Hour.UTC().Truncate(length)
+			at := place{span, start.UnixMilli(), a.Group, a.Measure}
+			if met[at] == nil {
+				met[at] = &tallyRow{span, start, a.Group, a.Measure, 0}
+				rows = append(rows, met[at])
+			}
+			met[at].n += a.N
 		}
-		days[at].n += a.N
 	}
 	writes, err := tallies.writing(&adds, rows)
 	if err != nil {
@@ -237,41 +240,57 @@ func adding(c analytics.Counted) ([]statement, error) {
 	return writes, nil
 }
 
+// ofDays reads the sums of some days: of the days before the first whole week, of the
+// whole weeks, and of the days behind them. Of a year, that is a fifth of the rows.
+const ofDays = "select family, cell, measure, cast(sum(n) as bigint) from tallies where" +
+	" span = 'week' and start >= $2 and start < $3 or span = 'day' and (start >= $1 and start < $2 or start >= $3 and start < $4)" +
+	" group by family, cell, measure"
+
+// readingDays reads the sums of some days into a span.
+func readingDays(span *analytics.Span) statement {
+	first := span.From.Add(week - 1).UTC().Truncate(week)
+	last := span.To.UTC().Truncate(week)
+	if last.Before(first) { // no week is whole
+		first, last = span.To, span.To
+	}
+	return statement{
+		act: "reading sums", text: ofDays, args: []any{span.From.UnixMilli(), first.UnixMilli(), last.UnixMilli(), span.To.UnixMilli()},
+		row: func(scan func(...any) error) error {
+			var r tallyRow
+			err := scan(&r.Family, &r.Cell, &r.measure, &r.n)
+			r.put(span.Counts)
+			return err
+		},
+	}
+}
+
+// readingPeople reads the people behind the sums of some days into a span.
+func readingPeople(span *analytics.Span) statement {
+	return statement{
+		act:  "reading people",
+		text: "select family, cell, person from tally_people where day >= $1 and day < $2 group by family, cell, person",
+		args: []any{span.From.UnixMilli(), span.To.UnixMilli()},
+		row: func(scan func(...any) error) error {
+			var g analytics.Group
+			var person string
+			err := scan(&g.Family, &g.Cell, &person)
+			if len(span.People[g]) < analytics.Least {
+				span.People[g] = append(span.People[g], person)
+			}
+			return err
+		},
+	}
+}
+
 // CountedSpans reads the sums between two neighbours of cuts each, which are starts of
 // days in UTC, ascending; all of one state.
 func (s *Store) CountedSpans(ctx context.Context, cuts []time.Time) (spans []analytics.Span, err error) {
 	err = s.read(ctx, func(ctx context.Context, t *tx) error {
-		spans = nil
+		spans = make([]analytics.Span, max(0, len(cuts)-1))
 		var all []statement
-		for i := 1; i < len(cuts); i++ {
-			span := analytics.Span{From: cuts[i-1], To: cuts[i], Counts: map[analytics.Group]analytics.Counts{}, People: map[analytics.Group][]string{}}
-			spans = append(spans, span)
-			all = append(all,
-				statement{
-					act:  "reading sums",
-					text: "select family, cell, measure, cast(sum(n) as bigint) from tallies where span = 'day' and start >= $1 and start < $2 group by family, cell, measure",
-					args: []any{span.From.UnixMilli(), span.To.UnixMilli()},
-					row: func(scan func(...any) error) error {
-						var r tallyRow
-						err := scan(&r.Family, &r.Cell, &r.measure, &r.n)
-						r.put(span.Counts)
-						return err
-					},
-				},
-				statement{
-					act:  "reading people",
-					text: "select family, cell, person from tally_people where day >= $1 and day < $2 group by family, cell, person",
-					args: []any{span.From.UnixMilli(), span.To.UnixMilli()},
-					row: func(scan func(...any) error) error {
-						var g analytics.Group
-						var person string
-						err := scan(&g.Family, &g.Cell, &person)
-						if len(span.People[g]) < analytics.Least {
-							span.People[g] = append(span.People[g], person)
-						}
-						return err
-					},
-				})
+		for i := range spans {
+			spans[i] = analytics.Span{From: cuts[i], To: cuts[i+1], Counts: map[analytics.Group]analytics.Counts{}, People: map[analytics.Group][]string{}}
+			all = append(all, readingDays(&spans[i]), readingPeople(&spans[i]))
 		}
 		return t.run(ctx, all...)
 	})

@@ -60,6 +60,7 @@ func expected(t testing.TB, db database, s *storage.Store) (sums map[sum]int64, 
 	for _, c := range counted.Tallies {
 		sums[sum{"hour", c.Family, c.Cell, c.Measure, c.Hour.UnixMilli()}] += c.N
 		sums[sum{"day", c.Family, c.Cell, c.Measure, c.Hour.Truncate(24 * time.Hour).UnixMilli()}] += c.N
+		sums[sum{"week", c.Family, c.Cell, c.Measure, c.Hour.AddDate(0, 0, -(int(c.Hour.Weekday())+6)%7).Truncate(24 * time.Hour).UnixMilli()}] += c.N
 	}
 	for _, p := range counted.People {
 		at := fmt.Sprint(p.Day.UnixMilli(), p.Group)
@@ -298,53 +299,73 @@ func TestHorizon(t *testing.T) {
 	}
 }
 
-// Spans and hours are sums of the days and hours that they name.
+// Spans and hours are sums of the days and hours that they name, whatever weeks they
+// begin and end in, also when some of their days are forgotten.
 func TestCountedSpansAndHours(t *testing.T) {
 	onBoth(t, func(t *testing.T, db database) {
 		ctx, s := context.Background(), db.open(t)
-		day := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
-		for i, at := range []time.Time{day, day.Add(23 * time.Hour), day.Add(24 * time.Hour), day.Add(49 * time.Hour)} {
-			for _, family := range []string{"all", "send", "text"} {
-				for _, row := range []struct {
-					span  string
-					start time.Time
-				}{{"hour", at}, {"day", at.Truncate(24 * time.Hour)}} {
+		today := mustNow(t, s).Truncate(24 * time.Hour)
+		begin := today.AddDate(0, 0, -40)
+		for day := begin; !day.After(today); day = day.AddDate(0, 0, 1) { // each day has its own count, in its own hour
+			n := int(day.Sub(begin).Hours() / 24)
+			for span, start := range map[string]time.Time{"hour": day.Add(time.Duration(n%24) * time.Hour), "day": day, "week": day.AddDate(0, 0, -(int(day.Weekday())+6)%7)} {
+				for _, family := range []string{"all", "send", "text"} {
 					db.exec(t, "insert into tallies values ($1, $2, $3, 'c', 'm', $4) on conflict (span, start, family, cell, measure) do update set n = tallies.n + excluded.n",
-						row.span, row.start.UnixMilli(), family, i+1)
+						span, start.UnixMilli(), family, n+1)
 				}
 			}
-			for p := range i + 1 {
-				db.exec(t, "insert into tally_people values ($1, 'all', 'c', $2) on conflict do nothing", at.Truncate(24*time.Hour).UnixMilli(), fmt.Sprint("p", i, p))
+			for p := range 1 + n%3 {
+				db.exec(t, "insert into tally_people values ($1, 'all', 'c', $2)", day.UnixMilli(), fmt.Sprint("p", n, p))
 			}
 		}
-		spans, err := s.CountedSpans(ctx, []time.Time{day, day.Add(48 * time.Hour), day.Add(72 * time.Hour)})
-		if err != nil {
-			t.Fatal(err)
-		}
-		group := func(family string) analytics.Group { return analytics.Group{Family: family, Cell: "c"} }
-		sums := func(families []string, n int64) map[analytics.Group]analytics.Counts {
+		of := func(n int64, families ...string) map[analytics.Group]analytics.Counts {
 			all := map[analytics.Group]analytics.Counts{}
 			for _, f := range families {
-				all[group(f)] = analytics.Counts{"m": n}
+				all[analytics.Group{Family: f, Cell: "c"}] = analytics.Counts{"m": n}
 			}
 			return all
 		}
-		all := []string{"all", "send", "text"}
-		if len(spans) != 2 || len(spans[0].People[group("all")]) != analytics.Least || len(spans[1].People[group("all")]) != 4 {
-			t.Fatalf("people: %+v", spans)
-		}
-		for i, want := range []int64{1 + 2 + 3, 4} {
-			if diff := gocmp.Diff(sums(all, want), spans[i].Counts); diff != "" {
-				t.Error(i, diff)
+		check := func(first int) {
+			t.Helper()
+			for _, cuts := range [][]int{{0, 41}, {0, 1, 3}, {5, 12, 20, 41}, {3, 9}, {8, 16}, {39, 41}, {13, 36}} {
+				var at []time.Time
+				for _, n := range cuts {
+					at = append(at, begin.AddDate(0, 0, n))
+				}
+				spans, err := s.CountedSpans(ctx, at)
+				if err != nil || len(spans) != len(cuts)-1 {
+					t.Fatal(spans, err)
+				}
+				for i, span := range spans {
+					sum, people := int64(0), 0
+					for n := max(first, cuts[i]); n < cuts[i+1]; n++ {
+						sum, people = sum+int64(n)+1, people+1+n%3
+					}
+					for g, counts := range span.Counts {
+						if counts["m"] != sum {
+							t.Errorf("days %d to %d of %v: %d, want %d", cuts[i], cuts[i+1], g, counts["m"], sum)
+						}
+					}
+					if got := len(span.People[analytics.Group{Family: "all", Cell: "c"}]); got != min(people, analytics.Least) || (len(span.Counts) != 3 && sum > 0) {
+						t.Errorf("days %d to %d: %d people of %d, %d groups", cuts[i], cuts[i+1], got, people, len(span.Counts))
+					}
+				}
 			}
 		}
-		hours, err := s.CountedHours(ctx, day.Add(time.Hour), day.Add(49*time.Hour))
-		want := []analytics.Hour{{At: day.Add(23 * time.Hour), Counts: sums(analytics.PulseFamilies, 2)}, {At: day.Add(24 * time.Hour), Counts: sums(analytics.PulseFamilies, 3)}}
+		check(0)
+		hours, err := s.CountedHours(ctx, begin.Add(time.Hour), begin.Add(49*time.Hour))
+		want := []analytics.Hour{{At: begin.Add(25 * time.Hour), Counts: of(2, analytics.PulseFamilies...)}}
 		if diff := gocmp.Diff(want, hours); diff != "" || err != nil {
 			t.Error(err, diff)
 		}
 		if spans, err := s.CountedSpans(ctx, nil); len(spans) != 0 || err != nil {
 			t.Error("spans of no cuts:", spans, err)
+		}
+		for _, first := range []int{4, 10, 17, 30} {
+			if err := s.ForgetOld(ctx, mustNow(t, s).Sub(begin.AddDate(0, 0, first).Add(time.Millisecond))); err != nil {
+				t.Fatal(err)
+			}
+			check(first)
 		}
 	})
 }
