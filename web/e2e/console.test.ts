@@ -109,6 +109,7 @@ test("an operator sees a sign-in live, finds it again and acts on it, by keys al
   expect(kept).not.toContain(number.slice(1));
 
   await act(console, "Block person", "Block them");
+  await timeline(console).getByText("An operator blocked the person").waitFor();
   await login.getByRole("heading", { name: "Sign-in canceled" }).waitFor();
   await login.bringToFront();
   await login.getByRole("button", { name: "Start again" }).click();
