@@ -18,7 +18,7 @@ LINT      := go tool -modfile=.ci/tools/golangci-lint.mod golangci-lint
 GITLEAKS  := go tool -modfile=.ci/tools/gitleaks.mod gitleaks
 PAGE_SRC   = $(shell find web/src web/public web/*.html web/*.json web/*.ts -type f)
 
-.PHONY: help run run-providers cluster month build pages package test lint bench chaos fuzz screenshots clean tools bin/providers
+.PHONY: help run run-providers cluster month build pages package test lint bench ten-million chaos fuzz screenshots clean tools bin/providers
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -80,6 +80,10 @@ bench: build ## memory per device, latencies on one node and across two, verific
 	go run ./cmd/bench
 	go test -run '^$$' -bench '^BenchmarkTick$$' -benchmem ./hub
 	go test -run '^$$' -bench '^Benchmark(Send|Post)$$' -benchmem ./delivery/fcm ./delivery/apns ./delivery/webpush ./delivery/email ./delivery/webhook ./delivery/sms/...
+
+ten-million: ## ten million events on SQLite and Postgres, kept in bin/ten-million (about 12 GB): what figures, console and sign-ins cost there, with the plans
+	@TEST_POSTGRES_URL= .ci/need go postgres
+	go run ./cmd/scale
 
 chaos: ## three nodes under random faults for LENGTH, drawn from SEED, and the loss of 5,000 connections
 	@.ci/need go cc postgres redis

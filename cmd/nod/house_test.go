@@ -58,6 +58,7 @@ var house = map[string]struct {
 	"cmd/bench":     {[]string{"*"}, ""},
 	"cmd/cluster":   {[]string{"*"}, ""},
 	"cmd/traffic":   {[]string{"deploy/traffic", "storage", "analytics", "verify"}, "it fills a database that the program opens, and is no part of it"},
+	"cmd/scale":     {[]string{"*"}, ""},
 	"cmd/providers": {[]string{"deploy/providers"}, "it plays the providers and knows nothing of nod"},
 }
 

@@ -21,6 +21,7 @@ type Postgres struct {
 	URL    string
 	Folder string // data and log
 	child  child
+	kept   bool
 }
 
 // StartPostgres makes a new cluster with the newest Postgres that is installed and
@@ -36,6 +37,27 @@ func StartPostgres(settings ...string) (*Postgres, error) {
 		return nil, err
 	}
 	p := &Postgres{Folder: folder}
+	if err := p.create(bin, settings); err != nil {
+		p.Close()
+		return nil, fmt.Errorf("starting Postgres: %w", err)
+	}
+	return p, nil
+}
+
+// KeepPostgres starts the server of a folder that stays when it is closed. What is not
+// there it makes, as [StartPostgres] does.
+func KeepPostgres(folder string, settings ...string) (*Postgres, error) {
+	bin, err := PostgresBin()
+	if err != nil {
+		return nil, err
+	}
+	if folder, err = filepath.Abs(folder); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return nil, err
+	}
+	p := &Postgres{Folder: folder, kept: true}
 	if err := p.create(bin, settings); err != nil {
 		p.Close()
 		return nil, fmt.Errorf("starting Postgres: %w", err)
@@ -67,8 +89,10 @@ func (p *Postgres) create(bin string, settings []string) error {
 		cmd.Dir, cmd.SysProcAttr = p.Folder, &syscall.SysProcAttr{Credential: owner, Pdeathsig: syscall.SIGQUIT}
 		return cmd
 	}
-	if out, err := run("initdb", "-D", data, "-U", "nod", "--auth=trust", "--no-sync", "-E", "UTF8", "--locale=C").CombinedOutput(); err != nil {
-		return fmt.Errorf("initdb: %w: %s", err, out)
+	if _, err := os.Stat(filepath.Join(data, "PG_VERSION")); err != nil { // else it was kept
+		if out, err := run("initdb", "-D", data, "-U", "nod", "--auth=trust", "--no-sync", "-E", "UTF8", "--locale=C").CombinedOutput(); err != nil {
+			return fmt.Errorf("initdb: %w: %s", err, out)
+		}
 	}
 	port, err := freePort()
 	if err != nil {
@@ -106,8 +130,13 @@ func (p *Postgres) Pause() { p.child.signalAll(syscall.SIGSTOP) }
 // Resume is the end of Pause.
 func (p *Postgres) Resume() { p.child.signalAll(syscall.SIGCONT) }
 
-// Close ends the server and deletes its data.
+// Close ends the server and deletes its data, unless they are kept: then it ends as
+// `pg_ctl stop` does, with everything on the disk.
 func (p *Postgres) Close() {
+	if p.kept {
+		p.child.end(syscall.SIGINT)
+		return
+	}
 	if p.child.cmd != nil {
 		p.Resume()
 		p.Stop()
