@@ -48,6 +48,12 @@ test("a node counts once, with what it said last, until it is silent for five se
 
 test("a provider is as ill as the node where it is worst", () => {
   const open = node("b", { providers: [twilio({ state: "open", sent: 30, latency_ms: 300 })] });
+  const trial = (name: string) => node(name, { providers: [twilio({ state: "half_open" })] });
+  const nodes = (...all: Figures[]) =>
+    heard(...all.map((one) => [one, 0] as [Figures, number]))?.providers[0]?.nodes;
+  expect(nodes(node("a"), node("b"))).toBe(2);
+  expect(nodes(node("a"), node("b"), trial("c"))).toBe(1);
+  expect(nodes(trial("a"), node("b"), trial("c"))).toBe(2);
   const all = heard([node("a"), 0], [open, 0], [node("c"), 0]);
   expect(all?.providers).toEqual([
     {
