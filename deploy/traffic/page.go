@@ -57,7 +57,7 @@ func (g *page) impatient(ctx context.Context) error {
 		return t.ask(ctx, mistyped)
 	case d.chance(0.02):
 		return t.ask(ctx, verify.Number{})
-	case d.chance(0.02): // does not believe in the countdown
+	case d.chance(0.03): // does not believe in the countdown
 		return g.press(ctx, "")
 	}
 	return g.again(ctx)

@@ -91,7 +91,7 @@ func people(c *Config) []*person {
 	}
 	all := make([]*person, 4*c.PerDay)
 	for i := range all {
-		d := newDice(c.Seed, uint64(i)) //nolint:gosec // a small count
+		d := newDice(c.Seed, uint64(i))
 		home := homes[len(homes)-1]
 		for at, j := d.Float64()*shares, 0; j < len(homes); j++ {
 			if at -= homes[j].share; at < 0 {

@@ -163,7 +163,7 @@ func (p *play) plan(from time.Time) {
 	}
 	slices.SortStableFunc(visits, func(a, b *visit) int { return a.begin.Compare(b.begin) })
 	for i, v := range visits {
-		v.dice = newDice(p.config.Seed, 2<<32+uint64(i)) //nolint:gosec // a small count
+		v.dice = newDice(p.config.Seed, 2<<32+uint64(i))
 		p.at(v.begin, v.come)
 	}
 }
