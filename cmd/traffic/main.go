@@ -141,4 +141,7 @@ func compare(out io.Writer, seen *traffic.Tally, told analytics.Told) {
 		row(c.Channel+" led in", sent.Approved, c.Successes)
 	}
 	_ = t.Flush() // to a terminal
+	if o.Hidden {
+		fmt.Fprintln(out, "  (counted is what is told: of ways behind which fewer than five people stand some is left out)")
+	}
 }
