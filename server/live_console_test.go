@@ -1,16 +1,21 @@
 package server_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
+	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"nod/analytics"
 	"nod/hub"
 	"nod/server"
+	"nod/storage"
 	"nod/verify"
 )
 
@@ -228,6 +233,47 @@ func TestPulse(t *testing.T) {
 			t.Errorf("a pulse later %v", hour)
 		}
 	})
+}
+
+// TestPulseKnowsOtherDays: this hour stands beside the same hour of up to 28 days
+// before, and no other.
+func TestPulseKnowsOtherDays(t *testing.T) {
+	played := &struct{ server.Analytics }{}
+	wire(t, func(t *testing.T, w *wired) {
+		const day = 24 * time.Hour
+		var ago atomic.Int64
+		ago.Store(int64(30 * day)) // no clock of a store goes back
+		past, err := storage.Open(t.Context(), storage.Config{
+			URL: "sqlite:" + filepath.Join(t.TempDir(), "past.db"), Secret: bytes.Repeat([]byte("s"), 32), Log: slog.New(slog.DiscardHandler),
+			Now: func() time.Time { return time.Now().Add(-time.Duration(ago.Load())) },
+		})
+		w.must(err)
+		t.Cleanup(func() { w.must(past.Close()) })
+		for _, before := range []time.Duration{29 * day, 28 * day, 28*day - time.Hour, 2 * day, day, day - time.Hour} {
+			ago.Store(int64(before))
+			to, err := verify.ParseNumber(number)
+			w.must(err)
+			who := verify.Applicant{UserID: before.String(), Purpose: verify.Login, Number: to}
+			w.must(past.CreateVerification(t.Context(), who, nil, func(s *verify.Situation, now time.Time) (*verify.Verification, error) {
+				policy := verify.DefaultPolicy()
+				policy.HasSMS = true
+				return verify.Start(verify.Request{
+					ID: verify.NewID("ver"), KeyID: past.Keys().CodeKey(), SignKeyID: past.Keys().SignKey(),
+					UserID: who.UserID, Purpose: who.Purpose, Number: to,
+				}, s, &policy, now)
+			}))
+		}
+		ago.Store(0)
+		w.pass(time.Second)
+		_, err = past.CountEvents(t.Context(), 1000)
+		w.must(err)
+		played.Analytics = past
+		p := w.console().upTo("pulse").Data
+		usual, _ := p["usual"].(object)
+		if hour, _ := p["hour"].(object); usual["days"] != 3.0 || usual["started"] != 1.0 || hour["started"] != 0.0 {
+			t.Errorf("usual is %v, this hour %v", usual, hour)
+		}
+	}, func(c *server.Config) { c.Analytics = played })
 }
 
 // TestPulseTellsTheLastHours in the first frame of each console, and in every 60th.
