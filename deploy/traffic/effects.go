@@ -16,7 +16,7 @@ type Plant string
 const (
 	IdleStep    Plant = "step"     // many messages get lost, and so do most of those asked for again after 60 s
 	WeakRoute   Plant = "provider" // one provider loses half of its messages to Brazil
-	BadHour     Plant = "hour"     // at one hour of the day, UTC, most messages get lost
+	BadHour     Plant = "hour"     // at one hour of the day, UTC, every second person has no phone at hand
 	Misread     Plant = "text"     // who reads Hindi mistypes every third code
 	SlowCountry Plant = "slow"     // messages to India take minutes
 )
@@ -53,7 +53,7 @@ func (p Plant) Effect() string {
 	return map[Plant]string{
 		IdleStep:    fmt.Sprintf("many messages get lost, and so do most of those asked for again after %v", idleDelay),
 		WeakRoute:   fmt.Sprintf("%s loses half of its messages to %s", weakRoute, weakIn),
-		BadHour:     fmt.Sprintf("from %d to %d o'clock UTC most messages get lost", badHour, badHour+1),
+		BadHour:     fmt.Sprintf("from %d to %d o'clock UTC every second person has no phone at hand", badHour, badHour+1),
 		Misread:     fmt.Sprintf("who reads %q mistypes every third code", misreaders),
 		SlowCountry: fmt.Sprintf("messages to %s take minutes", slowIn),
 	}[p]
@@ -62,8 +62,6 @@ func (p Plant) Effect() string {
 // lost is the chance that a message never arrives.
 func (p *play) lost(m *message) float64 {
 	switch {
-	case p.has(BadHour) && p.now().Hour() == badHour:
-		return 0.75
 	case p.has(IdleStep) && m.code != "" && !m.asked:
 		return 0.35
 	case p.has(IdleStep) && m.asked && m.waited == idleDelay:
@@ -90,6 +88,14 @@ func (p *play) travel(d dice, m *message) time.Duration {
 		return d.within(time.Minute, 3*time.Minute)
 	}
 	return d.around(6*time.Second, 0.5)
+}
+
+// absent is the chance that who comes now has no phone at hand, and goes again.
+func (p *play) absent() float64 {
+	if p.has(BadHour) && p.now().Hour() == badHour {
+		return 0.5
+	}
+	return 0.03
 }
 
 // mistyped is the chance that a person types a code wrong.

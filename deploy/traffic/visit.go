@@ -65,7 +65,7 @@ func (t *visit) come(ctx context.Context) error {
 	case t.who.device == nil && d.chance(0.1):
 		t.channel = verify.SMS
 	}
-	t.absent = d.chance(0.03)
+	t.absent = d.chance(t.play.absent())
 	if t.connected = t.who.device != nil && d.chance(0.25); t.connected {
 		if err := t.play.store.TouchDevices(ctx, []string{t.who.device.ID}); err != nil {
 			return err
