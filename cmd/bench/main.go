@@ -4,12 +4,13 @@
 //
 // Its parts: one node on SQLite (synchronous=FULL); what an idle device costs one
 // that shares Postgres and Redis; the way of a message over Redis beside Redis's
-// own; two nodes on Postgres (fsync on) and Redis; and the store beside pgbench,
-// which says the same statements. The third and the last run rooms of nod inside
-// this process, because what they measure cannot be seen from outside; the others
-// start the program and talk to it as everybody does.
+// own; two nodes on Postgres (fsync on) and Redis; the store beside pgbench, which
+// says the same statements; and reads of a status beside what a cache of them could
+// win. The third and the last two run rooms of nod inside this process, because what
+// they measure cannot be seen from outside; the others start the program and talk to
+// it as everybody does.
 //
-//	go run ./cmd/bench [-nod bin/nod] [-parts one,idle,redis,two,postgres] [-devices 10000] [-signins 500] [-seconds 10]
+//	go run ./cmd/bench [-nod bin/nod] [-parts one,idle,redis,two,postgres,status] [-devices 10000] [-signins 500] [-seconds 10]
 package main
 
 import (
@@ -37,10 +38,10 @@ type bench struct {
 func main() {
 	var b bench
 	flag.StringVar(&b.program, "nod", "bin/nod", "the program to measure")
-	parts := flag.String("parts", "one,idle,redis,two,postgres", "what to measure: one node on SQLite, idle devices of one on postgres and redis, the way over redis, two nodes, the store on postgres")
+	parts := flag.String("parts", "one,idle,redis,two,postgres,status", "what to measure: one node on SQLite, idle devices of one on postgres and redis, the way over redis, two nodes, the store on postgres, reads of a status beside caches")
 	flag.IntVar(&b.devices, "devices", 10000, "connected devices of a node on its own, and of one that shares")
 	flag.IntVar(&b.signIns, "signins", 500, "sign-ins to time, one after the other; on the one node at most one for ten devices")
-	seconds := flag.Int("seconds", 10, "seconds of full load on one node; half of it for each load on two, six tenths for each of the store")
+	seconds := flag.Int("seconds", 10, "seconds of full load on one node; half of it for each load on two, six tenths for each of the store, three for each of a status")
 	flag.Parse()
 	b.load = time.Duration(*seconds) * time.Second
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
@@ -66,6 +67,8 @@ func (b *bench) measure(ctx context.Context, parts []string) error {
 			err = b.twoNodes(ctx)
 		case "postgres":
 			err = b.onPostgres(ctx)
+		case "status":
+			err = b.statusReads(ctx)
 		default:
 			err = errors.New("no such part")
 		}
