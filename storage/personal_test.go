@@ -257,10 +257,39 @@ func TestEraseALot(t *testing.T) {
 	})
 }
 
+// What is started between the end of what ran and the rows' going is ended too, with a
+// word, before it goes.
+func TestEraseBeginsAgain(t *testing.T) {
+	onBoth(t, func(t *testing.T, db database) {
+		var (
+			s     *storage.Store
+			ended []string
+		)
+		s = db.open(t, func(c *storage.Config) {
+			c.Notify = func(c verify.Change) {
+				if c.Verification == nil || c.Verification.Status != verify.Canceled {
+					return
+				}
+				if ended = append(ended, c.Verification.ID); len(ended) == 1 {
+					ended = append(ended, mustAdmit(t, s, request(s, "ana")).ID)
+				}
+			}
+		})
+		mustAdmit(t, s, request(s, "ana"))
+		if err := s.Erase(context.Background(), "ana"); err != nil {
+			t.Fatal(err)
+		}
+		if left := db.marked(t, append(ended, "ana")); len(ended) != 3 || ended[1] != ended[2] || len(left) > 0 {
+			t.Errorf("ended %v, left %v", ended, left)
+		}
+	})
+}
+
 // What starts while somebody is erased is erased with them or whole.
 func TestEraseMeetsOthers(t *testing.T) {
 	inOneOrder(t, func(t *testing.T, db database) {
-		ctx, s, other := context.Background(), db.open(t, told), db.open(t, told)
+		ctx, heard := context.Background(), &diary{}
+		s, other := db.open(t, told, heard.config), db.open(t, told, heard.config)
 		inhabit(t, s, "ana", number)
 		for _, err := range gather(24, func(i int) error {
 			s := []*storage.Store{s, other}[i%2]
@@ -321,6 +350,24 @@ func TestEraseMeetsOthers(t *testing.T) {
 			if es, err := s.EventsAfter(ctx, id, 0, 1000); err != nil || int64(len(es)) != v.Seq || len(v.Deliveries) == 0 {
 				t.Errorf("%s has %d events of %d and %d deliveries (%v)", id, len(es), v.Seq, len(v.Deliveries), err)
 			}
+		}
+		// And whoever is gone was told to end before.
+		runs := map[string]bool{}
+		for _, c := range heard.told() {
+			if v := c.Verification; v != nil && !v.Terminal() {
+				runs[v.ID] = true
+			}
+		}
+		for _, c := range heard.told() {
+			if v := c.Verification; v != nil && v.Terminal() {
+				delete(runs, v.ID)
+			}
+		}
+		for _, id := range texts(t, db.raw, "select id from verifications") {
+			delete(runs, id)
+		}
+		if len(runs) > 0 {
+			t.Errorf("gone without a word: %v", slices.Collect(maps.Keys(runs)))
 		}
 		for what, orphans := range map[string]string{
 			"an answer":  "select id from idempotency where verification_id <> '' and verification_id not in (select id from verifications)",

@@ -31,11 +31,11 @@
 // socket, which bears the limit of a transaction.
 //
 // Locks are always taken in the same order – idempotency key, user, phone
-// (advisory, until the end of the transaction), then rows, at last the user's
-// trusted devices (advisory, and their rows) – so creates that could meet run one
-// after the other, and the unique indexes on open verifications only stand guard.
-// The clock is read after the locks. Serialization failures and deadlocks run the
-// rule again on fresh copies.
+// (advisory, until the end of the transaction), then rows, then the user's trusted
+// devices (advisory, and their rows), at last the cursor of counting – so creates
+// that could meet run one after the other, and the unique indexes on open
+// verifications only stand guard. The clock is read after the locks. Serialization
+// failures and deadlocks run the rule again on fresh copies.
 //
 // When Postgres is gone or hangs, every call has an error within 2 s, and works
 // again as soon as it is back, also when the network has only forgotten the
@@ -53,6 +53,16 @@
 // starts after each of them; on Postgres, those of a crowd begin some time apart,
 // so that more share one. Of 1,000 phones and pages that come back at once each
 // costs 0.1 statements (TestReconnectsShareStatements).
+//
+// Events are counted into sums by hour, day and week, each exactly once, by whichever
+// node comes first (see [Store.CountEvents]); figures are read from the sums, never from
+// events. It reads beside the writers and holds the one writer of SQLite only to add:
+// 500 events at once are some 200 rows. On two cores with much else to do it counted
+// 29,000 events a second on SQLite and 19,000 on Postgres (BenchmarkCount), 14 µs of
+// processor time each; a create makes four. Creates a second by 8 and 64 callers were,
+// in the median of six runs in turns, 1,280 and 2,770 on SQLite and 1,180 and 2,100 while
+// all their events were counted; on Postgres 560 and 910, and 620 and 1,000, which is
+// no difference on a machine so busy (BenchmarkCreate, BenchmarkCreateCounted).
 //
 // The store's clock decides: clock_timestamp() on Postgres, the process's on
 // SQLite, where it never runs backwards and obeys testing/synctest.

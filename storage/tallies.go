@@ -283,18 +283,20 @@ func readingPeople(span *analytics.Span) statement {
 }
 
 // CountedSpans reads the sums between two neighbours of cuts each, which are starts of
-// days in UTC, ascending; all of one state.
-func (s *Store) CountedSpans(ctx context.Context, cuts []time.Time) (spans []analytics.Span, err error) {
-	err = s.read(ctx, func(ctx context.Context, t *tx) error {
-		spans = make([]analytics.Span, max(0, len(cuts)-1))
-		var all []statement
-		for i := range spans {
+// days in UTC, ascending. Each is a read of its own, for the time that one may take:
+// days that are over do not change any more.
+func (s *Store) CountedSpans(ctx context.Context, cuts []time.Time) ([]analytics.Span, error) {
+	spans := make([]analytics.Span, max(0, len(cuts)-1))
+	for i := range spans {
+		err := s.read(ctx, func(ctx context.Context, t *tx) error {
 			spans[i] = analytics.Span{From: cuts[i], To: cuts[i+1], Counts: map[analytics.Group]analytics.Counts{}, People: map[analytics.Group][]string{}}
-			all = append(all, readingDays(&spans[i]), readingPeople(&spans[i]))
+			return t.run(ctx, readingDays(&spans[i]), readingPeople(&spans[i]))
+		})
+		if err != nil {
+			return nil, err
 		}
-		return t.run(ctx, all...)
-	})
-	return spans, err
+	}
+	return spans, nil
 }
 
 // put sets what a row says.
