@@ -142,7 +142,7 @@ func TestEveryEventOfTheContract(t *testing.T) {
 	var contract []string
 	for family := range strings.Lines(section7) {
 		prefix, names, _ := strings.Cut(strings.TrimSpace(family), "{")
-		for _, name := range strings.Fields(strings.TrimSuffix(names, "}")) {
+		for name := range strings.FieldsSeq(strings.TrimSuffix(names, "}")) {
 			contract = append(contract, prefix+name)
 		}
 	}
@@ -156,7 +156,7 @@ func TestEveryEventOfTheContract(t *testing.T) {
 				}
 				told[e.Name] = true
 			}
-			for _, name := range strings.Fields(l.leads) {
+			for name := range strings.FieldsSeq(l.leads) {
 				emitted[name] = true
 				if !told[name] {
 					t.Errorf("it does not lead to %s: %v", name, told)
