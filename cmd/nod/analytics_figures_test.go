@@ -121,7 +121,7 @@ func (c *party) overVonage(g *guest) {
 func (c *party) mistypes(g *guest) {
 	c.t.Helper()
 	code := c.reads(c.begins(g), "twilio", 1)
-	other := byte('0' + (code[0]-'0'+1)%10)
+	other := '0' + (code[0]-'0'+1)%10
 	c.enters(g, string(other)+code[1:], false)
 	c.enters(g, code, true)
 }
