@@ -50,6 +50,11 @@ func (d *database) load(ctx context.Context, m *month) (loaded bool, err error) 
 	if there, err := l.texts("select id from keys limit 1"); err != nil || len(there) > 0 {
 		return false, errors.Join(errors.New("a load was cut off: remove the folder"), err)
 	}
+	if d.log == "" { // a load that is cut off is begun anew
+		if err := l.exec("pragma journal_mode = off"); err != nil {
+			return false, err
+		}
+	}
 	texts, err := l.texts(indexes)
 	if err != nil {
 		return false, err

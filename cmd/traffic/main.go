@@ -99,15 +99,18 @@ func run(ctx context.Context, c traffic.Config, out io.Writer) error {
 	return err
 }
 
-// keepSecret makes a secret and keeps it where nod looks for one: beside the file.
+// keepSecret makes a secret and keeps it where nod looks for one: beside the file. One
+// that is there stays, for it may open a database that was put away.
 func keepSecret(path string) ([]byte, error) {
 	raw := make([]byte, 32)
 	_, _ = rand.Read(raw) // never fails
 	secret := base64.RawURLEncoding.EncodeToString(raw)
-	if err := os.WriteFile(path+".secret", []byte(secret+"\n"), 0o600); err != nil {
+	f, err := os.OpenFile(path+".secret", os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // who runs this names the file
+	if err != nil {
 		return nil, fmt.Errorf("keeping the secret: %w", err)
 	}
-	return []byte(secret), nil
+	_, err = f.WriteString(secret + "\n")
+	return []byte(secret), errors.Join(err, f.Close())
 }
 
 // count lets nod count everything, and reads what it would tell of these days.
