@@ -52,8 +52,9 @@
 // whoever knows from elsewhere that one group lies within the other can subtract them.
 // (From the figures alone it does not follow: the parts of two families fix what they
 // have in common only where one of them is everything. See Fréchet's bounds.) What is
-// asked again later shows what happened in between. And an operator's console lists
-// each verification live ([Pulse]).
+// asked again later shows what happened in between, and on another day also what the
+// oldest day held that is no longer in it. And an operator's console lists each
+// verification live ([Pulse]).
 package analytics
 
 import (

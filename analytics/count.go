@@ -219,7 +219,7 @@ func (l life) acceptedAt(of *Event) (time.Time, bool) {
 	return time.Time{}, false
 }
 
-// language is the one of the texts that a person got: English unless another was asked for.
+// language is the one that the texts were asked for in: English unless another was.
 func (l life) language() string {
 	if born := l.last("verification.created"); born != nil {
 		base, _, _ := strings.Cut(strings.ReplaceAll(born.Locale, "_", "-"), "-")

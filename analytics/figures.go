@@ -43,9 +43,9 @@ type WithoutSMS struct {
 
 // Delays is what resends and deliveries say about how long to wait.
 type Delays struct {
-	Steps    []DelayStep    `json:"steps" nullable:"false" doc:"By delay, the shortest first."`
-	Delivery []Delivery     `json:"delivery" nullable:"false" doc:"How long an SMS takes to the phone, by country."`
-	Delays   []CountryDelay `json:"delays" nullable:"false" doc:"What NOD_RESEND_DELAYS=auto waits, or would wait, by country."`
+	Steps    []DelayStep     `json:"steps" nullable:"false" doc:"By delay, the shortest first."`
+	Delivery []DeliveryTimes `json:"delivery" nullable:"false" doc:"How long an SMS takes to the phone, by country."`
+	Delays   []CountryDelay  `json:"delays" nullable:"false" doc:"What NOD_RESEND_DELAYS=auto waits, or would wait, by country, if it knew these days: it always looks at 30."`
 }
 
 // DelayStep is how resends did that a person could ask for after this delay.
@@ -56,9 +56,9 @@ type DelayStep struct {
 	SuccessRate  float64 `json:"success_rate"`
 }
 
-// Delivery is how long messages to a country took from accepted to delivered, as
-// the providers' receipts say.
-type Delivery struct {
+// DeliveryTimes are how long messages to a country took from accepted to delivered,
+// as the providers' receipts say.
+type DeliveryTimes struct {
 	Country    string  `json:"country"`
 	Messages   int     `json:"messages"`
 	P50Seconds float64 `json:"p50_seconds"`

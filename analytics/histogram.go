@@ -1,7 +1,9 @@
 package analytics
 
 import (
+	"maps"
 	"math"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -11,7 +13,8 @@ import (
 // A histogram is a set of measures "<name>.<bucket>". Bucket k holds the times over
 // 30·2^((k-1)/4) s up to 30·2^(k/4) s, so that 30, 60, 120 and 240 s are borders. A
 // percentile is told as the geometric middle of the bucket that it falls into, which
-// is at most a factor 2^(1/8) from the true one: 9.1 % too high or 8.3 % too low.
+// is at most a factor 2^(1/8) from the true one: 9.1 % too high or 8.3 % too low. (The
+// first and the last bucket have one border only, and no such promise.)
 const (
 	bucketsPerDouble = 4
 	firstBucket      = -36 // up to 59 ms
@@ -65,20 +68,23 @@ func percentile(h map[int]int64, share float64) float64 {
 		return 0
 	}
 	rank := int64(math.Ceil(share * float64(n)))
-	k := firstBucket
-	for seen := h[k]; seen < rank; seen += h[k] {
-		k++
+	buckets := slices.Sorted(maps.Keys(h))
+	for seen := h[buckets[0]]; seen < rank; seen += h[buckets[0]] {
+		buckets = buckets[1:]
 	}
-	return round(bound(k)/math.Exp2(0.5/bucketsPerDouble), 100)
+	return round(bound(buckets[0])/math.Exp2(0.5/bucketsPerDouble), 100)
 }
 
-// later counts what took longer than a time, or was close to it: the bucket that the
-// time falls into counts as later unless it ends there.
-func later(h map[int]int64, than time.Duration) (n int64) {
+// later counts what took longer than a time: at least so many and at most so many,
+// because of the bucket that the time falls into nobody knows, unless it ends there.
+func later(h map[int]int64, than time.Duration) (least, most int64) {
 	for k, in := range h {
+		if bound(k-1) > than.Seconds()*(1-1e-9) {
+			least += in
+		}
 		if bound(k) > than.Seconds()*(1+1e-9) {
-			n += in
+			most += in
 		}
 	}
-	return n
+	return least, most
 }

@@ -39,7 +39,8 @@ func Plan(t Told) map[string][]time.Duration {
 		}
 		first := waits[len(waits)-1]
 		for _, wait := range waits {
-			if _, late := (share{later(a.took, wait), a.n}).wilson(planZ); late <= planLate {
+			_, late := later(a.took, wait)
+			if _, late := (share{late, a.n}).wilson(planZ); late <= planLate {
 				first = wait
 				break
 			}

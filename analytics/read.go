@@ -55,10 +55,10 @@ func (t Told) saved(prices PriceOf) *float64 {
 
 // Delays tells how resends did by delay, and how long deliveries take by country.
 func (t Told) Delays() Delays {
-	d := Delays{Steps: t.steps(), Delivery: []Delivery{}, Delays: []CountryDelay{}}
+	d := Delays{Steps: t.steps(), Delivery: []DeliveryTimes{}, Delays: []CountryDelay{}}
 	plan := Plan(t)
 	for _, s := range t.arrivals() {
-		d.Delivery = append(d.Delivery, Delivery{s.country, int(s.n), percentile(s.took, 0.5), percentile(s.took, 0.9)})
+		d.Delivery = append(d.Delivery, DeliveryTimes{s.country, int(s.n), percentile(s.took, 0.5), percentile(s.took, 0.9)})
 		if delays := plan[s.country]; delays != nil {
 			c := CountryDelay{Country: s.country, Messages: int(s.n)}
 			for _, after := range delays {

@@ -11,10 +11,9 @@ import (
 
 // Rules is what the deployment does today; recommendations say what to change in it.
 type Rules struct {
-	ResendDelays  []time.Duration // NOD_RESEND_DELAYS
-	AutoDelays    bool            // NOD_RESEND_DELAYS=auto: nothing is said that it does by itself
-	SMSProviders  []string        // NOD_SMS_PROVIDERS, in order
-	VoiceFallback bool            // NOD_VOICE_FALLBACK
+	ResendDelays []time.Duration // NOD_RESEND_DELAYS
+	AutoDelays   bool            // NOD_RESEND_DELAYS=auto: nothing is said of delays, which it chooses by itself
+	SMSProviders []string        // NOD_SMS_PROVIDERS, in order
 }
 
 // Recommendation is one plain piece of advice and what it rests on.
@@ -34,11 +33,10 @@ type Evidence struct {
 
 // When a comparison speaks.
 const (
-	alpha    = 0.01 // chance that anything is said when there is nothing
-	enough   = 50   // on each side: fewer say nothing
-	gap      = 0.05 // a smaller difference is not worth a change
-	stepGap  = 0.20 // who asks for a later resend is harder to reach: some difference is as it should be
-	enoughOf = 100  // receipts of a country, for how late its SMS are
+	alpha   = 0.01 // chance that anything is said when there is nothing
+	enough  = 50   // on each side: fewer say nothing
+	gap     = 0.05 // a smaller difference is not worth a change
+	stepGap = 0.20 // who asks for a later resend is harder to reach: some difference is as it should be
 )
 
 // The kinds of advice.
@@ -67,13 +65,17 @@ type look struct {
 // codes typed by language, verifications by hour of the day, first codes by country, by
 // provider within a country, and SMS with calls within a country; and, with fixed
 // delays, how many SMS to a country are later than the first of them. It speaks of a
-// group only when it has at least 50 cases (and so have the others; 100 receipts for
-// lateness), does worse by at least 5 points (resends: 20), and chance alone would
+// group only when it has at least 50 cases (and so have the others; for lateness 200
+// receipts, as [Plan] wants), does worse by at least 5 points (resends: 20), and chance alone would
 // hardly show that: all comparisons that were made are judged together by Holm's method,
 // so that with nothing to be found it is silent in at least 99 of 100 looks. (Each look
 // at other data is one; looking every day for a year at nothing shows a few.) First
 // codes only are compared, one of each verification: who asks for a second one is
-// harder to reach, whatever sends it.
+// harder to reach, whatever sends it. What was changed since is not advised again: a
+// delay or a provider that is not in the rules any more explains, and is not told.
+//
+// Cases are taken for independent of each other. One person's tries are not quite: of
+// a few people who try often the advice is less sure than it says.
 //
 // The figures do not know causes: another provider may have been given the harder
 // numbers. So the advice is a change that can be taken back, and its effect stands in
@@ -94,8 +96,9 @@ func (t Told) Recommendations(r Rules) []Recommendation {
 	found[kindChannel] = unexplained(found[kindChannel], slices.Concat(found[kindProvider], found[kindDelay]))
 	var advice []weighed
 	for _, kind := range slices.Sorted(maps.Keys(found)) {
-		slices.SortStableFunc(found[kind], func(a, b look) int { return cmp.Compare(b.weight(), a.weight()) })
-		advice = append(advice, say(kind, found[kind], r)...)
+		now := slices.DeleteFunc(found[kind], func(l look) bool { return !r.hold(l) })
+		slices.SortStableFunc(now, func(a, b look) int { return cmp.Compare(b.weight(), a.weight()) })
+		advice = append(advice, say(kind, now, r)...)
 	}
 	slices.SortStableFunc(advice, func(a, b weighed) int { return cmp.Compare(b.weight, a.weight) })
 	all := []Recommendation{}
@@ -105,23 +108,35 @@ func (t Told) Recommendations(r Rules) []Recommendation {
 	return all
 }
 
+// hold reports whether what a finding is about is still so: a delay that people wait
+// for, a provider that is asked.
+func (r Rules) hold(l look) bool {
+	switch {
+	case l.kind == kindProvider:
+		return slices.Contains(r.SMSProviders, l.about)
+	case l.kind == kindDelay && l.in == "":
+		return !r.AutoDelays && slices.ContainsFunc(r.ResendDelays, func(d time.Duration) bool { return int(d.Seconds()) == l.number() })
+	}
+	return true
+}
+
 // unexplained are the findings about channels without those that another one explains:
-// where a provider does worse than others, or calls better than SMS, the country's SMS
-// do worse too.
-func unexplained(channels, providers []look) []look {
-	badProvider, betterCalls := map[string]bool{}, map[string]bool{}
-	for _, l := range providers {
-		badProvider[l.in] = true
+// where a provider does worse than others, SMS come late, or calls do better, the
+// country's SMS do worse too.
+func unexplained(channels, others []look) []look {
+	explained, betterCalls := map[string]bool{}, map[string]bool{}
+	for _, l := range others {
+		explained[l.in] = true
 	}
 	for _, l := range channels {
 		betterCalls[l.in] = true
 	}
 	return slices.DeleteFunc(channels, func(l look) bool {
-		return badProvider[l.where()] || l.in == "" && betterCalls[l.about]
+		return explained[l.where()] || l.in == "" && betterCalls[l.about]
 	})
 }
 
-// where is the country of a finding about a channel or a provider.
+// where is the country of a finding about one.
 func (l look) where() string { return cmp.Or(l.in, l.about) }
 
 func (l look) gap() float64 { return l.b.p() - l.a.p() }
@@ -171,12 +186,12 @@ func (t Told) lateness(r Rules) (looks []look) {
 		return nil
 	}
 	for _, a := range t.arrivals() {
-		if a.n < enoughOf {
-			continue
+		if a.n < planReceipts {
+			continue // nor could NOD_RESEND_DELAYS=auto help
 		}
-		late := share{later(a.took, r.ResendDelays[0]), a.n}
+		late, _ := later(a.took, r.ResendDelays[0])
 		looks = append(looks, look{
-			kind: kindDelay, in: a.country, a: share{late.n - late.x, late.n}, b: share{9, 10}, given: true, least: gap, chance: above(late, planLate),
+			kind: kindDelay, in: a.country, a: share{a.n - late, a.n}, b: share{9, 10}, given: true, least: gap, chance: above(share{late, a.n}, planLate),
 		})
 	}
 	return looks
@@ -240,8 +255,8 @@ func (t Told) calls() (looks []look) {
 	return looks
 }
 
-// hourOf reads the cell of an hour.
-func (l look) hourOf() int {
-	hour, _ := strconv.Atoi(l.about)
-	return hour
+// number is the hour, or the delay in seconds, that a finding is about.
+func (l look) number() int {
+	n, _ := strconv.Atoi(l.about)
+	return n
 }

@@ -70,9 +70,14 @@ func play(seed uint64, size int, plant func(group string) (float64, bool)) analy
 	for _, language := range []string{"ar", "de", "en", "es", "hi"} {
 		m.group("text", language, "mistyped", "typed", size, 0.1)
 	}
-	s := analytics.Span{Counts: m.counts, People: map[analytics.Group][]string{}}
-	plus(m.counts, analytics.Group{Family: "all"}, "started", 1)
-	for g := range m.counts {
+	return tell(m.counts)
+}
+
+// tell tells of sums behind each of which stand five people.
+func tell(counts map[analytics.Group]analytics.Counts) analytics.Told {
+	plus(counts, analytics.Group{Family: "all"}, "started", 1)
+	s := analytics.Span{Counts: counts, People: map[analytics.Group][]string{}}
+	for g := range counts {
 		s.People[g] = []string{"1", "2", "3", "4", "5"}
 	}
 	return analytics.Tell([]analytics.Span{s})
@@ -98,15 +103,15 @@ func TestRecommendationsFindWhatIsPlanted(t *testing.T) {
 		title             string
 		says              []string
 	}{
-		{"a delay that fails", "step 300", "delay", 0.2, "Change the resend after 300 s", []string{"resends asked for after 300 s", "shorter in NOD_RESEND_DELAYS", "NOD_VOICE_FALLBACK"}},
+		{"a delay that fails", "step 300", "delay", 0.2, "Change the resend after 300 s", []string{"resends asked for after 300 s", "shorter in NOD_RESEND_DELAYS"}},
 		{"a first delay that fails", "step 60", "delay", 0.2, "Change the resend after 60 s", []string{"longer in NOD_RESEND_DELAYS"}},
 		{"SMS that come late", "late IN", "delay", 0.4, "Wait longer before a resend to IN", []string{"SMS to IN", "60 s", "NOD_RESEND_DELAYS=auto"}},
-		{"a text that is mistyped", "text de", "wording", 0.3, "Make the code easier to read in the texts for de", []string{"in de with a code typed"}},
+		{"a text that is mistyped", "text de", "wording", 0.3, "Make the code easier to read in the texts for de", []string{"with texts for de and a code typed"}},
 		{"a bad hour", "hour 3", "timing", 0.6, "Look at what happens from 03:00 to 04:00 UTC", []string{"started then"}},
 		{"a provider that is worse in one country", "send sms|BR|vonage", "provider", 0.55, "Send to BR with another provider than vonage", []string{"vonage", "BR", "NOD_SMS_PROVIDERS", "leave it out"}},
 		{"a provider that is worse everywhere but at home", "send sms|BR|twilio", "provider", 0.55, "Send to BR with another provider than twilio", []string{"Name another one before it"}},
 		{"SMS that do not work in a country", "send sms|US", "channel", 0.55, "", []string{"US"}},
-		{"calls that work better", "send voice|DE", "channel", 0.97, "Offer calls sooner in DE", []string{"SMS to DE", "NOD_VOICE_FALLBACK=true"}},
+		{"calls that work better", "send voice|DE", "channel", 0.97, "Offer calls sooner in DE", []string{"SMS to DE", "the channel voice"}},
 	} {
 		for seed := range uint64(5) {
 			got := play(seed, 400, planted(c.group, c.share)).Recommendations(rules)
@@ -150,12 +155,47 @@ func TestRecommendationsNeedEnough(t *testing.T) {
 	if got := play(1, 400, planted("late IN", 0.4)).Recommendations(analytics.Rules{AutoDelays: true, ResendDelays: rules.ResendDelays}); len(got) != 0 {
 		t.Errorf("auto waits already: %+v", got)
 	}
-	if got := play(1, 400, planted("step 0", 0.1)).Recommendations(rules); len(got) != 0 {
-		t.Errorf("nobody waited: %+v", got)
+	if got := play(1, 400, planted("late IN", 0.4)).Recommendations(analytics.Rules{ResendDelays: []time.Duration{110 * time.Second}}); len(got) != 0 {
+		t.Errorf("they may have come in time: %+v", got)
+	}
+	if got := play(1, 90, planted("late IN", 0.4)).Recommendations(rules); len(got) != 0 {
+		t.Errorf("too few receipts for auto, which it would name: %+v", got)
+	}
+	free := map[analytics.Group]analytics.Counts{{Family: "step", Cell: "0"}: {"resends": 200, "approved": 190}, {Family: "step", Cell: "60"}: {"resends": 200, "approved": 120}}
+	if got := tell(free).Recommendations(rules); len(got) != 0 {
+		t.Errorf("where nobody waited is nothing to compare with: %+v", got)
 	}
 	none := analytics.Told{}.Recommendations(rules)
 	if text, err := json.Marshal(none); err != nil || string(text) != "[]" {
 		t.Errorf("nothing is %s, %v", text, err)
+	}
+}
+
+// Who followed advice does not hear it again, nor that the whole country does badly.
+func TestRecommendationsAreAboutWhatIsSo(t *testing.T) {
+	alone := analytics.Rules{ResendDelays: rules.ResendDelays, SMSProviders: []string{"twilio"}}
+	if got := play(1, 400, planted("send sms|BR|vonage", 0.3)).Recommendations(alone); len(got) != 0 {
+		t.Errorf("vonage is not asked any more: %+v", got)
+	}
+	shorter := analytics.Rules{ResendDelays: rules.ResendDelays[:2], SMSProviders: rules.SMSProviders}
+	auto := analytics.Rules{ResendDelays: rules.ResendDelays, AutoDelays: true, SMSProviders: rules.SMSProviders}
+	for _, r := range []analytics.Rules{shorter, auto} {
+		if got := play(1, 400, planted("step 300", 0.2)).Recommendations(r); len(got) != 0 {
+			t.Errorf("nobody is told to wait 300 s, or nod chose it: %+v", got)
+		}
+	}
+}
+
+// Two countries that do badly are one piece of advice, and each case is in its sample
+// once.
+func TestCountriesShareASample(t *testing.T) {
+	counts := map[analytics.Group]analytics.Counts{}
+	for country, worked := range map[string]int64{"BR": 400, "DE": 850, "IN": 410, "US": 860} {
+		counts[analytics.Group{Family: "send", Cell: "sms|" + country + "|twilio"}] = analytics.Counts{"first": 1000, "first_worked": worked}
+	}
+	got := tell(counts).Recommendations(rules)
+	if len(got) != 1 || got[0].Title != "Offer another way than SMS in BR and IN" || got[0].Sample != 4000 {
+		t.Errorf("%+v", got)
 	}
 }
 
@@ -178,14 +218,10 @@ func TestRecommendationsAreSaidOnce(t *testing.T) {
 
 // The very words, once.
 func TestRecommendationWords(t *testing.T) {
-	s := analytics.Span{Counts: map[analytics.Group]analytics.Counts{
-		{Family: "all"}:                         {"started": 1},
+	told := tell(map[analytics.Group]analytics.Counts{
 		{Family: "send", Cell: "sms|BR|twilio"}: {"first": 1640, "first_worked": 1361},
 		{Family: "send", Cell: "sms|BR|vonage"}: {"first": 812, "first_worked": 471},
-	}, People: map[analytics.Group][]string{}}
-	for g := range s.Counts {
-		s.People[g] = []string{"1", "2", "3", "4", "5"}
-	}
+	})
 	want := []analytics.Recommendation{{
 		Kind: "provider", Title: "Send to BR with another provider than vonage",
 		Text: "Of 812 first codes that vonage took for BR, 58 % brought the person in; of 1,640 that others took there, 83 %. " +
@@ -194,7 +230,7 @@ func TestRecommendationWords(t *testing.T) {
 		Sample:   2452,
 		Evidence: []analytics.Evidence{{Label: "vonage, BR", Value: "58 % of 812"}, {Label: "Others, BR", Value: "83 % of 1,640"}, {Label: "Gap, 95 % sure", Value: "21 to 29 points"}},
 	}}
-	got := analytics.Tell([]analytics.Span{s}).Recommendations(analytics.Rules{SMSProviders: []string{"vonage", "twilio"}})
+	got := told.Recommendations(analytics.Rules{SMSProviders: []string{"vonage", "twilio"}})
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
 	}
@@ -202,15 +238,12 @@ func TestRecommendationWords(t *testing.T) {
 
 // beside are a country's SMS and calls that worked, each of as many as Newcombe had.
 func beside(sms, calls int64, countries ...string) analytics.Told {
-	s := analytics.Span{Counts: map[analytics.Group]analytics.Counts{{Family: "all"}: {"started": 1}}, People: map[analytics.Group][]string{}}
+	counts := map[analytics.Group]analytics.Counts{}
 	for _, c := range countries {
-		s.Counts[analytics.Group{Family: "send", Cell: "sms|" + c + "|twilio"}] = analytics.Counts{"first": 80, "first_worked": sms}
-		s.Counts[analytics.Group{Family: "send", Cell: "voice|" + c + "|twilio"}] = analytics.Counts{"first": 70, "first_worked": calls}
+		counts[analytics.Group{Family: "send", Cell: "sms|" + c + "|twilio"}] = analytics.Counts{"first": 80, "first_worked": sms}
+		counts[analytics.Group{Family: "send", Cell: "voice|" + c + "|twilio"}] = analytics.Counts{"first": 70, "first_worked": calls}
 	}
-	for g := range s.Counts {
-		s.People[g] = []string{"1", "2", "3", "4", "5"}
-	}
-	return analytics.Tell([]analytics.Span{s})
+	return tell(counts)
 }
 
 // Newcombe's own example (1998, table II, a): 56 of 70 less 48 of 80 is 0.0524 to
@@ -263,6 +296,7 @@ func TestPlan(t *testing.T) {
 		{"a tenth is within two minutes", map[int]int64{10: 360, 70: 60, 110: 500, 119: 60, 200: 20}, []int{120, 240, 300}},
 		{"a border counts as in time", map[int]int64{60: 400}, []int{60, 120, 300}},
 		{"just over it does not", map[int]int64{61: 400}, []int{90, 180, 300}},
+		{"what may be later than 90 s is", map[int]int64{95: 400}, []int{120, 240, 300}},
 		{"slower than all", map[int]int64{400: 300}, []int{300, 300, 300}},
 		{"just a tenth late is not sure enough", map[int]int64{10: 270, 40: 30}, []int{45, 90, 240}},
 		{"too few receipts", map[int]int64{5: 199}, nil},

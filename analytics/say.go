@@ -27,7 +27,7 @@ func say(kind string, found []look, r Rules) (advice []weighed) {
 				late = append(late, l)
 			}
 		}
-		advice = append(advice, sayAll(late, r, sayLate)...)
+		advice = append(advice, sayAll(late, func(found []look) weighed { return sayLate(found, r) })...)
 	case kindWording:
 		for _, l := range found {
 			advice = append(advice, sayWords(l))
@@ -57,25 +57,25 @@ func say(kind string, found []look, r Rules) (advice []weighed) {
 				calls = append(calls, l)
 			}
 		}
-		advice = append(sayAll(calls, r, sayCalls), sayAll(texts, r, sayCountries)...)
+		advice = append(sayAll(calls, sayCalls), sayAll(texts, sayCountries)...)
 	}
 	return advice
 }
 
 // sayAll says one thing of some findings together, if there are any.
-func sayAll(found []look, r Rules, how func([]look, Rules) weighed) []weighed {
+func sayAll(found []look, how func([]look) weighed) []weighed {
 	if len(found) == 0 {
 		return nil
 	}
-	return []weighed{how(found, r)}
+	return []weighed{how(found)}
 }
 
 func sayLate(found []look, r Rules) weighed {
 	l, wait := found[0], int(r.ResendDelays[0].Seconds())
 	w := advise(kindDelay, found)
 	w.Title = "Wait longer before a resend to " + list(countriesOf(found))
-	w.Text = fmt.Sprintf("Of %s SMS to %s with a receipt, %s took longer than the %d s after which a resend may be asked for; one in ten is usual. %s%s "+
-		"Set NOD_RESEND_DELAYS=auto, and nod waits by country; or make its first delay longer.",
+	w.Text = fmt.Sprintf("Of %s SMS to %s with a receipt, %s took longer than the %d s after which a resend may be asked for; one in ten at most should. %s%s "+
+		"Set NOD_RESEND_DELAYS=auto, and nod waits by country; or make the first delay in it longer.",
 		count(l.a.n), l.in, percent(1-l.a.p()), wait, likewise(found), sure(found))
 	for _, l := range found {
 		w.Evidence = append(w.Evidence, Evidence{l.in + ", later than " + strconv.Itoa(wait) + " s", of(share{l.a.n - l.a.x, l.a.n})})
@@ -86,18 +86,11 @@ func sayLate(found []look, r Rules) weighed {
 func sayResend(l look, r Rules) weighed {
 	w := advise(kindDelay, []look{l})
 	w.Title = "Change the resend after " + l.about + " s"
-	do := "Make this delay shorter in NOD_RESEND_DELAYS, so that people are still there"
-	seconds, _ := strconv.Atoi(l.about)
-	switch {
-	case r.AutoDelays:
-		do = "NOD_RESEND_DELAYS=auto chose it: set delays without it there"
-	case len(r.ResendDelays) > 0 && float64(seconds) <= r.ResendDelays[0].Seconds():
-		do = "Make this delay longer in NOD_RESEND_DELAYS: the message before may still have been on its way"
+	do := "Make this delay shorter in NOD_RESEND_DELAYS: people may have left by then."
+	if l.number() <= int(r.ResendDelays[0].Seconds()) {
+		do = "Make this delay longer in NOD_RESEND_DELAYS: the message before may still be on its way then."
 	}
-	if !r.VoiceFallback {
-		do += ", and set NOD_VOICE_FALLBACK=true to offer a call instead"
-	}
-	w.Text = fmt.Sprintf("Of %s resends asked for after %s s, %s led to an approval; of %s after other delays, %s. %s %s.",
+	w.Text = fmt.Sprintf("Of %s resends asked for after %s s, %s led to an approval; of %s after other delays, %s. %s %s",
 		count(l.a.n), l.about, percent(l.a.p()), count(l.b.n), percent(l.b.p()), sure([]look{l}), do)
 	w.Evidence = pair(l, "After "+l.about+" s", "After other delays")
 	return w
@@ -108,8 +101,8 @@ func sayWords(l look) weighed {
 	mistyped := func(s share) share { return share{s.n - s.x, s.n} }
 	a, b := mistyped(l.a), mistyped(l.b)
 	w.Title = "Make the code easier to read in the texts for " + l.about
-	w.Text = fmt.Sprintf("Of %s verifications in %s with a code typed, %s had a wrong one; of %s in other languages, %s. %s "+
-		"Read that text as a phone shows it: the code stands first, alone, with no other digits near it.",
+	w.Text = fmt.Sprintf("Of %s verifications with texts for %s and a code typed, %s had a wrong one; of %s in other languages, %s. %s "+
+		"Read that text as a phone shows it: the code should stand first, alone, with no other digits near it.",
 		count(a.n), l.about, percent(a.p()), count(b.n), percent(b.p()), sure([]look{l}))
 	w.Evidence = []Evidence{{"Wrong codes, " + l.about, of(a)}, {"Wrong codes, other languages", of(b)}, between(l)}
 	return w
@@ -117,16 +110,16 @@ func sayWords(l look) weighed {
 
 func sayTime(span []look, r Rules) weighed {
 	w := advise(kindTiming, span)
-	from, to := span[0].hourOf(), (span[len(span)-1].hourOf()+1)%24
+	from, to := span[0].number(), (span[len(span)-1].number()+1)%24
 	when := fmt.Sprintf("%02d:00 to %02d:00 UTC", from, to)
 	all := look{a: span[0].a, b: span[0].b}
 	for _, l := range span[1:] {
 		all.a.x, all.a.n = all.a.x+l.a.x, all.a.n+l.a.n
 		all.b.x, all.b.n = all.b.x-l.a.x, all.b.n-l.a.n
 	}
-	do := "Ask your SMS provider what runs at that time."
+	do := "Ask your SMS providers about that time."
 	if len(r.SMSProviders) < 2 {
-		do = "Ask your SMS provider what runs at that time, or name a second one in NOD_SMS_PROVIDERS."
+		do = "Ask your SMS provider about that time, or name a second one in NOD_SMS_PROVIDERS."
 	}
 	w.Title = "Look at what happens from " + when
 	w.Text = fmt.Sprintf("Of %s verifications started then, %s were approved; of %s at other hours, %s. %s %s",
@@ -141,8 +134,8 @@ func sayProvider(found []look, r Rules) weighed {
 	w := advise(kindProvider, found)
 	w.Title = "Send to " + list(countriesOf(found)) + " with another provider than " + name
 	do := "Name another one before it in NOD_SMS_PROVIDERS, or set NOD_PRICES_FILE, and nod chooses by country."
-	if at := slices.Index(r.SMSProviders, name); at > 0 {
-		do = "It is not the first in NOD_SMS_PROVIDERS already: leave it out, or set NOD_PRICES_FILE, and nod chooses by country."
+	if r.SMSProviders[0] != name {
+		do = "NOD_SMS_PROVIDERS names another one before it: leave it out, or set NOD_PRICES_FILE, and nod chooses by country."
 	}
 	w.Text = fmt.Sprintf("Of %s first codes that %s took for %s, %s brought the person in; of %s that others took there, %s. %s%s %s",
 		count(l.a.n), name, l.in, percent(l.a.p()), count(l.b.n), percent(l.b.p()), likewise(found), sure(found), do)
@@ -152,32 +145,27 @@ func sayProvider(found []look, r Rules) weighed {
 	return w
 }
 
-func sayCalls(found []look, r Rules) weighed {
+func sayCalls(found []look) weighed {
 	l := found[0]
 	w := advise(kindChannel, found)
 	w.Title = "Offer calls sooner in " + list(countriesOf(found))
-	do := "Set NOD_VOICE_FALLBACK=true, or start with the channel voice there."
-	if r.VoiceFallback {
-		do = "Start with the channel voice there."
-	}
-	w.Text = fmt.Sprintf("Of %s first codes sent by SMS to %s, %s brought the person in; of %s told in a call, %s. %s%s %s",
-		count(l.a.n), l.in, percent(l.a.p()), count(l.b.n), percent(l.b.p()), likewise(found), sure(found), do)
+	w.Text = fmt.Sprintf("Of %s first codes sent by SMS to %s, %s brought the person in; of %s told in a call, %s. %s%s "+
+		"Start a verification there with the channel voice.",
+		count(l.a.n), l.in, percent(l.a.p()), count(l.b.n), percent(l.b.p()), likewise(found), sure(found))
 	for _, l := range found {
 		w.Evidence = append(w.Evidence, pair(l, "SMS, "+l.in, "Calls, "+l.in)...)
 	}
 	return w
 }
 
-func sayCountries(found []look, r Rules) weighed {
+func sayCountries(found []look) weighed {
 	l := found[0]
 	w := advise(kindChannel, found)
 	w.Title = "Offer another way than SMS in " + list(countriesOf(found))
-	do := "Set NOD_VOICE_FALLBACK=true, so that a call follows, or try another provider in NOD_SMS_PROVIDERS."
-	if r.VoiceFallback {
-		do = "Try another provider in NOD_SMS_PROVIDERS, or ask people there to enroll the app."
-	}
-	w.Text = fmt.Sprintf("Of %s first codes sent by SMS to %s, %s brought the person in; of %s to other countries, %s. %s%s %s",
-		count(l.a.n), l.about, percent(l.a.p()), count(l.b.n), percent(l.b.p()), likewise(found), sure(found), do)
+	w.Sample = int(l.a.n + l.b.n) // all, whichever country is compared with the others
+	w.Text = fmt.Sprintf("Of %s first codes sent by SMS to %s, %s brought the person in; of %s to other countries, %s. %s%s "+
+		"Try another provider in NOD_SMS_PROVIDERS, or ask people there to enroll the app, which needs no SMS.",
+		count(l.a.n), l.about, percent(l.a.p()), count(l.b.n), percent(l.b.p()), likewise(found), sure(found))
 	for _, l := range found {
 		w.Evidence = append(w.Evidence, pair(l, "SMS, "+l.about, "SMS, other countries")...)
 	}
@@ -199,15 +187,15 @@ func advise(kind string, found []look) weighed {
 
 // neighbours puts hours together that follow each other, also over midnight.
 func neighbours(found []look) (spans [][]look) {
-	slices.SortFunc(found, func(a, b look) int { return cmp.Compare(a.hourOf(), b.hourOf()) })
+	slices.SortFunc(found, func(a, b look) int { return cmp.Compare(a.number(), b.number()) })
 	for i, l := range found {
-		if i > 0 && found[i-1].hourOf()+1 == l.hourOf() {
+		if i > 0 && found[i-1].number()+1 == l.number() {
 			spans[len(spans)-1] = append(spans[len(spans)-1], l)
 		} else {
 			spans = append(spans, []look{l})
 		}
 	}
-	if last := len(spans) - 1; last > 0 && spans[0][0].hourOf() == 0 && found[len(found)-1].hourOf() == 23 {
+	if last := len(spans) - 1; last > 0 && spans[0][0].number() == 0 && found[len(found)-1].number() == 23 {
 		spans[0] = append(spans[last], spans[0]...)
 		spans = spans[:last]
 	}

@@ -50,7 +50,7 @@ type Hour struct {
 // Least is how many people a group must have to be told of (contract, section 5).
 const Least = 5
 
-// The families: every one of them holds the same facts, told apart by something else.
+// The families: each tells what happened apart by something else.
 const (
 	familyAll    = "all"    // nothing
 	familyHour   = "hour"   // the hour of the day, UTC, in which the verification was created
@@ -73,14 +73,14 @@ const (
 	checkFailed = "check_failed"
 	resent      = "resends"
 	changed     = "phone_changed"
-	logins      = "logins"       // approved, of purpose login
-	spared      = "logins_free"  // of these without SMS or call
-	tookMillis  = "took_ms"      // sum of what the histogram took holds
-	took        = "took"         // histogram: created to approved; of a send, accepted to approved
-	accepted    = "accepted"     // of deliveries
-	delivered   = "delivered"    //
-	undelivered = "undelivered"  //
-	unknown     = "unknown"      //
+	logins      = "logins"      // approved, of purpose login
+	spared      = "logins_free" // of these without SMS or call
+	tookMillis  = "took_ms"     // sum of what the histogram took holds
+	took        = "took"        // histogram: created to approved; of a send, accepted to approved
+	accepted    = "accepted"    // of deliveries, as the next three
+	delivered   = "delivered"
+	undelivered = "undelivered"
+	unknown     = "unknown"
 	arrived     = "arrived"      // histogram: accepted to delivered
 	first       = "first"        // sends of a verification's first code
 	firstWorked = "first_worked" // of these, approved by it, with no other sent

@@ -173,9 +173,6 @@ func (s *Server) newAPI() huma.API {
 // schemaName names a type as callers would: by what it is to them, not by the Go
 // type around it.
 func schemaName(t reflect.Type, hint string) string {
-	if t == deliveryTimes {
-		return "DeliveryTimes" // Delivery is what a status body lists
-	}
 	return strings.NewReplacer("InputBody", "Request", "AnswerBody", "Answer", "Body", "").Replace(huma.DefaultSchemaNamer(t, hint))
 }
 

@@ -4,8 +4,6 @@ import (
 	"reflect"
 
 	"github.com/danielgtaylor/huma/v2"
-
-	"nod/analytics"
 )
 
 // Methods, short enough for a table.
@@ -116,8 +114,6 @@ var (
 	problemType = reflect.TypeFor[Problem]()
 	statusType  = reflect.TypeFor[Status]()
 	pushType    = reflect.TypeFor[Push]()
-
-	deliveryTimes = reflect.TypeFor[analytics.Delivery]()
 )
 
 // route adds the whole table.

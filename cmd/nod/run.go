@@ -218,7 +218,7 @@ func (a *app) tell(s *server.Config) {
 	s.Analytics = a.store
 	s.Rules = analytics.Rules{
 		ResendDelays: s.Policy.ResendDelays, AutoDelays: a.config.AutoDelays,
-		SMSProviders: a.config.providers.smsOrder(), VoiceFallback: s.Policy.VoiceFallback,
+		SMSProviders: a.config.providers.smsOrder(),
 	}
 	if router, paid := a.ways.channels[verify.SMS].(*sms.Router); paid && a.config.providers.Prices != nil {
 		s.Price = router.Price
