@@ -78,8 +78,7 @@ type Event struct {
 	Locale         string // of the texts; on verification.created
 	Method         string // of an approval
 	Purpose        string // login or phone; on verification.created
-	Reason         string
-	Step           int // delay of a resend in seconds
+	Step           int    // delay of a resend in seconds
 }
 
 // The seed's event types.

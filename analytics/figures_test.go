@@ -43,7 +43,7 @@ func town() map[string][]analytics.Event {
 		lives[s.id] = s.events
 
 		s = live("lost", i, "phone", "US").then(time.Second, analytics.Event{Name: []string{"delivery.failed", "delivery.undelivered"}[i%2], Channel: "sms", Country: "US", Provider: "vonage"})
-		s.then(time.Second, analytics.Event{Name: "phone.changed"}).then(0, analytics.Event{Name: "verification.canceled", Reason: "phone_changed"})
+		s.then(time.Second, analytics.Event{Name: "phone.changed"}).then(0, analytics.Event{Name: "verification.canceled"})
 		lives[s.id] = s.events
 	}
 	for i := range 5 {
@@ -105,6 +105,27 @@ func TestFigures(t *testing.T) {
 		Providers: []analytics.Conversion{with(sms, "sms", "BR", "twilio"), with(lost, "sms", "US", "vonage")},
 	}, c); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// What led nowhere is in the sums, and a channel of which nothing is known in no list.
+func TestFiguresOfWhatLedNowhere(t *testing.T) {
+	lives := map[string][]analytics.Event{}
+	for i := range 5 {
+		s := &script{id: fmt.Sprint(i), person: fmt.Sprint(i), at: now.Add(-time.Hour)}
+		s.then(0, analytics.Event{Name: "verification.created", Purpose: "login"}).
+			then(time.Second, analytics.Event{Name: "delivery.unknown", Channel: "sms", Country: "DE", Provider: "twilio", DeliveryID: "1"}).
+			then(time.Second, analytics.Event{Name: "delivery.accepted", Channel: "push", Provider: "fcm", DeliveryID: "2"}).
+			then(time.Second, analytics.Event{Name: "verification.denied", Channel: "push"})
+		lives[s.id] = s.events
+	}
+	told := ledgerOf(lives).tell(1)
+	o := told.Overview(nil)
+	if d := cmp.Diff(map[string]analytics.Channel{"push": {Sends: 5}}, o.ByChannel); d != "" || o.Totals.VerifyFailed != 5 || o.Ended.Denied != 5 {
+		t.Errorf("%+v %s", o, d)
+	}
+	if c := told.Channels(); len(c.Channels) != 1 || c.Channels[0].Channel != "push" || len(c.Countries) != 0 {
+		t.Errorf("%+v", c)
 	}
 }
 
@@ -225,7 +246,7 @@ func TestNow(t *testing.T) {
 	for _, s := range []*script{late, three} {
 		l.add(analytics.Count(s.events, map[string][]analytics.Event{s.id: s.events}))
 	}
-	if p := analytics.Now(l.allHours(), at); *p.Hour.Success != 1 || p.Hour.Approved != 3 || p.Hour.Started != 2 {
+	if p := analytics.Now(l.allHours(), at); *p.Hour.Success != 1 || p.Hour.Approved != 3 || p.Hour.Started != 2 || len(p.Sends) != 1 {
 		t.Errorf("more ended than began: %+v", p.Hour)
 	}
 	if p := analytics.Now(nil, at); p.Hour.Success != nil || p.Usual.Success != nil || p.WithoutSMS != nil || p.Sends == nil || len(p.Hours) != 24 {

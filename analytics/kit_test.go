@@ -147,7 +147,7 @@ func drawLives(t *rapid.T) map[string][]analytics.Event {
 			s.then(0, analytics.Event{Name: "verification.created", Purpose: pick("purpose", "login", "phone"), Channel: "auto",
 				Country: pick("of", "", "BR", "US"), Locale: pick("locale", "", "de", "de-AT", "pt_BR")})
 		} else {
-			s.then(0, analytics.Event{Name: "verification.blocked", Reason: "country"})
+			s.then(0, analytics.Event{Name: "verification.blocked"})
 		}
 		for range rapid.IntRange(0, 8).Draw(t, "events") {
 			e := analytics.Event{Name: pick("name", "delivery.queued", "delivery.accepted", "delivery.accepted", "delivery.delivered", "delivery.undelivered",

@@ -75,7 +75,7 @@ func (t Told) steps() []DelayStep {
 	steps := []DelayStep{}
 	for delay, c := range t.sum(familyStep, label(0)) {
 		seconds, err := strconv.Atoi(delay)
-		if err != nil || c[resent]+c[approved] == 0 {
+		if err != nil {
 			continue // those that needed no resend
 		}
 		steps = append(steps, DelayStep{seconds, int(c[resent]), int(c[approved]), c.rate(approved, resent)})

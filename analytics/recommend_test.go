@@ -253,6 +253,10 @@ func TestGapIsNewcombes(t *testing.T) {
 	if len(got) != 1 || got[0].Evidence[2].Value != "5 to 33 points" || !strings.Contains(got[0].Text, "fewer than 1 of 100 looks") {
 		t.Errorf("%+v", got)
 	}
+	got = beside(43, 56, "BR").Recommendations(rules)
+	if len(got) != 1 || !strings.Contains(got[0].Text, "fewer than 1 of 1,000 looks") {
+		t.Errorf("%+v", got)
+	}
 }
 
 // 46 of 80 beside 56 of 70 has a chance of 0.0026. Alone it speaks. Seen in two

@@ -17,9 +17,10 @@ import (
 //
 // On SQLite that is the time that a write has read once it is committed: there is one
 // writer, so all before it are committed too, and none behind it reads an earlier time.
-// On Postgres it is the start of the oldest transaction that runs, for each reads its
-// time after it has begun. Nothing of ours runs for long: whoever does, an operator
-// with an open transaction or a backup, is waited for no longer than countReach.
+// On Postgres it is the start of the oldest transaction that runs, that of who asks
+// among them, for each reads its time after it has begun. Nothing of ours runs for
+// long: whoever does, an operator with an open transaction or a backup, is waited for
+// no longer than countReach.
 const (
 	countReach = 30 * time.Second
 	// countMargin is for a transaction that has begun but does not show yet.
@@ -38,6 +39,11 @@ func readingCursor(c *cursor) statement {
 		return scan((*millis)(&c.at), &c.id, &c.erasures)
 	}}
 }
+
+// uncounted reads since when the oldest event waits that is not counted yet; no row:
+// none does.
+const uncounted = "select at from events where at >= (select at from tally_cursor)" +
+	" and (at > (select at from tally_cursor) or id > (select id from tally_cursor)) order by at limit 1"
 
 // CountEvents adds new events to the sums, oldest first and at most limit of them, and
 // returns how many it added: each exactly once, whoever calls it on however many nodes.
@@ -104,22 +110,26 @@ func (t *tx) holdingCursor(c *cursor) statement {
 	return s
 }
 
-// newEvents reads the cursor and events behind it, up to the horizon.
+// newEvents reads the cursor and events behind it, up to the horizon. Where there are
+// none it asks for no more, and not for the one writer.
 func (s *Store) newEvents(ctx context.Context, limit int) (from cursor, news []verify.Event, err error) {
-	end, oneWriter := time.Time{}, false
+	var waits, end time.Time
+	oneWriter := false
 	err = s.read(ctx, func(ctx context.Context, t *tx) error {
-		all := []statement{readingCursor(&from)}
-		var oldest time.Time
+		waits = time.Time{}
+		all := []statement{readingCursor(&from), oldest(&waits, uncounted)}
+		var begun time.Time
 		if oneWriter = t.running == ""; !oneWriter {
-			all = append(all, statement{act: "reading which transactions run", text: t.running, row: func(scan func(...any) error) error {
-				return scan((*millis)(&oldest))
-			}})
+			all = append(all, oldest(&begun, t.running))
 		}
 		now, err := t.look(ctx, all...)
-		end = horizon(oldest, now)
+		end = horizon(begun, now)
 		return err
 	})
-	if err == nil && oneWriter {
+	if err != nil || waits.IsZero() {
+		return from, nil, err
+	}
+	if oneWriter {
 		err = s.write(ctx, func(ctx context.Context, t *tx) error {
 			end, err = t.look(ctx)
 			return err
@@ -136,14 +146,11 @@ func (s *Store) newEvents(ctx context.Context, limit int) (from cursor, news []v
 	return from, news, err
 }
 
-// horizon is the time before which nothing can be committed any more, by the start of
-// the oldest transaction (zero: none runs).
-func horizon(oldest, now time.Time) time.Time {
-	end := now.Add(-countMargin)
-	if !oldest.IsZero() && oldest.Add(-countMargin).Before(end) {
-		end = oldest.Add(-countMargin)
-	}
-	if reach := now.Add(-countReach); end.Before(reach) {
+// horizon is the time before which nothing can be committed any more, by when the
+// oldest transaction began; zero: the server does not tell (track_activities is off).
+func horizon(begun, now time.Time) time.Time {
+	end, reach := begun.Add(-countMargin), now.Add(-countReach)
+	if end.Before(reach) {
 		return reach
 	}
 	return end
@@ -184,7 +191,7 @@ func (s *Store) facts(es []verify.Event) []analytics.Event {
 		all[i] = analytics.Event{
 			VerificationID: e.VerificationID, Person: s.person(e.UserID), Name: e.Name, At: e.At, Seq: e.Seq,
 			Channel: string(e.Data.Channel), Country: e.Data.Country, Provider: e.Data.Provider, Locale: e.Data.Locale,
-			DeliveryID: e.Data.DeliveryID, Method: string(e.Data.Method), Purpose: string(e.Data.Purpose), Reason: string(e.Data.Reason), Step: e.Data.Step,
+			DeliveryID: e.Data.DeliveryID, Method: string(e.Data.Method), Purpose: string(e.Data.Purpose), Step: e.Data.Step,
 		}
 	}
 	return all
