@@ -84,9 +84,6 @@ func (d *database) load(ctx context.Context, m *month) (loaded bool, err error) 
 			return false, err
 		}
 	}
-	if err := l.exec("update tally_cursor set at = $1, id = ''", m.midnight().UnixMilli()-1); err != nil {
-		return false, err
-	}
 	return true, l.exec("create table " + filled + " (at bigint)")
 }
 

@@ -3,11 +3,10 @@
 // it in people and over 90 days, loads it into an SQLite file and into a Postgres of its
 // own, and times what the program asks of the store, with the plans behind it.
 //
-// The folder keeps the databases, so that only the first run takes minutes. Sums up to
-// the last midnight are the month's own, multiplied too; the events of the last day are
-// counted by nod itself, which says how fast it counts beside ten million others.
+// The folder keeps the databases, so that only the first run takes minutes: some to load,
+// and some until nod has counted all events as it always does, which says how fast that is.
 //
-//	go run ./cmd/scale [-folder bin/ten-million] [-events 10000000]
+//	go run ./cmd/scale [-folder bin/ten-million] [-events 10000000] [-on sqlite,postgres]
 package main
 
 import (
@@ -18,6 +17,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -34,12 +34,14 @@ const secret = "nobody has signed in to this one"
 type scale struct {
 	folder string
 	events int
+	on     string
 }
 
 func main() {
 	var s scale
 	flag.StringVar(&s.folder, "folder", "bin/ten-million", "where the databases are kept")
 	flag.IntVar(&s.events, "events", 10_000_000, "how many events to load, at least")
+	flag.StringVar(&s.on, "on", "sqlite,postgres", "the databases; plans are shown where both are")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	err := s.run(ctx)
@@ -58,15 +60,22 @@ func (s *scale) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	postgres, err := throwaway.KeepPostgres(filepath.Join(s.folder, "postgres"), "fsync=on", "shared_buffers=1GB", "max_wal_size=8GB",
-		"maintenance_work_mem=512MB", "session_preload_libraries=auto_explain")
-	if err != nil {
-		return err
-	}
-	defer postgres.Close()
-	dbs := []database{
-		{name: "SQLite", url: "sqlite:" + filepath.Join(s.folder, "nod.db")},
-		{name: "Postgres", url: postgres.URL, log: filepath.Join(postgres.Folder, "log")},
+	var dbs []database
+	for name := range strings.SplitSeq(s.on, ",") {
+		switch name {
+		case "sqlite":
+			dbs = append(dbs, database{name: "SQLite", url: "sqlite:" + filepath.Join(s.folder, "nod.db")})
+		case "postgres":
+			server, err := throwaway.KeepPostgres(filepath.Join(s.folder, "postgres"), "fsync=on", "shared_buffers=1GB",
+				"maintenance_work_mem=512MB", "session_preload_libraries=auto_explain")
+			if err != nil {
+				return err
+			}
+			defer server.Close()
+			dbs = append(dbs, database{name: "Postgres", url: server.URL, log: filepath.Join(server.Folder, "log")})
+		default:
+			return fmt.Errorf("%q is no database: take sqlite, postgres or both", name)
+		}
 	}
 	if err := s.loadAll(ctx, m, dbs); err != nil {
 		return err
@@ -79,32 +88,22 @@ func (s *scale) run(ctx context.Context) error {
 		}
 		all = append(all, r)
 	}
-	plans, err := m.plans(ctx, &dbs[0], &dbs[1])
-	if err != nil {
-		return fmt.Errorf("asking for plans: %w", err)
+	var plans []plan
+	if len(dbs) == 2 && dbs[1].log != "" {
+		if plans, err = m.plans(ctx, &dbs[0], &dbs[1]); err != nil {
+			return fmt.Errorf("asking for plans: %w", err)
+		}
 	}
 	return show(os.Stdout, all, plans)
 }
 
-// month plays the month that is multiplied, once, and lets nod count it.
+// month plays the month that is multiplied, once.
 func (s *scale) month(ctx context.Context) (*month, error) {
 	path := filepath.Join(s.folder, "month.db")
 	url := "sqlite:" + path
 	if _, err := os.Stat(path); err != nil {
 		fmt.Println("playing a month")
 		if _, err := traffic.Play(ctx, traffic.Config{URL: url + ".new", Secret: []byte(secret), Seed: 1}); err != nil {
-			return nil, err
-		}
-		store, err := open(ctx, url+".new")
-		if err != nil {
-			return nil, err
-		}
-		for n := -1; n != 0; {
-			if n, err = store.CountEvents(ctx, 5000); err != nil {
-				return nil, err
-			}
-		}
-		if err := store.Close(); err != nil {
 			return nil, err
 		}
 		if err := os.Rename(path+".new", path); err != nil {

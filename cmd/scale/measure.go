@@ -15,8 +15,10 @@ import (
 	"nod/verify"
 )
 
-// rounds are how often each is timed.
-const rounds = 25
+const (
+	rounds      = 25   // how often each is timed
+	countAtOnce = 5000 // events in one step of counting
+)
 
 // report is what was found in one database.
 type report struct {
@@ -47,15 +49,13 @@ func measure(ctx context.Context, d *database, m *month) (r report, err error) {
 		return r, err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	if r.sizes, err = d.sizes(ctx); err != nil {
-		return r, err
-	}
-	counted, err := countLastDay(ctx, store)
+	counted, err := countAll(ctx, store)
 	if err != nil {
 		return r, err
 	}
-	if counted.once != "" {
-		r.rows = append(r.rows, counted)
+	r.rows = append(r.rows, counted)
+	if r.sizes, err = d.sizes(ctx); err != nil {
+		return r, err
 	}
 	tasks, err := m.tasks(ctx, store)
 	if err != nil {
@@ -89,19 +89,19 @@ func timed(ctx context.Context, t task) (figure, error) {
 	return figure{what: t.what, median: took[len(took)/2], worst: took[len(took)-1]}, nil
 }
 
-// countLastDay is nod counting what the load left to it.
-func countLastDay(ctx context.Context, store *storage.Store) (figure, error) {
+// countAll is nod counting what it has not counted yet.
+func countAll(ctx context.Context, store *storage.Store) (figure, error) {
 	began, counted := time.Now(), 0
 	for n := -1; n != 0; counted += n {
 		var err error
-		if n, err = store.CountEvents(ctx, 5000); err != nil {
+		if n, err = store.CountEvents(ctx, countAtOnce); err != nil {
 			return figure{}, err
 		}
 	}
-	f := figure{what: "CountEvents, the last day"}
-	if counted > 0 {
-		took := time.Since(began)
-		f.once = fmt.Sprintf("%d events, %.0f a second", counted, float64(counted)/took.Seconds())
+	took := time.Since(began)
+	f := figure{what: "CountEvents", once: fmt.Sprintf("%d events in %v", counted, took.Round(time.Second))}
+	if counted > countAtOnce {
+		f.once += fmt.Sprintf(", %.0f a second", float64(counted)/took.Seconds())
 	}
 	return f, nil
 }

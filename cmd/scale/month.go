@@ -8,9 +8,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"iter"
-	"maps"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -29,7 +27,7 @@ const monthLength = 30 * 24 * time.Hour
 // column that its rows are ordered by.
 var tables = []struct{ name, at string }{
 	{"devices", "created_at"}, {"trusted_devices", "approved_at"}, {"verifications", "created_at"}, {"codes", "issued_at"},
-	{"deliveries", "created_at"}, {"events", "at"}, {"tallies", "start"}, {"tally_people", "day"},
+	{"deliveries", "created_at"}, {"events", "at"},
 }
 
 // month is a played month, in memory.
@@ -153,9 +151,6 @@ func (m *month) each(block int) iter.Seq[copyOf] {
 
 // rows gives a table many times over, about in the order of time.
 func (m *month) rows(name string) iter.Seq2[[]any, error] {
-	if name == "tallies" || name == "tally_people" {
-		return m.sums(name)
-	}
 	t := m.tables[name]
 	change := m.changes(name, t)
 	return func(yield func([]any, error) bool) {
@@ -180,51 +175,6 @@ func (m *month) rows(name string) iter.Seq2[[]any, error] {
 		}
 	}
 }
-
-// sums gives those of whole days, as many times greater as the month is multiplied.
-// The month ends in the middle of a day, so that two of them share one.
-func (m *month) sums(name string) iter.Seq2[[]any, error] {
-	t := m.tables[name]
-	at, n := t.at("start"), t.at("n")
-	if at < 0 {
-		at = t.at("day")
-	}
-	midnight := m.midnight().UnixMilli()
-	all := map[string][]any{}
-	for block := range blocks {
-		for _, base := range t.rows {
-			row := slices.Clone(base)
-			start, _ := base[at].(int64)
-			if start -= int64(blocks-1-block) * monthLength.Milliseconds(); start >= midnight {
-				continue // nod counts them itself
-			}
-			row[at] = start
-			if n < 0 {
-				all[fmt.Sprint(row...)] = row
-				continue
-			}
-			one, _ := base[n].(int64)
-			row[n] = nil
-			key := fmt.Sprint(row...)
-			if there := all[key]; there != nil {
-				before, _ := there[n].(int64)
-				there[n] = before + one*int64(m.copies)
-			} else {
-				row[n], all[key] = one*int64(m.copies), row
-			}
-		}
-	}
-	return func(yield func([]any, error) bool) {
-		for _, key := range slices.Sorted(maps.Keys(all)) {
-			if !yield(all[key], nil) {
-				return
-			}
-		}
-	}
-}
-
-// midnight begins the last day.
-func (m *month) midnight() time.Time { return m.end.Truncate(24 * time.Hour) }
 
 // changer makes a value of a copy of its row.
 type changer func(v any, row []any, c copyOf) (any, error)
