@@ -45,7 +45,7 @@ type WithoutSMS struct {
 type Delays struct {
 	Steps    []DelayStep     `json:"steps" nullable:"false" doc:"By delay, the shortest first."`
 	Delivery []DeliveryTimes `json:"delivery" nullable:"false" doc:"How long an SMS takes to the phone, by country."`
-	Delays   []CountryDelay  `json:"delays" nullable:"false" doc:"What NOD_RESEND_DELAYS=auto waits, or would wait, by country, if it knew these days: it always looks at 30."`
+	Delays   []CountryDelay  `json:"delays" nullable:"false" doc:"What NOD_RESEND_DELAYS=auto would wait, by country, going by these days; it goes by 30."`
 }
 
 // DelayStep is how resends did that a person could ask for after this delay.

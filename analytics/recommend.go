@@ -66,13 +66,15 @@ type look struct {
 // provider within a country, and SMS with calls within a country; and, with fixed
 // delays, how many SMS to a country are later than the first of them. It speaks of a
 // group only when it has at least 50 cases (and so have the others; for lateness 200
-// receipts, as [Plan] wants), does worse by at least 5 points (resends: 20), and chance alone would
-// hardly show that: all comparisons that were made are judged together by Holm's method,
-// so that with nothing to be found it is silent in at least 99 of 100 looks. (Each look
-// at other data is one; looking every day for a year at nothing shows a few.) First
-// codes only are compared, one of each verification: who asks for a second one is
-// harder to reach, whatever sends it. What was changed since is not advised again: a
-// delay or a provider that is not in the rules any more explains, and is not told.
+// receipts, as [Plan] wants), does worse by at least 5 points (resends: 20), and chance
+// alone would hardly show that: all comparisons that were made are judged together by
+// Holm's method, so that with nothing to be found it is silent in at least 99 of 100
+// looks. (Each look at other data is one; looking every day for a year at nothing shows
+// a few.) First codes only are compared, one of each verification: who asks for a
+// second one is harder to reach, whatever sends it.
+//
+// What was changed since is not advised again: a delay or a provider that is not in the
+// rules any more may explain what else was found, and is itself not told.
 //
 // Cases are taken for independent of each other. One person's tries are not quite: of
 // a few people who try often the advice is less sure than it says.
@@ -96,7 +98,7 @@ func (t Told) Recommendations(r Rules) []Recommendation {
 	found[kindChannel] = unexplained(found[kindChannel], slices.Concat(found[kindProvider], found[kindDelay]))
 	var advice []weighed
 	for _, kind := range slices.Sorted(maps.Keys(found)) {
-		now := slices.DeleteFunc(found[kind], func(l look) bool { return !r.hold(l) })
+		now := slices.DeleteFunc(found[kind], func(l look) bool { return !r.current(l) })
 		slices.SortStableFunc(now, func(a, b look) int { return cmp.Compare(b.weight(), a.weight()) })
 		advice = append(advice, say(kind, now, r)...)
 	}
@@ -108,9 +110,9 @@ func (t Told) Recommendations(r Rules) []Recommendation {
 	return all
 }
 
-// hold reports whether what a finding is about is still so: a delay that people wait
-// for, a provider that is asked.
-func (r Rules) hold(l look) bool {
+// current reports whether what a finding is about is still so: a delay that people
+// wait for, a provider that is asked.
+func (r Rules) current(l look) bool {
 	switch {
 	case l.kind == kindProvider:
 		return slices.Contains(r.SMSProviders, l.about)
