@@ -197,6 +197,13 @@ func TestCountriesShareASample(t *testing.T) {
 	if len(got) != 1 || got[0].Title != "Offer another way than SMS in BR and IN" || got[0].Sample != 4000 {
 		t.Errorf("%+v", got)
 	}
+	for i, country := range []string{"MX", "PE", "UY"} {
+		counts[analytics.Group{Family: "send", Cell: "sms|" + country + "|twilio"}] = analytics.Counts{"first": 1000, "first_worked": 420 + int64(i)}
+	}
+	got = tell(counts).Recommendations(rules)
+	if len(got) != 1 || got[0].Title != "Offer another way than SMS in BR, IN, MX and 2 more" || len(got[0].Evidence) != 15 {
+		t.Errorf("of many: %+v", got)
+	}
 }
 
 // Findings that belong together are said once.

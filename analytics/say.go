@@ -258,10 +258,14 @@ func count(n int64) string {
 	return s
 }
 
-// list writes names as people do: "BR, IN and US".
+// list writes names as people do: "BR, IN and US". Of many it names the first three:
+// the evidence has them all.
 func list(names []string) string {
 	if len(names) == 1 {
 		return names[0]
+	}
+	if more := len(names) - 3; more > 1 {
+		names = append(slices.Clone(names[:3]), strconv.Itoa(more)+" more")
 	}
 	return strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
 }
