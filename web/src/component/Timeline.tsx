@@ -13,8 +13,7 @@ export function Timeline({ lines, label }: { lines: Line[]; label: string }) {
             <Icon name={line.icon} />
           </span>
           <span className="timeline-words">
-            {line.words}
-            {line.by && <span className="timeline-by"> {line.by}</span>}
+            {line.words} {line.by && <span className="timeline-by">{line.by}</span>}
           </span>
           <code className="timeline-name">{line.name}</code>
         </li>

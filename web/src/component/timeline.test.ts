@@ -75,6 +75,13 @@ test("what an operator did is told with the session it was done by", () => {
   });
 });
 
+test("a phone that is not connected is no failure", () => {
+  const tones = ["websocket", "sms"].map(
+    (channel) => timelineLines([event(1, "delivery.failed", { channel })])[0]?.tone,
+  );
+  expect(tones).toEqual(["plain", "bad"]);
+});
+
 test("a delivery names its provider, a refusal its reason", () => {
   const [taken, held] = timelineLines([
     event(1, "delivery.accepted", { channel: "sms", provider: "twilio", country: "DE" }),

@@ -82,6 +82,8 @@ const rooms: Record<string, IconName> = { code: "lock", operator: "shield" };
 
 function toneOf(event: TimelineEvent): Line["tone"] {
   if (event.name === "verification.approved" || event.name === "delivery.responded") return "good";
+  // A phone that is not connected is nobody's fault: another way is next.
+  if (event.channel === "websocket" && event.name.startsWith("delivery.")) return "plain";
   return /\.(denied|reported|failed|expired|blocked|exhausted|check_failed|rejected|undelivered|locked)$/.test(
     event.name,
   )
@@ -99,9 +101,9 @@ const ways: Record<string, string> = {
 
 const methods: Record<string, string> = {
   app: "on the phone",
-  sms_code: "by the code from the SMS",
-  voice_code: "by the code from the call",
-  email_code: "by the code from the e-mail",
+  sms_code: "with the SMS code",
+  voice_code: "with the code from a call",
+  email_code: "with the e-mail code",
   trusted_device: "because this device is trusted",
 };
 

@@ -51,7 +51,7 @@ function Words({ act, onChoose }: { act: OperatorAct; onChoose: (id: string) => 
   const id = act.verification_id;
   if (!id) return doneWords(act);
   return (
-    <button type="button" className="outbox-link" onClick={() => onChoose(id)}>
+    <button type="button" className="pane-link" onClick={() => onChoose(id)}>
       {doneWords(act)}
     </button>
   );

@@ -1,6 +1,6 @@
 import type { ReactNode } from "react";
 import { timeOfDay } from "../../component/time";
-import { type Row, summary } from "./model";
+import { justBegun, type Row, summary } from "./model";
 import { providerWords, socketWords, type Together } from "./nodes";
 import type { Now } from "./now";
 import { count, percent, took } from "./numbers";
@@ -76,7 +76,10 @@ function countsOf(pulse: Pulse | null, rows: Row[]): [string, Told][] {
   }
   const known = isCounted(pulse) ? pulse : null;
   return [
-    ["Success this hour", known ? successNow(known) : waiting],
+    [
+      "Success this hour",
+      known ? successNow(known, justBegun(rows, Date.parse(known.server_time))) : waiting,
+    ],
     [STARTED, known ? startedNow(known) : waiting],
     ["Not approved", known ? lostNow(known) : waiting],
     [

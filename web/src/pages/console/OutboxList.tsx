@@ -51,7 +51,7 @@ function Messages({ outbox, onChoose }: { outbox: Outbox; onChoose: (id: string)
             {message.verification_id && (
               <button
                 type="button"
-                className="outbox-link"
+                className="pane-link"
                 onClick={() => onChoose(message.verification_id ?? "")}
               >
                 Show its timeline

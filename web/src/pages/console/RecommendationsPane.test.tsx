@@ -25,10 +25,10 @@ test("advice is a sentence with its numbers and the sample behind them", async (
     expect([path.split("?")[1], headers.authorization]).toEqual(["days=30", "Bearer session-1"]);
     const advice = {
       kind: "delay",
-      title: "Wait longer before a resend to India",
-      text: "96 % took longer. Set NOD_RESEND_DELAYS=auto, and nod waits by country.",
+      title: "Wait longer before a resend to IN",
+      text: "Of 420 SMS to IN, 96 % took longer. Set NOD_RESEND_DELAYS=auto, and nod waits by country.",
       sample: 2928,
-      evidence: [{ label: "later than 60 s", value: "96 % of 420" }],
+      evidence: [{ label: "IN, later than 60 s", value: "96 % of 420" }],
     };
     return { body: { recommendations: [advice] } };
   });
@@ -37,7 +37,8 @@ test("advice is a sentence with its numbers and the sample behind them", async (
     name: "Wait longer before a resend to India",
   });
   const numbers = [...advice.querySelectorAll("dl > div")].map((pair) => pair.textContent);
-  expect(numbers).toEqual(["later than 60 s96 % of 420", "Sample2,928"]);
+  expect(numbers).toEqual(["India, later than 60 s96 % of 420", "Sample2,928"]);
+  expect(within(advice).getByText(/Of 420 SMS to India, 96 %/)).toBeTruthy();
   expect(within(advice).getByText("NOD_RESEND_DELAYS=auto").tagName).toBe("CODE");
   await expectAccessible();
 });

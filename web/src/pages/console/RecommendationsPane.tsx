@@ -1,6 +1,7 @@
 import { useId } from "react";
 import { Icon, type IconName } from "../../theme/Icon";
 import { ReportPane } from "./analytics/ReportPane";
+import { countriesNamed } from "./channels";
 import { useReport } from "./useReport";
 import "./RecommendationsPane.css";
 
@@ -55,13 +56,13 @@ function Advice({ kind, title, text, sample, evidence }: Recommendation) {
       <article className="advice-one" aria-labelledby={id}>
         <Icon name={icons[kind] ?? "dot"} />
         <div>
-          <h4 id={id}>{title}</h4>
-          <p>{settingsMarked(text)}</p>
+          <h4 id={id}>{countriesNamed(title)}</h4>
+          <p>{settingsMarked(countriesNamed(text))}</p>
         </div>
         <dl>
           {rows.map(({ label, value }) => (
             <div key={label}>
-              <dt>{label}</dt>
+              <dt>{countriesNamed(label)}</dt>
               <dd>{value}</dd>
             </div>
           ))}

@@ -26,7 +26,7 @@ export function WebhookRow({
       <StatusTag status={message.state} />
       <span className="webhook-type">
         {id && onChoose ? (
-          <button type="button" className="outbox-link" onClick={() => onChoose(id)}>
+          <button type="button" className="pane-link" onClick={() => onChoose(id)}>
             <EventName name={type} />
           </button>
         ) : (

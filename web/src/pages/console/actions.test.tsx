@@ -168,7 +168,7 @@ describe("a timeline", () => {
     expect(await trail().findByText("Delivered an SMS")).toBeTruthy();
     events.push({ seq: 4, name: "verification.approved", at: at(9), method: "sms_code" });
     await vi.advanceTimersByTimeAsync(5000);
-    expect(await trail().findByText("Approved by the code from the SMS")).toBeTruthy();
+    expect(await trail().findByText("Approved with the SMS code")).toBeTruthy();
     expect(trail().getByText("approved")).toBeTruthy();
     expect(trail().queryByRole("button", { name: "Cancel it" })).toBeNull();
     vi.useRealTimers();

@@ -26,6 +26,14 @@ export function channelIcon(channel: string): IconName {
   return icons[channel] ?? "dot";
 }
 
+/**
+ * Whether it is somebody's trouble when a channel fails. That no phone is connected is none: another
+ * channel is next.
+ */
+export function canFail(channel: string | undefined): boolean {
+  return channel !== "websocket";
+}
+
 /** Orders channels as the ladder takes them. */
 export function byLadder(a: { channel?: string }, b: { channel?: string }): number {
   const order = Object.keys(names);
@@ -37,4 +45,9 @@ const countries = new Intl.DisplayNames("en", { type: "region", fallback: "code"
 /** "Germany" for "DE"; what is no country code stands for itself. */
 export function countryName(code: string): string {
   return /^[A-Z]{2}$/.test(code) ? (countries.of(code) ?? code) : code;
+}
+
+/** A sentence with the names of the countries that stand in it as codes. */
+export function countriesNamed(text: string): string {
+  return text.replace(/\b[A-Z]{2}\b/g, countryName);
 }

@@ -58,7 +58,7 @@ const channels: Channels = {
   ...period,
   channels: [
     { ...sends, channel: "sms" },
-    { ...sends, channel: "websocket" },
+    { ...sends, channel: "websocket", failed: 300 },
   ],
   countries: [{ ...sends, country: "IN" }],
   providers: [{ ...sends, country: "IN", channel: "sms", provider: "twilio" }],
@@ -112,7 +112,6 @@ const pulse = (second: number, more: Partial<Counted> = {}): Counted => ({
     failed: 0,
     expired: 5,
     resends: 1,
-    success: 0.9,
   },
   usual: { days: 28, success: 0.92, started: 600 },
   median_seconds: 8.4,
@@ -162,11 +161,14 @@ test("where no chart can be drawn, the last minutes are a table", async () => {
   const peer = await open();
   expect(await screen.findByText(/What each second brings is drawn here/)).toBeTruthy();
   peer.send("pulse", pulse(0));
-  peer.send("pulse", pulse(4));
+  const app = { channel: "websocket", accepted: 9, delivered: 9, failed: 80, approved: 8 };
+  peer.send("pulse", pulse(4, { sends: [...pulse(4).sends, app] }));
   const live = within(screen.getByRole("region", { name: "Per second" }));
-  const row = await live.findByRole("row", { name: /:00 0 4 0$/ });
+  const row = await live.findByRole("row", { name: /:00 9 4 0$/ });
   expect(row).toBeTruthy();
   expect(live.getByRole("row", { name: "SMS 50 40 9 30" })).toBeTruthy();
+  expect(live.getByRole("row", { name: "App 9 9 – 8" })).toBeTruthy();
+  expect(live.getByText(/^80 times no phone was connected/)).toBeTruthy();
 });
 
 test("what was counted is told in tables and sentences", async () => {
@@ -180,7 +182,7 @@ test("what was counted is told in tables and sentences", async () => {
   const delay = await pane("Delay effectiveness");
   expect(await delay.findByRole("row", { name: "After 60 s 70 70 %" })).toBeTruthy();
   const arrival = await pane("How soon an SMS arrives");
-  expect(await arrival.findByRole("row", { name: "Germany 2 s 9 s 30, 60, 120" })).toBeTruthy();
+  expect(await arrival.findByRole("row", { name: "Germany 2 s 9 s 30, 60, 120 s" })).toBeTruthy();
   const day = await pane("Hours of the day, UTC");
   expect(await day.findByRole("img", { name: "Most at 09:00: 1,000." })).toBeTruthy();
   await userEvent.click(day.getByRole("button", { name: "Table of the hours" }));
@@ -190,6 +192,8 @@ test("what was counted is told in tables and sentences", async () => {
   const names = () => messages.getAllByRole("rowheader").map((cell) => cell.textContent?.trim());
   await messages.findByRole("table");
   expect(names()).toEqual(["App", "SMS", "Others, too few each"]);
+  expect(messages.getByRole("row", { name: "App 100 90 % – 80 % 7 s 30 s" })).toBeTruthy();
+  expect(messages.getByText(/^For 75 % of requests no phone was connected/)).toBeTruthy();
   await userEvent.click(messages.getByRole("radio", { name: "Countries" }));
   expect(names()).toEqual(["India", "Others, too few each"]);
   await userEvent.click(messages.getByRole("radio", { name: "Providers" }));
@@ -239,6 +243,16 @@ test("what cannot be read says so once, and what was read stays", async () => {
   document.dispatchEvent(new Event("visibilitychange"));
   expect(await screen.findByText(/This is not renewed: Busy for a moment/)).toBeTruthy();
   expect(screen.getByRole("row", { name: "Approved 900 90 %" })).toBeTruthy();
+});
+
+test("figures of one period never stand under the name of another", async () => {
+  await open();
+  const row = { name: "After 60 s 70 70 %" };
+  expect(await screen.findByRole("row", row)).toBeTruthy();
+  server.on("GET /api/v1/analytics/delays", () => problem(503, "unavailable"));
+  await userEvent.click(screen.getByRole("radio", { name: "7 days" }));
+  expect(await screen.findAllByText(/This could not be read/)).toHaveLength(2);
+  expect(screen.queryByRole("row", row)).toBeNull();
 });
 
 test("where too few people were asked, it says what will appear", async () => {

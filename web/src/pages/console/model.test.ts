@@ -1,5 +1,14 @@
 import { expect, test } from "vitest";
-import { addLine, duration, type Line, nothing, shortId, summary, verificationId } from "./model";
+import {
+  addLine,
+  duration,
+  justBegun,
+  type Line,
+  nothing,
+  shortId,
+  summary,
+  verificationId,
+} from "./model";
 import { percent } from "./numbers";
 
 const start = Date.UTC(2026, 4, 4);
@@ -59,6 +68,17 @@ test("figures count what ended, how fast, and how often without an SMS", () => {
     "10.8 s",
     "50 %",
   ]);
+});
+
+test("just begun is what is open since less than a minute, in this hour", () => {
+  const rows = see(
+    line("a", "verification.created", -1000),
+    line("b", "verification.created", 0),
+    line("c", "verification.created", 30_000),
+    line("d", "verification.denied", 30_000, { status: "denied" }),
+  );
+  const at = (ms: number) => justBegun(rows, start + ms);
+  expect([at(40_000), at(60_000), at(60_001), at(90_001)]).toEqual([2, 2, 1, 0]);
 });
 
 test("an id is found in what was pasted and nothing else is one", () => {

@@ -146,6 +146,18 @@ export function summary(rows: Row[]): Summary {
   };
 }
 
+const JUST_MS = 60_000;
+const HOUR_MS = 3_600_000;
+
+/** How many of the hour that runs `at` a moment are open only because they began in its last minute. */
+export function justBegun(rows: Row[], at: number): number {
+  const since = Math.max(at - JUST_MS, at - (at % HOUR_MS));
+  return rows.filter(
+    ({ status, startedAt }) =>
+      status === "pending" && startedAt !== null && Date.parse(startedAt) >= since,
+  ).length;
+}
+
 /** "840 ms", "12.4 s", or a dash. */
 export function duration(ms: number | null): string {
   return took(ms === null ? null : ms / 1000);

@@ -16,11 +16,12 @@ export function percent(share: number | null): string {
   return `${Math.round(points)} %`;
 }
 
-/** "840 ms", "12.4 s", "5 min", "2.5 h": as exact as it is short. */
+/** "840 ms", "12.4 s", "2.5 min", "2.5 h": as exact as it is short. */
 export function took(seconds: number | null): string {
   if (seconds === null) return "–";
   if (seconds < 0.9995) return `${Math.round(seconds * 1000)} ms`;
   if (seconds < 99.95) return `${trimmed(seconds)} s`;
+  if (seconds < 597) return `${trimmed(seconds / 60)} min`;
   if (seconds < 5400) return `${Math.round(seconds / 60)} min`;
   return seconds < 172_800
     ? `${trimmed(seconds / 3600)} h`

@@ -23,7 +23,6 @@ const pulse = (
     failed: 0,
     expired: 0,
     resends: 0,
-    success: 0.9,
     ...hour,
   },
   usual: { days: 14, success: 0.92, started: 300, ...usual },
@@ -36,26 +35,34 @@ test("without analytics, and before the first answer, nothing is counted", () =>
 });
 
 test("success stands beside the same hour of other days", () => {
-  const note = (success: number | null, usual: number | null, started = 100) =>
-    successNow(pulse({ success, started }, { success: usual }));
-  expect(note(0.9, 0.92)).toEqual({
+  const note = (approved: number, usual: number | null, started = 100) =>
+    successNow(pulse({ approved, started }, { success: usual }), 0);
+  expect(note(90, 0.92)).toEqual({
     value: "90 %",
     note: "2 points below the usual 92 %",
     bad: false,
   });
-  expect(note(0.93, 0.92).note).toBe("1 point above the usual 92 %");
-  expect(note(0.92, 0.92).note).toBe("as usual at this hour (14 days)");
-  expect(note(0.92, null).note).toBe("no other day to compare with yet");
-  expect(note(null, 0.92)).toEqual({ value: "–", note: "usually 92 %" });
-  expect(note(null, null).note).toBe("nobody has asked yet");
+  expect(note(93, 0.92).note).toBe("1 point above the usual 92 %");
+  expect(note(92, 0.92).note).toBe("as usual at this hour (14 days)");
+  expect(note(92, null).note).toBe("no other day to compare with yet");
+  expect(note(0, 0.92, 0)).toEqual({ value: "–", note: "usually 92 %" });
+  expect(note(0, null, 0).note).toBe("nobody has asked yet");
 });
 
 test("a fall is called bad once enough people stand behind it", () => {
-  const bad = (success: number, started: number) =>
-    successNow(pulse({ success, started }, { success: 0.92 })).bad;
-  expect([bad(0.87, 30), bad(0.88, 30)]).toEqual([true, false]);
-  const few = successNow(pulse({ success: 0.5, started: 29 }));
-  expect(few).toEqual({ value: "50 %", note: "of 29; usually 92 %" });
+  const bad = (approved: number) => successNow(pulse({ approved }), 0).bad;
+  expect([bad(87), bad(88)]).toEqual([true, false]);
+  const few = successNow(pulse({ approved: 20, started: 29 }), 0);
+  expect(few).toEqual({ value: "69 %", note: "of 29; usually 92 %" });
+});
+
+test("who has only just begun is no fall yet", () => {
+  const rush = (begun: number) => successNow(pulse({ approved: 74, started: 100 }), begun);
+  expect(rush(20)).toMatchObject({ value: "93 %", bad: false });
+  expect(rush(10)).toMatchObject({ value: "82 %", bad: true });
+  // The list is quicker than the counter.
+  expect(rush(30).value).toBe("100 %");
+  expect(rush(200)).toEqual({ value: "–", note: "usually 92 %" });
 });
 
 test("what was started and lost in words", () => {

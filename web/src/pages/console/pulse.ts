@@ -1,4 +1,4 @@
-import { count, many, percent, took } from "./numbers";
+import { count, many, percent, share, took } from "./numbers";
 
 /** One channel in the hour that runs. */
 export interface ChannelNow {
@@ -43,7 +43,6 @@ export interface Pulse {
     failed: number;
     expired: number;
     resends: number;
-    success: number | null;
   };
   /** The same hour of other days. */
   usual?: { days: number; success: number | null; started: number | null };
@@ -76,24 +75,26 @@ export interface Told {
 const ENOUGH = 30;
 const POINTS = 5;
 
-/** Success now beside the same hour of other days. */
-export function successNow({ hour, usual }: Counted): Told {
-  const value = percent(hour.success);
-  if (hour.success === null) {
-    return {
-      value,
-      note: usual.success === null ? "nobody has asked yet" : `usually ${percent(usual.success)}`,
-    };
+/**
+ * Success now beside the same hour of other days. Those `begun` just now can still answer: they are
+ * left out, or every rush would look like a fall.
+ */
+export function successNow({ hour, usual }: Counted, begun: number): Told {
+  const asked = Math.max(0, hour.started - begun);
+  const success = share(Math.min(hour.approved, asked), asked);
+  const value = percent(success);
+  if (usual.success === null) {
+    const note = hour.started > 0 ? "no other day to compare with yet" : "nobody has asked yet";
+    return { value, note };
   }
-  if (usual.success === null) return { value, note: "no other day to compare with yet" };
-  if (hour.started < ENOUGH) {
-    return { value, note: `of ${count(hour.started)}; usually ${percent(usual.success)}` };
-  }
-  const points = Math.round((hour.success - usual.success) * 100);
+  const usually = percent(usual.success);
+  if (success === null) return { value, note: `usually ${usually}` };
+  if (asked < ENOUGH) return { value, note: `of ${count(asked)}; usually ${usually}` };
+  const points = Math.round(success * 100) - Math.round(usual.success * 100);
   const note =
     points === 0
       ? `as usual at this hour (${many(usual.days, "day")})`
-      : `${many(Math.abs(points), "point")} ${points > 0 ? "above" : "below"} the usual ${percent(usual.success)}`;
+      : `${many(Math.abs(points), "point")} ${points > 0 ? "above" : "below"} the usual ${usually}`;
   return { value, note, bad: points <= -POINTS };
 }
 

@@ -18,6 +18,7 @@ export function useActs(token: string, heard: number): Acts {
     const abort = new AbortController();
     read<{ acts: OperatorAct[] }>(token, "/api/v1/operator-acts", abort.signal).then(
       (answer) => {
+        if (abort.signal.aborted) return;
         setActs(answer.acts);
         setProblem(null);
       },

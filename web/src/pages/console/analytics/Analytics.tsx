@@ -53,7 +53,7 @@ function Panes({ token, days, report }: { token: string; days: number; report: R
   const delays = useReport<Delays>(token, "delays", days);
   return (
     <div className="analytics-panes">
-      <OverviewStrip overview={report.answer} />
+      <OverviewStrip report={report} />
       <FunnelPane report={report} />
       <DelaysPane report={delays} />
       <HoursPane token={token} days={days} />

@@ -29,7 +29,7 @@ export function ArrivalPane({ report }: { report: Report<Delays> }) {
               </details>
             )}
             <p className="pane-note">
-              Waits: the seconds before each resend under <code>NOD_RESEND_DELAYS=auto</code>.
+              Waits: before each resend under <code>NOD_RESEND_DELAYS=auto</code>.
             </p>
           </>
         );
@@ -38,13 +38,17 @@ export function ArrivalPane({ report }: { report: Report<Delays> }) {
   );
 }
 
+function waits(delay: Delays["delays"][number] | undefined): string {
+  return delay ? `${delay.seconds.join(", ")} s` : "–";
+}
+
 function Countries({ rows, delays }: { rows: Delays["delivery"]; delays: Delays["delays"] }) {
   return (
     <table className="numbers">
       <thead>
         <tr>
           <th scope="col">Country</th>
-          <th scope="col">Half</th>
+          <th scope="col">Median</th>
           <th scope="col">9 of 10</th>
           <th scope="col">Waits</th>
         </tr>
@@ -55,7 +59,7 @@ function Countries({ rows, delays }: { rows: Delays["delivery"]; delays: Delays[
             <th scope="row">{countryName(country)}</th>
             <td>{took(p50_seconds)}</td>
             <td>{took(p90_seconds)}</td>
-            <td>{delays.find((one) => one.country === country)?.seconds.join(", ") ?? "–"}</td>
+            <td>{waits(delays.find((one) => one.country === country))}</td>
           </tr>
         ))}
       </tbody>

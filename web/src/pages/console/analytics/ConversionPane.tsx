@@ -2,7 +2,7 @@ import { useState } from "react";
 import { Icon } from "../../../theme/Icon";
 import { Bar } from "../Bar";
 import { Choice } from "../Choice";
-import { byLadder, channelIcon, channelName, countryName } from "../channels";
+import { byLadder, canFail, channelIcon, channelName, countryName } from "../channels";
 import { count, percent, share, took } from "../numbers";
 import { useReport } from "../useReport";
 import { ReportPane } from "./ReportPane";
@@ -49,6 +49,7 @@ function Conversions({
       </p>
     );
   }
+  const app = rows.find(({ channel }) => !canFail(channel));
   const sorted = [...rows].sort(view === "channels" ? byLadder : (a, b) => b.sends - a.sends);
   const rest = sorted.slice(shown);
   return (
@@ -62,6 +63,12 @@ function Conversions({
           {other && <Line row={other} />}
         </tbody>
       </table>
+      {app && app.failed > 0 && (
+        <p className="pane-note">
+          For {percent(lost(app))} of requests no phone was connected, and the next channel was
+          taken.
+        </p>
+      )}
       {rest.length > 0 && (
         <details className="more">
           <summary>{rest.length} more</summary>
@@ -95,7 +102,7 @@ function Head({ view }: { view: View }) {
         <th scope="col">Failed</th>
         <th scope="col">Approved</th>
         <th scope="col" className="conversion-time">
-          Half within
+          Median
         </th>
         <th scope="col" className="conversion-time">
           9 of 10
@@ -115,12 +122,16 @@ function Line({ row }: { row: Conversion }) {
       </th>
       <td>{count(row.sends)}</td>
       <td>{percent(share(row.delivered, row.sends))}</td>
-      <td>{percent(share(row.failed, row.sends + row.failed))}</td>
+      <td>{canFail(row.channel) ? percent(lost(row)) : "–"}</td>
       <td>{percent(row.success_rate)}</td>
       <td className="conversion-time">{took(timed ? row.p50_seconds : null)}</td>
       <td className="conversion-time">{took(timed ? row.p90_seconds : null)}</td>
     </tr>
   );
+}
+
+function lost({ failed, sends }: Conversion): number | null {
+  return share(failed, sends + failed);
 }
 
 // What tells a row apart; the one of all that may not be told apart has nothing.

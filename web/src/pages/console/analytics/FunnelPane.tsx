@@ -5,7 +5,7 @@ import { funnelOf, type Step } from "./funnel";
 import { ReportPane } from "./ReportPane";
 import type { Overview } from "./reports";
 
-/** From asked to approved, and where the others went. */
+/** From started to approved, and where the others went. */
 export function FunnelPane({ report }: { report: Report<Overview> }) {
   return (
     <ReportPane name="funnel" title="Funnel" report={report}>

@@ -6,7 +6,7 @@ import type { Report } from "../useReport";
 export function ReportPane<Answer>({
   name,
   title,
-  report: { answer, problem },
+  report: { answer, old, problem },
   action,
   lines = 5,
   children,
@@ -21,7 +21,7 @@ export function ReportPane<Answer>({
   children: (answer: Answer) => ReactNode;
 }) {
   return (
-    <section className={`pane ${name}`} aria-labelledby={name}>
+    <section className={`pane ${name}`} aria-labelledby={name} aria-busy={old}>
       <div className="pane-top">
         <h3 id={name}>{title}</h3>
         {answer && action}

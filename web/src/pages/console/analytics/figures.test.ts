@@ -31,12 +31,12 @@ const overview = (asked: number, ended: Partial<Overview["ended"]>): Overview =>
   hidden: false,
 });
 
-test("the funnel goes from asked to approved, and says where the others went", () => {
+test("the funnel goes from started to approved, and says where the others went", () => {
   const { steps, exits } = funnelOf(
     overview(100, { approved: 80, denied: 2, expired: 10, failed: 5 }),
   );
   expect(steps.map(({ name, n, share }) => [name, n, share])).toEqual([
-    ["Asked for", 100, 1],
+    ["Started", 100, 1],
     ["Answered", 82, 0.82],
     ["Approved", 80, 0.8],
   ]);

@@ -8,7 +8,7 @@ export interface Step {
   share: number;
 }
 
-/** From asked to approved, and where the others went: the most first, none that is empty. */
+/** From started to approved, and where the others went: the most first, none that is empty. */
 export function funnelOf({ totals, ended }: Overview): { steps: Step[]; exits: Step[] } {
   const asked = totals.send_code;
   const step = (name: string, n: number): Step => ({
@@ -24,7 +24,7 @@ export function funnelOf({ totals, ended }: Overview): { steps: Step[]; exits: S
   ];
   return {
     steps: [
-      step("Asked for", asked),
+      step("Started", asked),
       step("Answered", ended.approved + ended.denied),
       step("Approved", ended.approved),
     ],

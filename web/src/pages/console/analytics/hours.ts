@@ -18,7 +18,7 @@ export function hourName(hour: number): string {
 // Hours with less than this share of an even spread say too little to be called best or worst.
 const FEW = 1 / 4;
 
-/** When most is asked for, and when it succeeds most and least. */
+/** When most are started, and when it succeeds most and least. */
 export function hourWords(hours: HourOfDay[]): string {
   const some = hours.filter(({ started }) => started > 0);
   const busiest = most(some, ({ started }) => started);

@@ -1,6 +1,6 @@
 import { Skeleton } from "../../../component/Skeleton";
 import { Icon } from "../../../theme/Icon";
-import { byLadder, channelIcon, channelName } from "../channels";
+import { byLadder, canFail, channelIcon, channelName } from "../channels";
 import type { ProviderHealth } from "../nodes";
 import { count, many } from "../numbers";
 import type { ChannelNow } from "../pulse";
@@ -14,6 +14,8 @@ export function ChannelsNow({
   sends: ChannelNow[] | null;
   providers: ProviderHealth[];
 }) {
+  const app = sends?.find(({ channel }) => !canFail(channel));
+  const unreached = app?.failed ?? 0;
   return (
     <div className="live-channels">
       <h3 id="channels-now">Channels this hour</h3>
@@ -40,14 +42,19 @@ export function ChannelsNow({
                 </th>
                 <td>{count(accepted)}</td>
                 <td>{count(delivered)}</td>
-                <td data-bad={isBad(channel, failed, accepted) ? "" : undefined}>
-                  {count(failed)}
+                <td data-bad={canFail(channel) && isMuch(failed, accepted) ? "" : undefined}>
+                  {canFail(channel) ? count(failed) : "–"}
                 </td>
                 <td>{count(approved)}</td>
               </tr>
             ))}
           </tbody>
         </table>
+      )}
+      {unreached > 0 && (
+        <p className="pane-note">
+          {many(unreached, "time")} no phone was connected, and the next channel was taken.
+        </p>
       )}
       {providers.length > 0 && (
         <ul className="live-providers" aria-label="Providers">
@@ -63,10 +70,9 @@ export function ChannelsNow({
   );
 }
 
-// One in ten, once that is more than a few. A phone that is not connected is no trouble: another
-// channel is next.
-function isBad(channel: string, failed: number, accepted: number): boolean {
-  return channel !== "websocket" && failed >= 5 && failed * 9 >= accepted;
+// One in ten, once that is more than a few.
+function isMuch(failed: number, accepted: number): boolean {
+  return failed >= 5 && failed * 9 >= accepted;
 }
 
 function stateWords({ channel, state, latency_ms, nodes }: ProviderHealth): string {

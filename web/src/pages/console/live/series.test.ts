@@ -15,7 +15,6 @@ const pulse = (second: number, approved: number, more: Partial<Counted> = {}): C
     failed: 2,
     expired: 3,
     resends: 0,
-    success: 1,
   },
   usual: { days: 0, success: null, started: null },
   sends: [
