@@ -50,6 +50,7 @@ func (s *Store) Queue(ctx context.Context) (q verify.Queue, err error) {
 		var waiting, due int64
 		now, err := t.look(ctx,
 			oldest(&q.OldestDueAt, "select min(next_at) from verifications where status = 'pending' and next_at is not null"),
+			oldest(&q.UncountedAt, uncounted),
 			oldest(&q.OldestWebhookAt, "select min(created_at) from webhooks where state = 'waiting'"),
 			number(&waiting, "select count(*) from (select 1 from webhooks where state = 'waiting' limit $1) few", verify.QueueMost))
 		if err != nil {
@@ -68,7 +69,7 @@ func (s *Store) Queue(ctx context.Context) (q verify.Queue, err error) {
 	return q, err
 }
 
-// oldest reads one time; null is the zero time.
+// oldest reads one time; null, or no row, is the zero time.
 func oldest(at *time.Time, text string) statement {
 	return statement{act: "reading what waits", text: text, row: func(scan func(...any) error) error { return scan((*millis)(at)) }}
 }

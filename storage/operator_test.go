@@ -68,12 +68,23 @@ func TestQueue(t *testing.T) {
 		db.exec(t, "update verifications set status = 'canceled' where user_id = 'u1'") // it waits for nothing
 		db.exec(t, "update webhooks set state = 'delivered' where event_id in (select id from events where user_id <> 'u2')")
 		db.exec(t, "update webhooks set created_at = 5000 + due_at - due_at")
+		db.exec(t, "update events set at = 7000")
 		want := verify.Queue{
-			Due: 2, OldestDueAt: time.UnixMilli(2000).UTC(), OldestWebhookAt: time.UnixMilli(5000).UTC(),
+			Due: 2, OldestDueAt: time.UnixMilli(2000).UTC(), OldestWebhookAt: time.UnixMilli(5000).UTC(), UncountedAt: time.UnixMilli(7000).UTC(),
 			Webhooks: len(texts(t, db.raw, "select id from events where user_id = 'u2'")),
 		}
 		if q := queue(); q != want {
 			t.Errorf("got %+v, want %+v", q, want)
+		}
+		if n, err := s.CountEvents(ctx, 5); n != 5 || err != nil {
+			t.Fatalf("%d were counted (%v)", n, err)
+		}
+		if q := queue(); q != want {
+			t.Errorf("some are counted: got %+v, want %+v", q, want)
+		}
+		drain(t, db, s)
+		if want.UncountedAt = (time.Time{}); queue() != want {
+			t.Errorf("all are counted: got %+v, want %+v", queue(), want)
 		}
 	})
 }

@@ -69,7 +69,7 @@ func openPostgres(ctx context.Context, url string) (*postgres, error) {
 		lock:       "pg_advisory_xact_lock(hashtextextended($%d, 0))",
 		clock:      "floor(extract(epoch from clock_timestamp()) * 1000)::bigint",
 		running: "select floor(extract(epoch from min(xact_start)) * 1000)::bigint from pg_stat_activity" +
-			" where datname = current_database() and backend_type = 'client backend' and pid <> pg_backend_pid()",
+			" where datname = current_database() and backend_type = 'client backend'",
 	}}
 	if p.writing, err = openPool(ctx, config, postgresWriters, nil); err != nil {
 		return nil, err

@@ -33,13 +33,11 @@ type counting struct {
 	retention time.Duration
 	log       *slog.Logger
 
-	plan     atomic.Pointer[map[string][]time.Duration] // resend delays by country; nil: none is known yet
-	begun    time.Time
-	caughtUp atomic.Int64 // nanoseconds since begun: when nothing was left to be counted
+	plan atomic.Pointer[map[string][]time.Duration] // resend delays by country; nil: none is known yet
 }
 
 func newCounting(store *storage.Store, retention time.Duration, log *slog.Logger) *counting {
-	return &counting{store: store, retention: retention, log: log, begun: time.Now()}
+	return &counting{store: store, retention: retention, log: log}
 }
 
 // count counts new events every second until ctx ends, and goes on at once where
@@ -52,17 +50,11 @@ func (c *counting) count(ctx context.Context) {
 			return
 		}
 		trouble.note(err)
-		if err == nil && n < countBatch {
-			c.caughtUp.Store(int64(time.Since(c.begun)))
-		}
 		if (err != nil || n < countBatch) && !pause(ctx, countEvery) {
 			return
 		}
 	}
 }
-
-// lag is how long ago nothing was left to be counted.
-func (c *counting) lag() time.Duration { return time.Since(c.begun) - time.Duration(c.caughtUp.Load()) }
 
 // learn predicts resend delays from time to time until ctx ends.
 func (c *counting) learn(ctx context.Context) {

@@ -31,7 +31,7 @@ var (
 	providerSeconds = desc("nod_provider_answer_seconds_total", "How long they took to say so, summed.", "channel", "provider")
 	providerBreaker = desc("nod_provider_breaker_closed", "1 while this node gives the provider messages, 0 while it is passed over or tried.", "channel", "provider")
 
-	lag         = desc("nod_analytics_lag_seconds", "Since no event was left to be counted, as far as this node knows.")
+	lag         = desc("nod_analytics_lag_seconds", "For how long the oldest event has waited to be counted, by whichever node.")
 	queueDue    = desc("nod_queue_due", "Verifications that are due, on every node together.")
 	queueOldest = desc("nod_queue_oldest_seconds", "For how long the oldest of them has been due.")
 
@@ -78,11 +78,13 @@ func (f figures) Collect(ch chan<- prometheus.Metric) {
 	for _, r := range f.app.ways.routers {
 		to.providers(string(r.channel), r.Stats())
 	}
-	if f.app.config.Analytics {
-		to.gauge(lag, f.app.counting.lag().Seconds())
-	}
 	if q, err := f.app.waiting.look(f.app.store.Queue); err == nil {
-		to.queue(q, f.app.server.Now())
+		now := f.app.server.Now()
+		to.gauge(queueDue, float64(q.Due))
+		to.age(queueOldest, q.OldestDueAt, now)
+		if f.app.config.Analytics {
+			to.age(lag, q.UncountedAt, now)
+		}
 	}
 	if f.app.broker != nil {
 		to.redis(f.app.broker.Stats())
@@ -139,13 +141,13 @@ func (m metrics) providers(channel string, all []sms.ProviderStats) {
 	}
 }
 
-func (m metrics) queue(q verify.Queue, now time.Time) {
-	m.gauge(queueDue, float64(q.Due))
-	oldest := time.Duration(0)
-	if !q.OldestDueAt.IsZero() {
-		oldest = max(0, now.Sub(q.OldestDueAt))
+// age is for how long something waits; 0 where nothing does.
+func (m metrics) age(d *prometheus.Desc, since, now time.Time) {
+	age := time.Duration(0)
+	if !since.IsZero() {
+		age = max(0, now.Sub(since))
 	}
-	m.gauge(queueOldest, oldest.Seconds())
+	m.gauge(d, age.Seconds())
 }
 
 func (m metrics) redis(b redisbroker.Stats) {
