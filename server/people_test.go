@@ -78,6 +78,29 @@ func TestBlockAndUnlock(t *testing.T) {
 	})
 }
 
+// TestBlockVoidsApprovals: whoever was approved before a block is let in neither while
+// it lasts nor by the unlocking, but by a new login.
+func TestBlockVoidsApprovals(t *testing.T) {
+	within(t, func(d *door) {
+		p := d.phone("ana")
+		login := func() (path string, token object) {
+			v := d.ask(byKey, "POST", verifications, object{"user_id": "ana"}).allow(201)
+			p.answer(p.prompt(), "approve", v.str("match_number")).allow(200).has("accepted", true)
+			path = verifications + "/" + v.str("verification_id")
+			return path + "/exchange", object{"result_token": d.ask(page(v.object["client_secret"]), "GET", path, nil).allow(200).str("result_token")}
+		}
+		path, token := login()
+		d.ask(byKey, "POST", "/api/v1/users/ana/block", nil).allow(204)
+		d.ask(byKey, "POST", path, token).deny(403, "blocked")
+		d.pass(time.Second)
+		d.ask(byKey, "POST", "/api/v1/users/ana/unlock", nil).allow(204)
+		d.ask(byKey, "POST", path, token).deny(403, "blocked")
+		d.pass(time.Second)
+		path, token = login()
+		d.ask(byKey, "POST", path, token).allow(200)
+	})
+}
+
 func TestBlockIsGuarded(t *testing.T) {
 	within(t, func(d *door) {
 		for _, act := range []string{"block", "unlock"} {

@@ -112,6 +112,13 @@ func TestBlock(t *testing.T) {
 		if h := hold(t, s, "u1"); h.Blocked() || h.LiftedAt.IsZero() {
 			t.Errorf("lifted, it is %+v", h)
 		}
+		for id, want := range map[string]verify.Hold{open[0]: hold(t, s, "u1"), other: {}} {
+			update(t, s, id, func(v *verify.Verification, _ time.Time) {
+				if v.Hold != want {
+					t.Errorf("an update of %s meets %+v, want %+v", v.UserID, v.Hold, want)
+				}
+			})
+		}
 		if _, refusal := kept(s, request(s, "u1")); refusal != nil {
 			t.Error(refusal)
 		}

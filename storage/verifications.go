@@ -180,14 +180,21 @@ func (s *Store) UpdateVerification(ctx context.Context, id string, once *verify.
 		if err := t.reserve(ctx, once); err != nil {
 			return err
 		}
-		var f found
-		all := append(f.owned("= $1", id), f.live("= (select user_id from verifications where id = $1)", id))
+		var (
+			f    found
+			held []*verify.Hold
+		)
+		const its = "= (select user_id from verifications where id = $1)"
+		all := append(f.owned("= $1", id), f.live(its, id), holds.reading(&held, "where user_id "+its, id))
 		now, err := t.look(ctx, append([]statement{verifications.reading(&f.rows, "where id = $1"+t.forUpdate, id)}, all...)...)
 		if err != nil {
 			return err
 		}
 		if len(f.rows) == 0 {
 			return verify.ErrNotFound
+		}
+		if len(held) > 0 {
+			f.rows[0].Hold = *held[0]
 		}
 		a, err := watch(t.open(&f)[0])
 		if err != nil {

@@ -203,6 +203,27 @@ func TestRedeemOnce(t *testing.T) {
 	refused(t, w.v.Redeem(w.now), verify.CodeAlreadyDecided)
 }
 
+func TestAnApprovalIsVoidOnceAnOperatorActed(t *testing.T) {
+	w := asked(t, verify.None)
+	if _, err := w.reply("dev_1", verify.Approve, ""); err != nil {
+		t.Fatal(err)
+	}
+	for _, void := range []verify.Hold{
+		{BlockedAt: w.now.Add(-time.Hour)}, {BlockedAt: w.now.Add(time.Second)},
+		{LiftedAt: w.now.Add(time.Second)}, {LiftedAt: w.now.Add(-time.Hour), BlockedAt: w.now.Add(time.Second)},
+	} {
+		w.v.Hold = void
+		refused(t, w.v.Redeem(w.now.Add(time.Minute)), verify.CodeBlocked)
+		if !w.v.RedeemedAt.IsZero() {
+			t.Fatalf("exchanged against %+v", void)
+		}
+	}
+	w.v.Hold = verify.Hold{LiftedAt: w.now.Add(-time.Second)} // and started since
+	if err := w.v.Redeem(w.now.Add(time.Minute)); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestAForgedResultTokenIsRefused(t *testing.T) {
 	w := asked(t, verify.None)
 	keys, other := w.auth.Keys(), *w.v

@@ -17,6 +17,12 @@ func (h *Hold) Blocked() bool { return !h.BlockedAt.IsZero() }
 // operator has looked since.
 func (h *Hold) lets(reportedAt time.Time) bool { return reportedAt.Before(h.LiftedAt) }
 
+// voids reports whether an approval of that time must not be used any more. Whoever
+// waited with one while the user was blocked is not let in by the unlocking.
+func (h *Hold) voids(approvedAt time.Time) bool {
+	return h.Blocked() || approvedAt.Before(h.LiftedAt)
+}
+
 // Standing is what an operator decides by: what was decided before, and the user's
 // pending verifications, of either purpose. The store writes back both.
 type Standing struct {
@@ -25,8 +31,9 @@ type Standing struct {
 }
 
 // Block refuses every verification of the user from now on and cancels those that
-// are pending; it returns what happened: nothing when the user was blocked already.
-// Trusted devices stay, and stand in for nobody while the block lasts.
+// are pending; what was approved can be exchanged no more (see [Verification.Redeem]).
+// It returns what happened: nothing when the user was blocked already. Trusted devices
+// stay, and stand in for nobody while the block lasts.
 func (s *Standing) Block(by string, now time.Time) []Event {
 	if s.Blocked() {
 		return nil

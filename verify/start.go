@@ -200,14 +200,17 @@ func (v *Verification) Cancel(now time.Time) error {
 	return nil
 }
 
-// Redeem spends an approved verification: once. It refuses with conflict one that
-// is not approved and with already_decided one that was spent.
+// Redeem spends an approved verification: once. It refuses with conflict one that is
+// not approved, with already_decided one that was spent, and with blocked one whose
+// user an operator has blocked or unlocked since.
 func (v *Verification) Redeem(now time.Time) error {
 	switch {
 	case v.Status != Approved:
 		return refuse(CodeConflict, "Only an approved verification can be exchanged.")
 	case !v.RedeemedAt.IsZero():
 		return refuse(CodeAlreadyDecided, "This result was already exchanged. Start a new verification.")
+	case v.Hold.voids(v.EndedAt):
+		return refuse(CodeBlocked, "An operator has blocked or unlocked this user since the approval. Unlock the user, if that is still to be done, and start a new verification.")
 	}
 	v.RedeemedAt = now
 	return nil

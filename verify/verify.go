@@ -241,6 +241,7 @@ type Verification struct {
 
 	Deliveries []Delivery // oldest first
 	Devices    []Device   // the user's live devices: read only, as they stand in this transaction
+	Hold       Hold       // what an operator decided about the user: read only, and only for an update
 	TrustedID  string     // of the trusted device whose good token came with the create, did it do or not; empty: none
 
 	NextAt time.Time // when something is due by itself; zero: never again
