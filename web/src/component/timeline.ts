@@ -58,7 +58,8 @@ export function addEvent(events: TimelineEvent[], event: TimelineEvent): Timelin
   return events.some((known) => known.seq === event.seq) ? events : [...events, event];
 }
 
-const channelIcons: Record<string, IconName> = {
+/** The icon of each channel. */
+export const channelIcons: Readonly<Record<string, IconName>> = {
   websocket: "app",
   push: "push",
   sms: "sms",
@@ -67,7 +68,8 @@ const channelIcons: Record<string, IconName> = {
 };
 
 function iconOf(event: TimelineEvent): IconName {
-  if (event.channel && channelIcons[event.channel]) return channelIcons[event.channel] as IconName;
+  const channel = channelIcons[event.channel ?? ""];
+  if (channel) return channel;
   switch (toneOf(event)) {
     case "good":
       return "check";

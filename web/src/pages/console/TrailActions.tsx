@@ -24,8 +24,9 @@ export function TrailActions({
   const acting = useAct(token, id, row, onActed);
   const group = useRef<HTMLFieldSetElement>(null);
   // The button that had the focus goes when there is nothing left to cancel.
+  const used = useRef(false);
   useEffect(() => {
-    if (open || asked || document.activeElement !== document.body) return;
+    if (!used.current || open || asked || document.activeElement !== document.body) return;
     group.current?.focus({ preventScroll: true });
   }, [open, asked]);
   const acts: Act[] = open ? ["cancel", "block", "unlock"] : ["block", "unlock"];
@@ -38,6 +39,7 @@ export function TrailActions({
             tone={actWords(act, row).danger ? "danger" : "plain"}
             aria-haspopup="dialog"
             onClick={() => {
+              used.current = true;
               acting.forget();
               ask(act);
             }}

@@ -1,3 +1,4 @@
+import { channelIcons } from "../../component/timeline";
 import type { IconName } from "../../theme/Icon";
 
 const names: Record<string, string> = {
@@ -8,14 +9,6 @@ const names: Record<string, string> = {
   email: "E-mail",
 };
 
-const icons: Record<string, IconName> = {
-  websocket: "app",
-  push: "push",
-  sms: "sms",
-  voice: "voice",
-  email: "email",
-};
-
 /** A channel as people call it. */
 export function channelName(channel: string): string {
   return names[channel] ?? channel;
@@ -23,7 +16,7 @@ export function channelName(channel: string): string {
 
 /** The icon of a channel. */
 export function channelIcon(channel: string): IconName {
-  return icons[channel] ?? "dot";
+  return channelIcons[channel] ?? "dot";
 }
 
 /**

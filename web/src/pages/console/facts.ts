@@ -1,5 +1,6 @@
 import { methodWords, type TimelineEvent } from "../../component/timeline";
 import type { OperatorAct } from "./acts";
+import { countryName } from "./channels";
 import { duration, type Row } from "./model";
 import { when } from "./when";
 
@@ -28,8 +29,8 @@ export function factsOf(events: TimelineEvent[], row: Row | null): [string, stri
   const facts: [string, string | undefined][] = [
     ["What", purposes[purpose]],
     ["Number", row?.phone],
-    ["Country", named("region", told("country"))],
-    ["Language", named("language", told("locale"))],
+    ["Country", countryName(told("country") ?? "")],
+    ["Language", language(told("locale"))],
     ["Started", first && when(first.at)],
     ["Took", end && first ? duration(Date.parse(end.at) - Date.parse(first.at)) : undefined],
     ["Approved", end?.method && methodWords(end.method)],
@@ -56,11 +57,11 @@ export function withActs(
     .map((event, place) => ({ ...event, seq: place + 1 }));
 }
 
-// "Germany" for "DE"; the code itself where this browser knows no name.
-function named(type: "region" | "language", code: string | undefined): string | undefined {
+// "German" for "de"; the code itself where this browser knows no name.
+function language(code: string | undefined): string | undefined {
   if (!code) return undefined;
   try {
-    return new Intl.DisplayNames("en", { type }).of(code);
+    return new Intl.DisplayNames("en", { type: "language" }).of(code);
   } catch {
     return code;
   }

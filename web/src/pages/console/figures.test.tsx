@@ -84,6 +84,7 @@ beforeEach(async () => {
 afterEach(async () => {
   cleanup();
   vi.useRealTimers();
+  vi.restoreAllMocks();
   history.replaceState(null, "", "#");
   await closeNetwork(server);
 });

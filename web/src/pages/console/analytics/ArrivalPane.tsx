@@ -1,3 +1,4 @@
+import { Columns } from "../Columns";
 import { countryName } from "../channels";
 import { took } from "../numbers";
 import type { Report } from "../useReport";
@@ -45,14 +46,7 @@ function waits(delay: Delays["delays"][number] | undefined): string {
 function Countries({ rows, delays }: { rows: Delays["delivery"]; delays: Delays["delays"] }) {
   return (
     <table className="numbers">
-      <thead>
-        <tr>
-          <th scope="col">Country</th>
-          <th scope="col">Median</th>
-          <th scope="col">9 of 10</th>
-          <th scope="col">Waits</th>
-        </tr>
-      </thead>
+      <Columns names={["Country", "Median", "9 of 10", "Waits"]} />
       <tbody>
         {rows.map(({ country, p50_seconds, p90_seconds }) => (
           <tr key={country}>

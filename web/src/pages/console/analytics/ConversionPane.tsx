@@ -2,6 +2,7 @@ import { useState } from "react";
 import { Icon } from "../../../theme/Icon";
 import { Bar } from "../Bar";
 import { Choice } from "../Choice";
+import { Columns } from "../Columns";
 import { byLadder, canFail, channelIcon, channelName, countryName } from "../channels";
 import { count, percent, share, took } from "../numbers";
 import { useReport } from "../useReport";
@@ -55,7 +56,7 @@ function Conversions({
   return (
     <>
       <table className="numbers conversion-table">
-        <Head view={view} />
+        <Columns names={[heads[view], ...measures]} />
         <tbody>
           {sorted.slice(0, shown).map((row) => (
             <Line key={nameOf(row)} row={row} />
@@ -73,7 +74,7 @@ function Conversions({
         <details className="more">
           <summary>{rest.length} more</summary>
           <table className="numbers conversion-table">
-            <Head view={view} />
+            <Columns names={[heads[view], ...measures]} />
             <tbody>
               {rest.map((row) => (
                 <Line key={nameOf(row)} row={row} />
@@ -91,26 +92,7 @@ const heads: Record<View, string> = {
   countries: "Country",
   providers: "Provider",
 };
-
-function Head({ view }: { view: View }) {
-  return (
-    <thead>
-      <tr>
-        <th scope="col">{heads[view]}</th>
-        <th scope="col">Sent</th>
-        <th scope="col">Arrived</th>
-        <th scope="col">Failed</th>
-        <th scope="col">Approved</th>
-        <th scope="col" className="conversion-time">
-          Median
-        </th>
-        <th scope="col" className="conversion-time">
-          9 of 10
-        </th>
-      </tr>
-    </thead>
-  );
-}
+const measures = ["Sent", "Arrived", "Failed", "Approved", "Median", "9 of 10"];
 
 function Line({ row }: { row: Conversion }) {
   const timed = row.successes > 0;
@@ -124,8 +106,8 @@ function Line({ row }: { row: Conversion }) {
       <td>{percent(share(row.delivered, row.sends))}</td>
       <td>{canFail(row.channel) ? percent(lost(row)) : "–"}</td>
       <td>{percent(row.success_rate)}</td>
-      <td className="conversion-time">{took(timed ? row.p50_seconds : null)}</td>
-      <td className="conversion-time">{took(timed ? row.p90_seconds : null)}</td>
+      <td>{took(timed ? row.p50_seconds : null)}</td>
+      <td>{took(timed ? row.p90_seconds : null)}</td>
     </tr>
   );
 }

@@ -1,4 +1,5 @@
 import { Bar } from "../Bar";
+import { Columns } from "../Columns";
 import { count, percent, took } from "../numbers";
 import type { Report } from "../useReport";
 import { ReportPane } from "./ReportPane";
@@ -16,13 +17,7 @@ export function DelaysPane({ report }: { report: Report<Delays> }) {
         ) : (
           <>
             <table className="numbers">
-              <thead>
-                <tr>
-                  <th scope="col">Sent again</th>
-                  <th scope="col">Times</th>
-                  <th scope="col">Helped</th>
-                </tr>
-              </thead>
+              <Columns names={["Sent again", "Times", "Helped"]} />
               <tbody>
                 {steps.map(({ delay_seconds, resends, success_rate }) => (
                   <tr key={delay_seconds}>

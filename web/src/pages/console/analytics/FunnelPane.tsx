@@ -1,4 +1,5 @@
 import { Bar } from "../Bar";
+import { Columns } from "../Columns";
 import { count, percent } from "../numbers";
 import type { Report } from "../useReport";
 import { funnelOf, type Step } from "./funnel";
@@ -13,13 +14,7 @@ export function FunnelPane({ report }: { report: Report<Overview> }) {
         const { steps, exits } = funnelOf(overview);
         return (
           <table className="numbers funnel-table">
-            <thead className="nod-spoken">
-              <tr>
-                <th scope="col">Step</th>
-                <th scope="col">Verifications</th>
-                <th scope="col">Share</th>
-              </tr>
-            </thead>
+            <Columns names={["Step", "Verifications", "Share"]} spoken />
             <tbody>
               {steps.map((step) => (
                 <Line key={step.name} step={step} bar />

@@ -1,4 +1,5 @@
 import { useState } from "react";
+import { Columns } from "../Columns";
 import { count, percent } from "../numbers";
 import { Stacked } from "../Stacked";
 import { useReport } from "../useReport";
@@ -78,13 +79,7 @@ function HourBars({ hours }: { hours: HourOfDay[] }) {
 function HourTable({ hours }: { hours: HourOfDay[] }) {
   return (
     <table className="numbers">
-      <thead>
-        <tr>
-          <th scope="col">From</th>
-          <th scope="col">Started</th>
-          <th scope="col">Approved</th>
-        </tr>
-      </thead>
+      <Columns names={["From", "Started", "Approved"]} />
       <tbody>
         {hours.map(({ hour, started, success_rate }) => (
           <tr key={hour}>

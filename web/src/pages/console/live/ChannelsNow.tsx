@@ -1,5 +1,6 @@
 import { Skeleton } from "../../../component/Skeleton";
 import { Icon } from "../../../theme/Icon";
+import { Columns } from "../Columns";
 import { byLadder, canFail, channelIcon, channelName } from "../channels";
 import type { ProviderHealth } from "../nodes";
 import { count, many } from "../numbers";
@@ -25,15 +26,7 @@ export function ChannelsNow({
       )}
       {sends && sends.length > 0 && (
         <table className="numbers" aria-labelledby="channels-now">
-          <thead>
-            <tr>
-              <th scope="col">Channel</th>
-              <th scope="col">Sent</th>
-              <th scope="col">Arrived</th>
-              <th scope="col">Failed</th>
-              <th scope="col">Approved</th>
-            </tr>
-          </thead>
+          <Columns names={["Channel", "Sent", "Arrived", "Failed", "Approved"]} />
           <tbody>
             {[...sends].sort(byLadder).map(({ channel, accepted, delivered, failed, approved }) => (
               <tr key={channel}>

@@ -1,5 +1,6 @@
 import { useEffect, useMemo, useRef, useState } from "react";
 import { timeOfDay } from "../../../component/time";
+import { Columns } from "../Columns";
 import type { Together } from "../nodes";
 import type { Now } from "../now";
 import { count, rate } from "../numbers";
@@ -109,16 +110,7 @@ function LiveChart({
 function MinuteTable({ samples }: { samples: readonly Sample[] }) {
   return (
     <table className="numbers">
-      <thead>
-        <tr>
-          <th scope="col">Minute</th>
-          {kinds.map((kind) => (
-            <th key={kind} scope="col">
-              {names[kind]}
-            </th>
-          ))}
-        </tr>
-      </thead>
+      <Columns names={["Minute", ...kinds.map((kind) => names[kind])]} />
       <tbody>
         {minutesOf(samples).map((minute) => (
           <tr key={minute.from}>
