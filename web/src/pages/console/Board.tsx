@@ -43,7 +43,7 @@ export function Board({ token, onClose }: { token: string; onClose: (lost: boole
         <Mark />
         <h1>Console</h1>
         <span className="board-live" data-on={connected ? "" : undefined} role="status">
-          {connected ? liveWords(all) : "Connecting"}
+          {connected ? liveWords(all) : all ? "Not connected" : "Connecting"}
         </span>
         <SearchField token={token} onChoose={setChosen} />
         <div className="board-do">
@@ -55,7 +55,7 @@ export function Board({ token, onClose }: { token: string; onClose: (lost: boole
         </div>
       </header>
       <main className="board-main">
-        <FiguresRow now={now} all={all} rows={seen.rows} />
+        <FiguresRow now={now} all={all} rows={seen.rows} connected={connected} />
         {now.pulse?.enabled !== false && <LivePane now={now} all={all} />}
         <div className="board-rail" data-chosen={chosen ? "" : undefined}>
           <RecentList rows={seen.rows} chosen={chosen} onChoose={setChosen} />

@@ -18,17 +18,20 @@ import "./FiguresRow.css";
 
 /** The numbers, one glance: this hour beside the same hour of other days, and how the house is. */
 export function FiguresRow({
-  now: { pulse, hours },
+  now: { nodes, pulse, hours },
   all,
   rows,
+  connected,
 }: {
   now: Now;
   all: Together | null;
   rows: Row[];
+  connected: boolean;
 }) {
+  const heardAt = Math.max(...Object.values(nodes).map(({ at }) => at));
   const sockets = all && Object.values(all.sessions).reduce((sum, n) => sum + n, 0);
   return (
-    <section className="figures" aria-label="Figures">
+    <section className="figures" aria-label="Figures" data-old={connected ? undefined : ""}>
       <dl>
         {countsOf(pulse, rows).map(([name, told]) => (
           <Figure key={name} name={name} {...told}>
@@ -43,7 +46,13 @@ export function FiguresRow({
         <Figure name="Waiting to be sent" {...queueNow(pulse?.queue)} />
         <Figure name="Providers" {...(all ? providerWords(all) : waiting)} />
       </dl>
-      {pulse?.stale && (
+      {!connected && all && (
+        <p className="figures-note" role="status">
+          Nothing was heard from the server since {timeOfDay(heardAt)}. These are the figures of
+          then; they go on once it can be reached.
+        </p>
+      )}
+      {connected && pulse?.stale && (
         <p className="figures-note" role="status">
           The database has not answered since {timeOfDay(pulse.server_time)}. These are the figures
           of then; they go on by themselves.

@@ -149,13 +149,16 @@ test("the numbers stand beside the same hour of other days, summed over all node
   expect(await figure("Open sockets")).toEqual(["6", "6 phones, 0 pages, 0 consoles"]);
   expect(await figure("Waiting to be sent")).toEqual(["12", "oldest 800 ms"]);
   expect(await figure("Providers")).toEqual(["0 of 1", "twilio (SMS) is paused"]);
-  expect(screen.getByText("SMS paused on 1 node")).toBeTruthy();
+  expect(screen.getByText("SMS paused on 1 of 2 nodes")).toBeTruthy();
   expect(
     screen.getByRole("img", { name: /The last 24 hours: most at .*200 started/ }),
   ).toBeTruthy();
   peer.send("pulse", pulse(0, { stale: true }));
   expect(await screen.findByText(/The database has not answered since/)).toBeTruthy();
   await expectAccessible();
+  peer.close(1001);
+  expect(await screen.findByText("Not connected")).toBeTruthy();
+  expect(screen.getByText(/Nothing was heard from the server since/)).toBeTruthy();
 });
 
 test("where no chart can be drawn, the last minutes are a table", async () => {

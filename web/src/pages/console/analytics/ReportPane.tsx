@@ -28,8 +28,10 @@ export function ReportPane<Answer>({
       </div>
       {problem && (
         <p className="pane-note" role="status">
-          {answer ? "This is not renewed" : "This could not be read"}: {problem.title}.{" "}
-          {problem.text} It is tried again every 30 seconds.
+          {answer
+            ? `This is not renewed: ${problem.title}.`
+            : `This could not be read: ${problem.title}. ${problem.text}`}{" "}
+          It is tried again every 30 seconds.
         </p>
       )}
       {answer ? children(answer) : !problem && <Skeleton lines={lines} />}

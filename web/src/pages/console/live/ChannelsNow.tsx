@@ -2,19 +2,20 @@ import { Skeleton } from "../../../component/Skeleton";
 import { Icon } from "../../../theme/Icon";
 import { Columns } from "../Columns";
 import { byLadder, canFail, channelIcon, channelName } from "../channels";
-import type { ProviderHealth } from "../nodes";
+import type { ProviderHealth, Together } from "../nodes";
 import { count, many } from "../numbers";
 import type { ChannelNow } from "../pulse";
 
 /** How each channel does in the hour that runs, and whether its providers take messages. */
 export function ChannelsNow({
   sends,
-  providers,
+  all,
 }: {
   /** Null while nothing is known. */
   sends: ChannelNow[] | null;
-  providers: ProviderHealth[];
+  all: Together | null;
 }) {
+  const providers = all?.providers ?? [];
   const app = sends?.find(({ channel }) => !canFail(channel));
   const unreached = app?.failed ?? 0;
   return (
@@ -54,7 +55,7 @@ export function ChannelsNow({
           {providers.map((one) => (
             <li key={`${one.channel} ${one.provider}`} data-state={one.state}>
               <span className="live-provider">{one.provider}</span>{" "}
-              <span className="live-state">{stateWords(one)}</span>
+              <span className="live-state">{stateWords(one, all?.nodes ?? 1)}</span>
             </li>
           ))}
         </ul>
@@ -68,8 +69,9 @@ function isMuch(failed: number, accepted: number): boolean {
   return failed >= 5 && failed * 9 >= accepted;
 }
 
-function stateWords({ channel, state, latency_ms, nodes }: ProviderHealth): string {
+function stateWords({ channel, state, latency_ms, nodes }: ProviderHealth, of: number): string {
   const name = channelName(channel);
-  if (state === "closed") return latency_ms > 0 ? `${name} ${Math.round(latency_ms)} ms` : name;
-  return `${name} ${state === "open" ? "paused" : "on trial"} on ${many(nodes, "node")}`;
+  if (state === "closed") return latency_ms > 0 ? `${name} ${Math.ceil(latency_ms)} ms` : name;
+  const where = of > 1 ? ` on ${nodes} of ${of} nodes` : "";
+  return `${name} ${state === "open" ? "paused" : "on trial"}${where}`;
 }

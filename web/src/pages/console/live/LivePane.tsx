@@ -67,7 +67,7 @@ export function LivePane({ now, all }: { now: Now; all: Together | null }) {
             )}
           </div>
         </div>
-        <ChannelsNow sends={now.pulse?.sends ?? null} providers={all?.providers ?? []} />
+        <ChannelsNow sends={now.pulse?.sends ?? null} all={all} />
       </div>
     </section>
   );

@@ -6,6 +6,8 @@ import { kinds, type Series, WINDOW_MS } from "./series";
 
 // The one file that knows uPlot. It is loaded where the chart is drawn, and nowhere else.
 
+const MINUTE = 60;
+
 /** A chart that was drawn. */
 export interface Chart {
   /** Draws other lines. */
@@ -71,18 +73,19 @@ function options(
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 } },
     scales: {
-      // A window that moves: the newest moment is always at the same place.
-      x: { range: (_, __, max) => [max - WINDOW_MS / 1000, max] },
+      // A window that grows to its length, then moves: the newest moment is always at the same place.
+      x: { range: (_, min, max) => [max - clamp(max - min, MINUTE, WINDOW_MS / 1000), max] },
       y: { range: (_, __, max) => [0, roundTop(max)] },
     },
     axes: [
       {
         ...axis,
         grid: { show: false },
-        incrs: [60],
-        space: 40,
+        incrs: [MINUTE / 4, MINUTE, 2 * MINUTE],
+        space: 64,
         size: 22,
-        values: (_, at) => at.map((second) => timeOfDay(second * 1000, false)),
+        values: (_, at, __, ___, step) =>
+          at.map((second) => timeOfDay(second * 1000, step < MINUTE)),
       },
       {
         ...axis,
@@ -100,6 +103,10 @@ function options(
     ],
     hooks: { setCursor: [(plot) => onPoint(plot.cursor.idx ?? null)] },
   };
+}
+
+function clamp(n: number, least: number, most: number): number {
+  return Math.min(most, Math.max(least, n));
 }
 
 // The next of 1, 2, 4, 10, 20, 40 …: half of it is a short number too, and it seldom changes.
