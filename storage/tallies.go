@@ -2,6 +2,7 @@ package storage
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -271,17 +272,25 @@ func readingDays(span *analytics.Span) statement {
 	}
 }
 
-// readingPeople reads the people behind the sums of some days into a span.
-func readingPeople(span *analytics.Span) statement {
+// peopleAtOnce is of how long the people are read at once: there are more of them than
+// of sums, and no read may take longer because more is asked for.
+const peopleAtOnce = 4 * week
+
+// readingPeople reads the people behind the sums from a day on into a span.
+func readingPeople(span *analytics.Span, from time.Time) statement {
+	to := from.Add(peopleAtOnce)
+	if to.After(span.To) {
+		to = span.To
+	}
 	return statement{
 		act:  "reading people",
 		text: "select family, cell, person from tally_people where day >= $1 and day < $2 group by family, cell, person",
-		args: []any{span.From.UnixMilli(), span.To.UnixMilli()},
+		args: []any{from.UnixMilli(), to.UnixMilli()},
 		row: func(scan func(...any) error) error {
 			var g analytics.Group
 			var person string
 			err := scan(&g.Family, &g.Cell, &person)
-			if len(span.People[g]) < analytics.Least {
+			if len(span.People[g]) < analytics.Least && !slices.Contains(span.People[g], person) {
 				span.People[g] = append(span.People[g], person)
 			}
 			return err
@@ -290,17 +299,22 @@ func readingPeople(span *analytics.Span) statement {
 }
 
 // CountedSpans reads the sums between two neighbours of cuts each, which are starts of
-// days in UTC, ascending. Each is a read of its own, for the time that one may take:
-// days that are over do not change any more.
+// days in UTC, ascending. It takes several reads, for the time that one may take: days
+// that are over do not change any more, and those behind a sum that is told were there
+// before it.
 func (s *Store) CountedSpans(ctx context.Context, cuts []time.Time) ([]analytics.Span, error) {
 	spans := make([]analytics.Span, max(0, len(cuts)-1))
 	for i := range spans {
-		err := s.read(ctx, func(ctx context.Context, t *tx) error {
-			spans[i] = analytics.Span{From: cuts[i], To: cuts[i+1], Counts: map[analytics.Group]analytics.Counts{}, People: map[analytics.Group][]string{}}
-			return t.run(ctx, readingDays(&spans[i]), readingPeople(&spans[i]))
-		})
-		if err != nil {
-			return nil, err
+		span := &spans[i]
+		*span = analytics.Span{From: cuts[i], To: cuts[i+1], Counts: map[analytics.Group]analytics.Counts{}, People: map[analytics.Group][]string{}}
+		var all []statement
+		for from := span.From; from.Before(span.To); from = from.Add(peopleAtOnce) {
+			all = append(all, readingPeople(span, from))
+		}
+		for _, one := range append(all, readingDays(span)) {
+			if err := s.read(ctx, func(ctx context.Context, t *tx) error { return t.run(ctx, one) }); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return spans, nil

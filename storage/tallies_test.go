@@ -331,6 +331,7 @@ func TestCountedSpansAndHours(t *testing.T) {
 						span, start.UnixMilli(), family, n+1)
 				}
 			}
+			db.exec(t, "insert into tally_people values ($1, 'send', 'c', 'everyday')", day.UnixMilli())
 			for p := range 1 + n%3 {
 				db.exec(t, "insert into tally_people values ($1, 'all', 'c', $2)", day.UnixMilli(), fmt.Sprint("p", n, p))
 			}
@@ -362,6 +363,9 @@ func TestCountedSpansAndHours(t *testing.T) {
 						if counts["m"] != sum {
 							t.Errorf("days %d to %d of %v: %d, want %d", cuts[i], cuts[i+1], g, counts["m"], sum)
 						}
+					}
+					if got := len(span.People[analytics.Group{Family: "send", Cell: "c"}]); got != min(people, 1) {
+						t.Errorf("days %d to %d: %d people, of one", cuts[i], cuts[i+1], got)
 					}
 					if got := len(span.People[analytics.Group{Family: "all", Cell: "c"}]); got != min(people, analytics.Least) || (len(span.Counts) != 3 && sum > 0) {
 						t.Errorf("days %d to %d: %d people of %d, %d groups", cuts[i], cuts[i+1], got, people, len(span.Counts))
