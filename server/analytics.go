@@ -57,21 +57,55 @@ type Period struct {
 	To   string `json:"to" format:"date-time" doc:"The end of today, not included."`
 }
 
-// tellable reads what may be told of a period.
+const (
+	// reportFor is how long a report is told again before it is read anew: a console
+	// asks for five views of it at once.
+	reportFor = 5 * time.Second
+	// reportLimit is how long somebody may wait for one. A year of a large deployment
+	// takes longer to read than other requests may; each of the reads that it is made
+	// of is as short as others.
+	reportLimit = 10 * time.Second
+)
+
+// report is what may be told of a period.
+type report struct {
+	analytics.Told
+	Period
+	readAt time.Time
+}
+
+// reports has the last report of each period, by its days. They are read one at a time.
+type reports struct {
+	reading chan struct{} // full while somebody reads; guards last
+	last    map[int]report
+}
+
+func newReports() reports { return reports{make(chan struct{}, 1), map[int]report{}} }
+
+// tellable has a period reported, by whoever comes first for all who wait.
 func (s *Server) tellable(ctx context.Context, in *periodInput) (analytics.Told, Period, error) {
 	if s.config.Analytics == nil {
 		return analytics.Told{}, Period{}, errAnalyticsOff
 	}
-	now, err := s.store.Now(ctx)
-	if err != nil {
-		return analytics.Told{}, Period{}, err
+	ctx, cancel := context.WithTimeout(patiently(ctx), reportLimit)
+	defer cancel()
+	select {
+	case s.reports.reading <- struct{}{}:
+		defer func() { <-s.reports.reading }()
+	case <-ctx.Done():
+		return analytics.Told{}, Period{}, ctx.Err()
 	}
-	cuts, days := analytics.Cuts(now, in.Days)
-	spans, err := s.config.Analytics.CountedSpans(ctx, cuts)
-	if err != nil {
-		return analytics.Told{}, Period{}, err
+	cuts, days := analytics.Cuts(s.Now(), in.Days)
+	r, known := s.reports.last[days]
+	if !known || time.Since(r.readAt) >= reportFor {
+		spans, err := s.config.Analytics.CountedSpans(ctx, cuts)
+		if err != nil {
+			return analytics.Told{}, Period{}, err
+		}
+		r = report{analytics.Tell(spans), Period{days, verify.FormatTime(cuts[0]), verify.FormatTime(cuts[len(cuts)-1])}, time.Now()}
+		s.reports.last[days] = r
 	}
-	return analytics.Tell(spans), Period{days, verify.FormatTime(cuts[0]), verify.FormatTime(cuts[len(cuts)-1])}, nil
+	return r.Told, r.Period, nil
 }
 
 // overviewAnswer is how the deployment did, in sum.

@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"nod/analytics"
 	"nod/server"
 )
 
@@ -90,6 +92,59 @@ func TestPeriods(t *testing.T) {
 			}
 		}
 	})
+}
+
+// CountedSpans implements [server.Analytics].
+func (c *counting) CountedSpans(ctx context.Context, cuts []time.Time) ([]analytics.Span, error) {
+	if err := c.called(ctx, "CountedSpans"); err != nil {
+		return nil, err
+	}
+	return c.Store.CountedSpans(ctx, cuts)
+}
+
+// TestReportsAreShared: all views of a period that are asked for at once are read
+// once, those of another period once more, and anew after some seconds. What could not
+// be read is not kept.
+func TestReportsAreShared(t *testing.T) {
+	store := &counting{}
+	wire(t, func(t *testing.T, w *wired) {
+		all := func(days string) {
+			var views sync.WaitGroup
+			for _, of := range global {
+				views.Go(func() { w.ask(byKey, "GET", "/api/v1/analytics/"+of+"?days="+days, nil).allow(200) })
+			}
+			views.Wait()
+		}
+		reads := func(want int) {
+			t.Helper()
+			if n := store.since()["CountedSpans"]; n != want {
+				t.Errorf("%d reads, want %d", n, want)
+			}
+		}
+		all("30")
+		all("8")
+		reads(1)
+		all("7")
+		reads(1)
+		w.pass(10 * time.Second)
+		all("30")
+		reads(1)
+		w.pass(10 * time.Second)
+		store.away.Store(true)
+		w.ask(byKey, "GET", "/api/v1/analytics/hours", nil).deny(503, "unavailable")
+		store.away.Store(false)
+		store.since()
+		all("30")
+		reads(1)
+		w.pass(10 * time.Second)
+		store.hangs.Store(true)
+		began := time.Now()
+		w.ask(byKey, "GET", "/api/v1/analytics/hours", nil).deny(503, "unavailable")
+		if took := time.Since(began); took > 11*time.Second {
+			t.Errorf("a store that hangs is told of after %v", took)
+		}
+		store.hangs.Store(false)
+	}, store.watched)
 }
 
 // TestFiguresOfEverybody counts what five people did, and tells nothing of four.

@@ -134,6 +134,7 @@ type Server struct {
 	retired   atomic.Bool
 	repaired  *repairFigures
 	receipts  *receipts
+	reports   reports
 
 	// What may fail many times a second.
 	unpublished, unrepaired, unrecorded, unanswered, unfit trouble
@@ -160,7 +161,7 @@ func New(c Config) (*Server, error) {
 	}
 	s := &Server{
 		authority: c.Authority, keys: c.Authority.Keys(), policy: c.Policy,
-		store: c.Store, decisions: c.Decisions, hub: c.Hub, apiKeys: c.APIKeys, config: c, log: c.Log, live: newLive(),
+		store: c.Store, decisions: c.Decisions, hub: c.Hub, apiKeys: c.APIKeys, config: c, log: c.Log, live: newLive(), reports: newReports(),
 		unpublished: trouble{log: c.Log, what: "changes are not published, readers repair it"},
 		unrepaired:  trouble{log: c.Log, what: "the store fails connections that missed something, they wait"},
 		unrecorded:  trouble{log: c.Log, what: "connected devices are not recorded"},
