@@ -2,7 +2,6 @@ package storage
 
 import (
 	"context"
-	"strings"
 	"time"
 )
 
@@ -15,31 +14,34 @@ func (s *Store) ForgetOld(ctx context.Context, retention time.Duration) error {
 	if err != nil {
 		return err
 	}
+	defer s.wipe(ctx)
 	before := now.Add(-retention)
 	day := before.Truncate(24 * time.Hour)
 	for _, sums := range []struct {
-		first, text string
-		before      time.Time
+		first  string
+		texts  []string
+		before time.Time
 	}{
-		{"select min(start) from tallies where span = 'hour'", "delete from tallies where span = 'hour' and start = $1", day},
-		{"select min(start) from tallies where span = 'day'", "delete from tallies where span = 'day' and start = $1", day},
-		{"select min(start) from tallies where span = 'week'", "delete from tallies where span = 'week' and start = $1", day.Truncate(week)}, // nothing is left of it
-		{"select min(day) from tally_people", "delete from tally_people where day = $1", day},
+		{"select min(start) from tallies where span = 'hour'", []string{"delete from tallies where span = 'hour' and start = $1"}, day},
+		{"select min(start) from tallies where span = 'day'", []string{takeDay, "delete from tallies where span = 'day' and start = $1"}, day},
+		{"select min(start) from tallies where span = 'week'", []string{"delete from tallies where span = 'week' and start = $1"}, day.Truncate(week)}, // nothing is left of it
+		{"select min(day) from tally_people", []string{"delete from tally_people where day = $1"}, day},
 	} {
-		if err := s.forgetSums(ctx, sums.first, sums.text, sums.before); err != nil {
+		if err := s.forgetSums(ctx, sums.first, sums.texts, sums.before); err != nil {
 			return err
 		}
 	}
 	return s.forgetEvents(ctx, before)
 }
 
-// takeDay takes the sums of a day off those of its week.
+// takeDay takes the sums of a day off those of its week: 1970 began on a Thursday.
 const takeDay = "insert into tallies (span, start, family, cell, measure, n)" +
-	" select 'week', cast($2 as bigint), family, cell, measure, -n from tallies where span = 'day' and start = $1" +
+	" select 'week', start - (start + 3 * 86400000) % (7 * 86400000), family, cell, measure, -n from tallies where span = 'day' and start = $1" +
 	" on conflict (span, start, family, cell, measure) do update set n = tallies.n + excluded.n"
 
-// forgetSums deletes one span after the other, the first first.
-func (s *Store) forgetSums(ctx context.Context, first, text string, before time.Time) error {
+// forgetSums runs texts on the start of one span after the other, the first first,
+// until they have deleted all from before a time.
+func (s *Store) forgetSums(ctx context.Context, first string, texts []string, before time.Time) error {
 	for {
 		var start time.Time
 		err := s.read(ctx, func(ctx context.Context, t *tx) error { return t.run(ctx, oldest(&start, first)) })
@@ -53,10 +55,9 @@ func (s *Store) forgetSums(ctx context.Context, first, text string, before time.
 			if err := t.run(ctx, t.holdingCursor(&c)); err != nil {
 				return err
 			}
-			if strings.Contains(text, "span = 'day'") {
-				t.hold(plain(takeDay, start.UnixMilli(), start.Truncate(week).UnixMilli()))
+			for _, text := range texts {
+				t.hold(plain(text, start.UnixMilli()))
 			}
-			t.hold(plain(text, start.UnixMilli()))
 			return nil
 		})
 		if err != nil {
