@@ -1,12 +1,13 @@
 // Makes the pictures of the four pages: light and dark, wide and narrow. `npm run screenshots`
 // after a build (the console's month needs Go as well); they lie under screenshots/ and are for
-// people to look at. The stage at its best moment and the component in three states go into the
-// repository, for the README.
+// people to look at. The stage and the console at their best moment and the component in three
+// states go into the repository, for the README.
 
 import { execFile } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import type { Browser, Page } from "playwright-core";
@@ -26,11 +27,13 @@ import {
   typeCode,
   typeNumber,
 } from "./people.ts";
+import { type RunningProviders, startProviders } from "./providers.ts";
 import { type RunningServer, startServer } from "./server.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const STAGE_PICTURE = fileURLToPath(new URL("../stage.png", import.meta.url));
 const RESEND_PICTURE = fileURLToPath(new URL("../resend.png", import.meta.url));
+const CONSOLE_PICTURE = fileURLToPath(new URL("../console.png", import.meta.url));
 
 let server: RunningServer;
 let browser: Browser;
@@ -171,21 +174,94 @@ describe.each([
   });
 });
 
+/** People who sign in by SMS one after the other, a second and a half apart: one in ten leaves. */
+async function crowd(server: RunningProviders, people: number): Promise<void> {
+  const post = async (path: string, body: object, headers: Record<string, string>) => {
+    const type = { "content-type": "application/json" };
+    const options = {
+      method: "POST",
+      headers: { ...headers, ...type },
+      body: JSON.stringify(body),
+    };
+    return (await fetch(`${server.url}/api/v1/verifications${path}`, options)).json();
+  };
+  const countries = ["+4915112", "+5511987", "+1415555", "+351912", "+919876"];
+  const signIn = async (person: number) => {
+    const start = countries[person % countries.length] ?? "";
+    const number = start + String(1234 + person * 37).padStart(start.startsWith("+1") ? 4 : 6, "0");
+    const context = { app: "Example Bank", ip: `203.0.113.${person}` };
+    const asked = { user_id: `crowd-${person}`, phone_number: number, context };
+    const opened = await post("", asked, { authorization: `Bearer ${server.apiKey}` });
+    await pause(2000 + (person % 7) * 700);
+    const { accepted } = await server.about(number);
+    const code = /\b\d{6}\b/.exec(accepted[0]?.text ?? "")?.[0];
+    if (person % 10 === 5 || !code) return;
+    const path = `/${opened.verification_id}/check`;
+    await post(path, { code }, { "nod-client-secret": opened.client_secret });
+  };
+  const all = Array.from({ length: people }, async (_, person) => {
+    await pause(person * 1500);
+    await signIn(person);
+  });
+  await Promise.all(all);
+}
+
 // The console with a month behind it, played as `make month` plays it, and with something to advise.
 describe("the console", () => {
-  let month: RunningServer;
+  let month: RunningProviders;
   let folder: string;
 
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), "nod-month-"));
     const database = `sqlite:${join(folder, "month.db")}`;
     const program = ["run", "./cmd/traffic", "-database", database, "-plant", "step,slow"];
-    await promisify(execFile)("go", program, { cwd: ROOT });
-    month = await startServer({ NOD_DATABASE_URL: database });
+    const go = promisify(execFile);
+    await go("go", ["build", "-o", "bin/providers", "./cmd/providers"], { cwd: ROOT });
+    await go("go", program, { cwd: ROOT });
+    month = await startProviders(["fcm", "twilio", "vonage", "webhook"], {
+      NOD_DATABASE_URL: database,
+    });
   }, 300_000);
   afterAll(async () => {
     await month?.stop();
     if (folder) rmSync(folder, { recursive: true, force: true });
+  });
+
+  test("at its best", async () => {
+    const visitor = await visit(browser, month.url, { width: 1440, height: 900 });
+    const stage = await visitor.open("/");
+    const { login, phone } = await stageReady(stage);
+    const console = await visitor.open("/console");
+    await openConsole(console, month.apiKey);
+    const signIn = async (wrong = false) => {
+      await stage.bringToFront();
+      await beginSignIn(login);
+      const number = await matchNumber(login);
+      await openRequest(phone);
+      await typeNumber(phone, wrong ? String(999 - Number(number)).padStart(3, "0") : number);
+      await approveOn(phone);
+    };
+    const crowded = crowd(month, 60);
+    await signIn();
+    await signedIn(login);
+    await login.getByRole("button", { name: "Sign out" }).click();
+    await signIn(true);
+    await login.getByRole("heading", { name: "That number did not match" }).waitFor();
+    await console.bringToFront();
+    await pause(75_000);
+    const list = console.getByRole("region", { name: "Verifications" });
+    await list
+      .getByRole("button", { name: /approved/ })
+      .nth(2)
+      .click();
+    await console.getByRole("list", { name: "Timeline of the verification" }).waitFor();
+    const last = await console.getByRole("region", { name: "Funnel" }).boundingBox();
+    const height = Math.ceil((last?.y ?? 0) + (last?.height ?? 0)) + 10;
+    await console.setViewportSize({ width: 1440, height });
+    await console.mouse.move(0, 0);
+    await console.screenshot({ path: CONSOLE_PICTURE, animations: "disabled" });
+    await crowded;
+    await visitor.close();
   });
 
   test.each([
