@@ -76,7 +76,7 @@ func inOneOrder(t *testing.T, test func(t *testing.T, db database)) {
 	t.Run("sqlite", func(t *testing.T) { test(t, newSQLite(t)) })
 	t.Run("postgres", func(t *testing.T) {
 		server := newLogged(t)
-		server.statements(t)
+		server.forget(t)
 		test(t, newSchema(t, server.URL))
 		log, err := os.ReadFile(filepath.Join(server.Folder, "log"))
 		if err != nil || strings.Contains(string(log), "deadlock detected") {

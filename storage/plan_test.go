@@ -64,7 +64,7 @@ func TestEveryStatementHasItsIndexOnPostgres(t *testing.T) {
 	server := newLogged(t)
 	db := newSchema(t, server.URL)
 	s := db.open(t, told)
-	server.statements(t) // of other tests, and of migrations
+	server.forget(t) // of other tests, and of migrations
 	useAll(t, s)
 	countAll(t, db, s)
 	sent := server.statements(t)

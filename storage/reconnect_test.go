@@ -35,17 +35,22 @@ func newLogged(t testing.TB) logged {
 
 var statement = regexp.MustCompile(`LOG:  (?:execute [^:]*|statement): (.*)`)
 
-// statements reads what was sent since the last call: how often each text.
+// forget drops what was sent until now; to read all that other tests sent takes seconds.
+func (s logged) forget(t testing.TB) {
+	t.Helper()
+	if err := os.Truncate(filepath.Join(s.Folder, "log"), 0); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// statements reads what was sent since the last call or forget: how often each text.
 func (s logged) statements(t testing.TB) map[string]int {
 	t.Helper()
-	path := filepath.Join(s.Folder, "log")
-	raw, err := os.ReadFile(path)
+	raw, err := os.ReadFile(filepath.Join(s.Folder, "log"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Truncate(path, 0); err != nil {
-		t.Fatal(err)
-	}
+	s.forget(t)
 	sent := map[string]int{}
 	for _, m := range statement.FindAllStringSubmatch(string(raw), -1) {
 		sent[m[1]]++
@@ -59,7 +64,7 @@ func TestReconnectsShareStatements(t *testing.T) {
 	s := newSchema(t, server.URL).open(t)
 	phones, pages := crowd(t, s, 50)
 	for _, heads := range []int{1, 64, 1000} {
-		server.statements(t)
+		server.forget(t)
 		for _, err := range gather(heads, func(i int) error { return comeBack(s, phones, pages, i) }) {
 			if err != nil {
 				t.Error(err)
@@ -83,7 +88,7 @@ func TestIdleClaimIsOneStatement(t *testing.T) {
 	s := newSchema(t, server.URL).open(t)
 	v := mustAdmit(t, s, request(s, "u1"))
 	update(t, s, v.ID, func(v *verify.Verification, now time.Time) { v.NextAt = now.Add(time.Minute) })
-	server.statements(t)
+	server.forget(t)
 	for range 10 {
 		if claimed, next, err := s.ClaimDue(context.Background(), 10, lease); len(claimed) != 0 || next.IsZero() || err != nil {
 			t.Fatalf("claimed %v, next %v (%v)", claimed, next, err)
