@@ -52,7 +52,7 @@ var table = []section{
 		op(remove, "/api/v1/users/{user_id}/trusted-devices/{id}", byKey|byUser, 204, "Ask again in one place", (*Server).distrust),
 		op(get, "/api/v1/users/{user_id}/export", byKey, 200, "Everything that is kept about a person, for them: numbers and addresses in full", (*Server).export),
 		op(remove, "/api/v1/users/{user_id}", byKey, 204, "Erase a person: everything that is kept about them, now and for good", (*Server).erase),
-		op(post, "/api/v1/users/{user_id}/block", byKey, 204, "Refuse all verifications of a user until they are unlocked, and cancel the open ones", (*Server).blockUser),
+		op(post, "/api/v1/users/{user_id}/block", byKey, 204, "Refuse all verifications of a user until they are unlocked, cancel the open ones and void what was approved and not exchanged", (*Server).blockUser),
 		op(post, "/api/v1/users/{user_id}/unlock", byKey, 204, "Lift a block, and what a report (\"this isn't me\") holds back", (*Server).unlockUser),
 	}},
 	{"Prompts, for an app without a socket", []route{
