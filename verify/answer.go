@@ -72,7 +72,10 @@ func (v *Verification) Reply(a Reply, auth *Authority, now time.Time) (Verdict, 
 	return v.decide(d, Approved, "", now), nil
 }
 
+// decide ends the verification by the answer to a prompt that d showed. It goes to the
+// delivery that brought the prompt.
 func (v *Verification) decide(d *Delivery, s Status, r Reason, now time.Time) Verdict {
+	d = v.bearer(d)
 	v.arrived(d, now)
 	if v.Prompt.DisplayedAt.IsZero() {
 		v.Prompt.DisplayedAt = now

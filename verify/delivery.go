@@ -93,6 +93,12 @@ func (d *Delivery) MayHaveLeft() bool {
 	return !d.AcceptedAt.IsZero() || d.State == StateUnknown // a receipt of an unknown one sets AcceptedAt
 }
 
+// mayHaveArrived reports whether a device may have this very delivery: it was taken, or
+// a try of it was made of which nobody knows.
+func (d *Delivery) mayHaveArrived() bool {
+	return d.MayHaveLeft() || d.State == StateSending || d.Class == ClassUnknown
+}
+
 // TriedBy are the providers in Tried.
 func (d *Delivery) TriedBy() []string {
 	if d.Tried == "" {

@@ -291,7 +291,8 @@ func (s DeliveryState) rank() int {
 }
 
 // Acknowledge records that a device has a prompt and takes back its own push, if
-// that has not left. A receipt that is repeated, or is of a prompt that has ended,
+// that has not left. It goes to the delivery that brought the prompt, which need not
+// be the one that is named. A receipt that is repeated, or is of a prompt that has ended,
 // changes nothing. It refuses with not_found a delivery that is not the device's.
 func (v *Verification) Acknowledge(deliveryID, deviceID string, p *Policy, now time.Time) error {
 	return v.receipt(deliveryID, deviceID, StateDelivered, p, now)
@@ -308,6 +309,7 @@ func (v *Verification) receipt(deliveryID, deviceID string, to DeliveryState, p 
 	if d == nil || d.DeviceID != deviceID {
 		return ErrNotFound
 	}
+	d = v.bearer(d)
 	if d.State.rank() >= to.rank() || v.Terminal() || d.PromptGeneration != v.Prompt.Generation || !v.Prompt.Open(now) {
 		return nil
 	}
@@ -321,8 +323,28 @@ func (v *Verification) receipt(deliveryID, deviceID string, to DeliveryState, p 
 	return nil
 }
 
+// bearer is the delivery by which a device got a prompt that it names by one of its
+// deliveries. A push is named only by who got it. The socket's name, however, is on
+// every prompt that a device fetches, so one that was woken by its push names what found
+// nobody: then the push has it that was acknowledged before or, where the socket's never
+// left, that may have left.
+func (v *Verification) bearer(named *Delivery) *Delivery {
+	if named.Channel != WebSocket || named.acked() {
+		return named
+	}
+	for i := range slices.Backward(v.Deliveries) {
+		d := &v.Deliveries[i]
+		if d.Channel == Push && d.DeviceID == named.DeviceID && d.PromptGeneration == named.PromptGeneration &&
+			(d.acked() || !named.mayHaveArrived() && d.mayHaveArrived()) {
+			return d
+		}
+	}
+	return named
+}
+
 // arrived records that a device has a prompt, whatever its sender said or has yet to
 // say. Then it was accepted, which is told too: what was accepted is what was sent.
+// So it is with what found nobody and was fetched later, if nothing else brought it.
 func (v *Verification) arrived(d *Delivery, now time.Time) {
 	d.LeaseToken, d.LeaseEndAt = "", time.Time{}
 	if d.AcceptedAt.IsZero() {

@@ -250,12 +250,21 @@ func always(r *rapid.T, w *world, m *model, channel verify.Channel) {
 }
 
 // accounts holds that whatever came of a delivery was told to be accepted before, once:
-// who counts that counts what was sent.
+// who counts that counts what was sent. A prompt that found nobody on the socket is not
+// said to be accepted after all where a push has brought it.
 func accounts(r *rapid.T, w *world) {
-	accepted := map[string]int{}
+	accepted, nobody := map[string]int{}, map[string]bool{}
 	for _, e := range w.events {
 		switch e.Name {
+		case "delivery.undelivered", "delivery.failed":
+			nobody[e.Data.DeliveryID] = e.Data.Channel == verify.WebSocket
 		case "delivery.accepted":
+			for _, d := range w.v.Deliveries {
+				if nobody[e.Data.DeliveryID] && d.Channel == verify.Push && accepted[d.ID] > 0 &&
+					d.PromptGeneration == w.v.Delivery(e.Data.DeliveryID).PromptGeneration {
+					r.Fatalf("a socket that found nobody was accepted after a push: %v", w.names())
+				}
+			}
 			accepted[e.Data.DeliveryID]++
 		case "delivery.delivered", "delivery.displayed", "delivery.responded":
 			if accepted[e.Data.DeliveryID] != 1 {
