@@ -71,6 +71,7 @@ const done: Record<string, string> = {
   cancel: "Canceled a verification",
   block: "Blocked a person",
   unlock: "Unlocked a person",
+  erase: "Erased a person",
   replay_webhook: "Sent a webhook again",
   replay_webhooks: "Sent webhooks again",
   test_webhook: "Sent a test webhook",

@@ -40,8 +40,8 @@ export function factsOf(events: TimelineEvent[], row: Row | null): [string, stri
 }
 
 /**
- * The steps of a verification together with what operators did about its person through it: that
- * happened to the person, so that it stands in no trail. Numbered anew, in the order of time.
+ * The steps of a verification together with what operators did about its person through it, where
+ * its trail does not say so itself. Numbered anew, in the order of time.
  */
 export function withActs(
   events: TimelineEvent[],
@@ -49,8 +49,10 @@ export function withActs(
   acts: OperatorAct[] | null,
 ): TimelineEvent[] {
   const about = (acts ?? []).filter(
-    ({ action, verification_id }) =>
-      verification_id === id && (action === "block" || action === "unlock"),
+    ({ action, verification_id, at }) =>
+      verification_id === id &&
+      (action === "block" || action === "unlock") &&
+      !events.some((event) => event.action === action && event.at === at),
   );
   return [...events, ...about.map((act) => ({ ...act, seq: 0, name: "operator.acted" }))]
     .sort((a, b) => Date.parse(a.at) - Date.parse(b.at))
