@@ -19,7 +19,7 @@ var docsCSS []byte
 // docsIcon is the mark. It is part of the page, as the built pages may be missing.
 const docsIcon = `data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 40 40'%3E%3Crect width='40' height='40' rx='10' fill='%230b6e4f'/%3E%3Ccircle cx='20' cy='15' r='7' fill='%23faf6ef'/%3E%3Cpath d='M8.5 22.5c2.7 6 7 8.7 11.5 8.7s8.8-2.7 11.5-8.7' fill='none' stroke='%23faf6ef' stroke-width='3' stroke-linecap='round'/%3E%3C/svg%3E`
 
-func (s *Server) docs(c echo.Context) error { return c.HTMLBlob(http.StatusOK, s.manual) }
+func (s *Server) docs(c echo.Context) error { return c.HTMLBlob(http.StatusOK, s.manual()) }
 
 func (s *Server) docsStyle(c echo.Context) error {
 	return c.Blob(http.StatusOK, "text/css; charset=utf-8", docsCSS)

@@ -35,6 +35,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -138,8 +139,8 @@ type Server struct {
 
 	// What may fail many times a second.
 	unpublished, unrepaired, unrecorded, unanswered, unfit trouble
-	document                                               []byte // the OpenAPI document
-	manual                                                 []byte // the same for people
+	document                                               func() ([]byte, error) // the OpenAPI document
+	manual                                                 func() []byte          // the same for people
 }
 
 // New makes a server. The error names the setting that is wrong.
@@ -191,9 +192,7 @@ func New(c Config) (*Server, error) {
 	if err := c.Registry.Register(skew); err != nil {
 		return nil, fmt.Errorf("making a server: registering its metrics: %w", err)
 	}
-	if err := s.open(); err != nil {
-		return nil, fmt.Errorf("making a server: describing it: %w", err)
-	}
+	s.open()
 	// Before the first request: a phone that is told a wrong time signs with it, and
 	// is refused a moment later.
 	ctx, cancel := context.WithTimeout(context.Background(), storeLimit)
@@ -204,17 +203,16 @@ func New(c Config) (*Server, error) {
 	return s, nil
 }
 
-// open sets up the router and what describes it.
-func (s *Server) open() (err error) {
+// open sets up the router and what describes it, written when it is first asked for.
+func (s *Server) open() {
 	s.echo = echo.New()
 	s.echo.HTTPErrorHandler = s.refuse
 	s.echo.IPExtractor = ClientIP(s.config.TrustedProxies)
 	s.echo.Use(s.observe, s.guard, s.cors, unescapeParams)
 	api := s.newAPI()
 	s.route(api)
-	s.manual = manual(api.OpenAPI())
-	s.document, err = json.MarshalIndent(api.OpenAPI(), "", "\t")
-	return err
+	s.manual = sync.OnceValue(func() []byte { return manual(api.OpenAPI()) })
+	s.document = sync.OnceValues(func() ([]byte, error) { return json.MarshalIndent(api.OpenAPI(), "", "\t") })
 }
 
 // Handler answers every request of the public address.

@@ -65,10 +65,12 @@ func (s *Server) metrics(c echo.Context) error {
 	return nil
 }
 
-// openapi serves the document as it was when the server was made: no route comes
-// later.
 func (s *Server) openapi(c echo.Context) error {
-	return c.Blob(http.StatusOK, "application/vnd.oai.openapi+json;version=3.1", s.document)
+	document, err := s.document()
+	if err != nil {
+		return err
+	}
+	return c.Blob(http.StatusOK, "application/vnd.oai.openapi+json;version=3.1", document)
 }
 
 // jwks may be kept for a while: a new key is published before it is used.
