@@ -284,7 +284,8 @@ create table tallies (
     primary key (span, start, family, cell, measure)
 );
 
--- Whether five people stand behind the sums of a day: keyed hashes of the first five.
+-- Whether five people stand behind the sums of a day: keyed hashes of the first five; of
+-- one who was erased, a random token in their place.
 create table tally_people (
     day    bigint not null, -- its start, UTC
     family text   not null,

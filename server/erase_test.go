@@ -107,8 +107,16 @@ func TestErase(t *testing.T) {
 		bob := w.ask(byKey, "POST", verifications, object{"user_id": "bob", "phone_number": number, "channel": "sms"}).allow(201).str("verification_id")
 		w.settle()
 
+		w.ask(w.operator(), "POST", verifications+"/"+proof+"/unlock", nil).allow(204)
+		w.settle()
 		for range 2 {
 			w.ask(byKey, "DELETE", "/api/v1/users/u1", nil).allow(204)
+		}
+		if acts, want := w.acts(), []string{"erase key", "erase key", "unlock console"}; !slices.Equal(acts, want) {
+			t.Errorf("noted %v, want %v", acts, want)
+		}
+		if acts := w.ask(byKey, "GET", "/api/v1/operator-acts", nil).text; strings.Contains(acts, "ver_") || strings.Contains(acts, "u1") {
+			t.Errorf("the acts name who was erased: %s", acts)
 		}
 		socket.until(&seq, "verification.canceled")
 		if r := socket.expect("result"); r.text("status") != "canceled" || r.Seq != seq {

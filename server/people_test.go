@@ -75,6 +75,11 @@ func TestBlockAndUnlock(t *testing.T) {
 				t.Errorf("act %d was through %v, want %v", i, got, want)
 			}
 		}
+		d.ask(byKey, "POST", of+"/block", nil).allow(204)
+		want := []string{"operator.acted", "verification.canceled", "operator.acted", "operator.acted"}
+		if names := d.names(first); !slices.Equal(names[max(0, len(names)-len(want)):], want) {
+			t.Errorf("the trail is %v, want it to end with %v", names, want)
+		}
 	})
 }
 

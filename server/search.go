@@ -1,7 +1,6 @@
 package server
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"regexp"
@@ -98,9 +97,9 @@ type operatorActsAnswer struct {
 // OperatorAct is one thing that an operator did.
 type OperatorAct struct {
 	At             string `json:"at" format:"date-time"`
-	Action         string `json:"action" enum:"cancel,block,unlock,replay_webhook,replay_webhooks,test_webhook,enable_webhooks"`
+	Action         string `json:"action" enum:"cancel,block,unlock,erase,replay_webhook,replay_webhooks,test_webhook,enable_webhooks"`
 	By             string `json:"by" doc:"Whose call: console or key, with 8 hex digits that stand for the API key."`
-	VerificationID string `json:"verification_id,omitempty" doc:"What was canceled, or through which its user was blocked or unlocked; absent: about no one verification."`
+	VerificationID string `json:"verification_id,omitempty" doc:"What was canceled, or through which its user was blocked or unlocked; absent: about no one verification, or its person was erased."`
 }
 
 // actsShown is how many acts one answer lists.
@@ -115,7 +114,7 @@ func (s *Server) operatorActs(ctx context.Context, _ *struct{}) (*operatorActsAn
 	out := &operatorActsAnswer{}
 	out.Body.Acts = make([]OperatorAct, len(acts))
 	for i, e := range acts {
-		out.Body.Acts[i] = OperatorAct{verify.FormatTime(e.At), e.Data.Action, e.Data.By, cmp.Or(e.VerificationID, e.Data.Through)}
+		out.Body.Acts[i] = OperatorAct{verify.FormatTime(e.At), e.Data.Action, e.Data.By, e.VerificationID}
 	}
 	return out, nil
 }

@@ -71,8 +71,8 @@ type Trail interface {
 // People keeps all that is known of a person, and what operators decided about them.
 type People interface {
 	Export(ctx context.Context, userID string) (*verify.PersonalData, error)
-	Erase(ctx context.Context, userID string) error
-	UpdateStanding(ctx context.Context, userID string, once *verify.Once, rule func(*verify.Standing, time.Time) []verify.Event) error
+	Erase(ctx context.Context, userID, by string) error
+	UpdateStanding(ctx context.Context, userID, through string, once *verify.Once, rule func(*verify.Standing, time.Time) []verify.Event) error
 }
 
 // Operators is what an operator looks at: some verifications, what was done, what waits.

@@ -114,5 +114,8 @@ func (s *Store) Sweep(ctx context.Context) error {
 			}
 		}
 	}
+	if file, ok := s.engine.(*sqlite); ok {
+		return file.wipe(ctx)
+	}
 	return nil
 }

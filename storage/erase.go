@@ -3,6 +3,7 @@ package storage
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 
@@ -24,8 +25,10 @@ var named = []string{"devices", "trusted_devices", "enrollments"}
 // it was looked after.
 var errRevived = errors.New("the user goes on to start verifications or to add devices: end that, then erase again")
 
-// Erase deletes everything that is kept about a user; sums stay, which name nobody. It
-// may be called again, also when it ended half-way, and for somebody who is not known.
+// Erase deletes everything that is kept about a user, for the operator that by names.
+// It may be called again, also when it ended half-way, and for somebody who is not known.
+// What stays names nobody: sums, that somebody was one of the people behind them, and
+// what operators did, this too ([verify.ActErase]).
 //
 // First what runs is ended: pending verifications are canceled and live devices revoked,
 // in a transaction of its own, whose events are told as ever – so pages and phones are
@@ -34,7 +37,8 @@ var errRevived = errors.New("the user goes on to start verifications or to add d
 // at last the rest. Each of these transactions sees with the locks in its hands that
 // nothing runs; if something does, it begins again. What the user starts after the last
 // one belongs to somebody new.
-func (s *Store) Erase(ctx context.Context, userID string) error {
+func (s *Store) Erase(ctx context.Context, userID, by string) error {
+	defer s.wipe(ctx)
 	for range eraseTries {
 		if err := s.endAll(ctx, userID); err != nil {
 			return err
@@ -42,12 +46,21 @@ func (s *Store) Erase(ctx context.Context, userID string) error {
 		if err := s.eraseAnswers(ctx, userID); err != nil {
 			return err
 		}
-		err := s.eraseRows(ctx, userID)
+		err := s.eraseRows(ctx, userID, by)
 		if !errors.Is(err, errRevived) {
 			return err
 		}
 	}
 	return errRevived
+}
+
+// wipe leaves no byte of what was deleted in a file of SQLite: now or, when readers
+// hinder that, with the next [Store.Sweep].
+func (s *Store) wipe(ctx context.Context) {
+	if file, ok := s.engine.(*sqlite); ok {
+		file.stained.Store(true)
+		_ = file.wipe(ctx)
+	}
 }
 
 // endAll cancels the pending verifications of a user and revokes the live devices.
@@ -106,14 +119,21 @@ func (s *Store) eraseAnswers(ctx context.Context, userID string) error {
 }
 
 // eraseRows deletes what is left of a user of whom nothing runs.
-func (s *Store) eraseRows(ctx context.Context, userID string) error {
+func (s *Store) eraseRows(ctx context.Context, userID, by string) error {
 	for more := true; more; {
 		err := s.write(ctx, func(ctx context.Context, t *tx) (err error) {
 			if more, err = t.eraseVerifications(ctx, userID); more || err != nil {
 				return err
 			}
-			more, err = t.eraseRest(ctx, userID, s.person(userID))
-			return err
+			if more, err = t.eraseRest(ctx, userID); more || err != nil {
+				return err
+			}
+			now, err := t.look(ctx)
+			if err != nil {
+				return err
+			}
+			t.forgetPerson(s.person(userID))
+			return t.note(verify.EventData{Action: verify.ActErase, By: by}, now)
 		})
 		if err != nil {
 			return err
@@ -157,14 +177,41 @@ func (t *tx) eraseVerifications(ctx context.Context, userID string) (more bool, 
 	if err := t.run(ctx, number(&answered, "select count(*) from idempotency where verification_id <> '' and verification_id "+t.inList, list)); err != nil || answered > 0 {
 		return false, cmp.Or(err, errRevived)
 	}
+	if err := t.keepActs(ctx, "verification_id "+t.inList, list); err != nil {
+		return false, err
+	}
 	t.hold(plain("delete from events where verification_id "+t.inList, list), plain("delete from verifications where id "+t.inList, list))
 	return len(ids) == eraseLimit, nil
 }
 
-// eraseRest deletes what is of no verification and, once no event is left, the person
-// from the sums: who counts events of theirs meanwhile sees that somebody was erased
-// and writes nothing. It says whether there is more.
-func (t *tx) eraseRest(ctx context.Context, userID, person string) (more bool, err error) {
+// keepActs leaves what operators did, without about whom: those who act are watched by
+// it, and it is not theirs to undo by an erasure. Not even the ids of the events stay,
+// which the integrator was told. The events themselves are deleted by the caller.
+func (t *tx) keepActs(ctx context.Context, condition string, args ...any) error {
+	acts, err := t.events(ctx, "where name = 'operator.acted' and "+condition, args...)
+	if err != nil {
+		return err
+	}
+	kept := make([]*verify.Event, len(acts))
+	for i, e := range acts {
+		kept[i] = &verify.Event{ID: verify.NewID("evt"), Name: e.Name, At: e.At, Data: verify.EventData{Action: e.Data.Action, By: e.Data.By}}
+	}
+	written, err := events.insert(kept...)
+	t.hold(written...)
+	return err
+}
+
+// forgetPerson puts a random token in the place of a person behind sums, one for all of
+// theirs. So they go on to be counted as one – of the people of a day only a few are kept,
+// who cannot be made up for later –, and nobody can tell or compute any more who it was.
+// Who counts events of theirs meanwhile sees that somebody was erased, and writes nothing.
+func (t *tx) forgetPerson(person string) {
+	t.hold(plain("update tally_cursor set erasures = erasures + 1"),
+		plain("update tally_people set person = $1 where person = $2", rand.Text(), person))
+}
+
+// eraseRest deletes what is of no verification. It says whether there is more.
+func (t *tx) eraseRest(ctx context.Context, userID string) (more bool, err error) {
 	var ids []string
 	all := t.locks("trusted " + userID)
 	for _, table := range named {
@@ -176,6 +223,10 @@ func (t *tx) eraseRest(ctx context.Context, userID, person string) (more bool, e
 	if err := t.run(ctx, all...); err != nil {
 		return false, err
 	}
+	if err := t.keepActs(ctx, "user_id = $1", userID); err != nil {
+		return false, err
+	}
+	t.hold(plain("delete from events where user_id = $1 and name = 'operator.acted'", userID))
 	list, err := listOf(ids)
 	if err != nil {
 		return false, err
@@ -199,6 +250,5 @@ func (t *tx) eraseRest(ctx context.Context, userID, person string) (more bool, e
 		t.hold(plain("delete from "+table+" where id "+t.inList, list))
 	}
 	t.hold(plain("delete from settings where user_id = $1", userID), plain("delete from holds where user_id = $1", userID))
-	t.hold(plain("update tally_cursor set erasures = erasures + 1"), plain("delete from tally_people where person = $1", person))
 	return false, nil
 }

@@ -14,6 +14,7 @@ func (s *Store) ForgetOld(ctx context.Context, retention time.Duration) error {
 	if err != nil {
 		return err
 	}
+	defer s.wipe(ctx)
 	before := now.Add(-retention)
 	day := before.Truncate(24 * time.Hour)
 	for _, sums := range []struct {

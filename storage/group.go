@@ -95,15 +95,23 @@ type job struct {
 // groupCommit is the one writer of an SQLite file: it takes what waits, up to
 // [batchLimit] callers, into one transaction, each in a savepoint of its own.
 type groupCommit struct {
-	db   *sql.DB
-	conn *connection // nil after a batch that broke
-	jobs chan *job
-	stop chan struct{}
-	gone chan struct{} // closed when run has returned
+	db     *sql.DB
+	conn   *connection // nil after a batch that broke
+	jobs   chan *job
+	asides chan *aside
+	stop   chan struct{}
+	gone   chan struct{} // closed when run has returned
+}
+
+// aside is what runs between two batches, on the writer's connection and in no
+// transaction.
+type aside struct {
+	do   func(context.Context, *connection) error
+	done chan error
 }
 
 func newGroupCommit(db *sql.DB) *groupCommit {
-	g := &groupCommit{db: db, jobs: make(chan *job), stop: make(chan struct{}), gone: make(chan struct{})}
+	g := &groupCommit{db: db, jobs: make(chan *job), asides: make(chan *aside), stop: make(chan struct{}), gone: make(chan struct{})}
 	go g.run()
 	return g
 }
@@ -135,6 +143,19 @@ func (g *groupCommit) write(ctx context.Context, do func(context.Context, querie
 		return broken
 	}
 	return err
+}
+
+// between runs do, which must be short, while nobody writes.
+func (g *groupCommit) between(ctx context.Context, do func(context.Context, *connection) error) error {
+	a := &aside{do, make(chan error, 1)}
+	select {
+	case g.asides <- a:
+		return <-a.done
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-g.stop:
+		return errClosed
+	}
 }
 
 // work holds the connection and gives it back, also when do panics.
@@ -173,15 +194,37 @@ func (g *groupCommit) run() {
 			err := g.commit(context.Background(), batch)
 			if err != nil {
 				err = fmt.Errorf("committing: %w", err)
-				if g.conn != nil {
-					g.conn.discard() // with whatever is left of its transaction
-					g.conn = nil
-				}
+				g.replace()
 			}
 			for _, j := range batch {
 				j.done <- err
 			}
+		case a := <-g.asides:
+			err := g.connect(context.Background())
+			if err == nil {
+				err = a.do(context.Background(), g.conn)
+			}
+			if err != nil {
+				g.replace()
+			}
+			a.done <- err
 		}
+	}
+}
+
+// connect sees to it that there is a connection.
+func (g *groupCommit) connect(ctx context.Context) (err error) {
+	if g.conn == nil {
+		g.conn, err = connect(ctx, g.db)
+	}
+	return err
+}
+
+// replace throws the connection away, with whatever is left of its transaction.
+func (g *groupCommit) replace() {
+	if g.conn != nil {
+		g.conn.discard()
+		g.conn = nil
 	}
 }
 
@@ -193,10 +236,8 @@ func (g *groupCommit) commit(ctx context.Context, batch []*job) (err error) {
 			close(j.turn)
 		}
 	}()
-	if g.conn == nil {
-		if g.conn, err = connect(ctx, g.db); err != nil {
-			return err
-		}
+	if err = g.connect(ctx); err != nil {
+		return err
 	}
 	if err = g.conn.run(ctx, plain("begin immediate")); err != nil {
 		return err

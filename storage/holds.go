@@ -9,10 +9,12 @@ import (
 
 // UpdateStanding runs rule on what operators decided about a user and on the user's
 // pending verifications, in the transaction that writes what it changed with the
-// events that the rule returns. No create of the user runs meanwhile. No events mean
-// that nothing changed. A user of whom nothing is known has the zero hold under their
-// name; once is as in [Store.CreateVerification].
-func (s *Store) UpdateStanding(ctx context.Context, userID string, once *verify.Once, rule func(*verify.Standing, time.Time) []verify.Event) error {
+// events that the rule returns. No create of the user runs meanwhile. A user of whom
+// nothing is known has the zero hold under their name. The operator may have come to
+// the user through a verification of theirs, which then is the standing's, also when it
+// has ended; one that is not there is [verify.ErrNotFound]. once is as in
+// [Store.CreateVerification].
+func (s *Store) UpdateStanding(ctx context.Context, userID, through string, once *verify.Once, rule func(*verify.Standing, time.Time) []verify.Event) error {
 	return s.write(ctx, func(ctx context.Context, t *tx) error {
 		if err := t.reserve(ctx, once); err != nil {
 			return err
@@ -21,12 +23,19 @@ func (s *Store) UpdateStanding(ctx context.Context, userID string, once *verify.
 			rows []*verify.Hold
 			f    found
 		)
-		const pending = "where user_id = $1 and status = 'pending' and purpose = "
+		const (
+			pending = "where user_id = $1 and status = 'pending' and purpose = "
+			ended   = "where id = $1 and user_id = $2 and status <> 'pending'" // or else it is among those
+		)
 		all := append(t.locks("user "+userID), readingHold(&rows, userID),
 			verifications.reading(&f.rows, pending+"'login'"+t.forUpdate, userID),
 			verifications.reading(&f.rows, pending+"'phone'"+t.forUpdate, userID))
 		for _, purpose := range []string{"'login'", "'phone'"} {
 			all = append(all, f.owned("in (select id from verifications "+pending+purpose+")", userID)...)
+		}
+		if through != "" {
+			all = append(all, verifications.reading(&f.rows, ended+t.forUpdate, through, userID))
+			all = append(all, f.owned("in (select id from verifications "+ended+")", through, userID)...)
 		}
 		now, err := t.look(ctx, append(all, f.live("= $1", userID))...)
 		if err != nil {
@@ -39,30 +48,43 @@ func (s *Store) UpdateStanding(ctx context.Context, userID string, once *verify.
 			if err != nil {
 				return err
 			}
-			watched, standing.Open = append(watched, a), append(standing.Open, a.Verification)
+			watched = append(watched, a)
+			if !a.Terminal() {
+				standing.Open = append(standing.Open, a.Verification)
+			}
+			if a.ID == through {
+				standing.Through = a.Verification
+			}
 		}
-		if err := t.saveStanding(&standing, watched, rule(&standing, now)); err != nil {
+		if through != "" && standing.Through == nil {
+			return verify.ErrNotFound
+		}
+		before := standing.Hold
+		es := rule(&standing, now)
+		if standing.Hold != before {
+			written, err := holds.upsert(&standing.Hold)
+			if err != nil {
+				return err
+			}
+			t.hold(written...)
+		}
+		if err := t.saveStanding(watched, es); err != nil {
 			return err
 		}
 		return t.record(once)
 	})
 }
 
-// saveStanding writes what a rule made of a standing, and its events.
-func (t *tx) saveStanding(s *verify.Standing, watched []*aggregate, es []verify.Event) error {
-	if len(es) == 0 {
-		return nil
-	}
+// saveStanding writes what a rule made of verifications, and what it told of the user.
+func (t *tx) saveStanding(watched []*aggregate, es []verify.Event) error {
 	for _, a := range watched {
 		if err := t.save(a); err != nil {
 			return err
 		}
 	}
-	written, err := holds.upsert(&s.Hold)
-	if err != nil {
-		return err
+	if len(es) == 0 {
+		return nil
 	}
-	t.hold(written...)
 	t.changes = append(t.changes, verify.Change{Events: es})
 	return t.tell(es)
 }

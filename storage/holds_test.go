@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -21,7 +22,7 @@ func unlock(s *verify.Standing, now time.Time) []verify.Event { return s.Unlock(
 
 // stand runs a rule on what operators decided about a user.
 func stand(s *storage.Store, user string, rule func(*verify.Standing, time.Time) []verify.Event) error {
-	return s.UpdateStanding(context.Background(), user, nil, rule)
+	return s.UpdateStanding(context.Background(), user, "", nil, rule)
 }
 
 // hold is what a create of the user meets.
@@ -125,6 +126,58 @@ func TestBlock(t *testing.T) {
 	})
 }
 
+// Who came to a user through a verification leaves the act there, open or ended, and
+// nowhere else; through one that is not theirs, nothing happens.
+func TestStandingThrough(t *testing.T) {
+	onBoth(t, func(t *testing.T, db database) {
+		told := &diary{}
+		s := db.open(t, told.config)
+		v, other := mustAdmit(t, s, request(s, "u1")), request(s, "u2")
+		other.Number = numbers(7)
+		theirs := mustAdmit(t, s, other)
+		through := func(id string, rule func(*verify.Standing, time.Time) []verify.Event) error {
+			told.take()
+			return s.UpdateStanding(context.Background(), "u1", id, nil, rule)
+		}
+		for _, id := range []string{theirs.ID, "ver_none"} {
+			if err := through(id, block); !errors.Is(err, verify.ErrNotFound) {
+				t.Errorf("through %s: %v", id, err)
+			}
+		}
+		for _, step := range []struct {
+			rule func(*verify.Standing, time.Time) []verify.Event
+			want []string
+		}{
+			{block, []string{verify.EventOperatorActed, "delivery.canceled", verify.EventCanceled}},
+			{block, nil},
+			{unlock, []string{verify.EventOperatorActed}},
+			{block, []string{verify.EventOperatorActed}},
+		} {
+			if err := through(v.ID, step.rule); err != nil {
+				t.Fatal(err)
+			}
+			var names []string
+			for _, c := range told.take() {
+				for _, e := range c.Events {
+					if names = append(names, e.Name); c.Verification == nil || e.VerificationID != v.ID || e.Seq == 0 {
+						t.Errorf("told %+v", e)
+					}
+				}
+			}
+			if !slices.Equal(names, step.want) {
+				t.Errorf("told %v, want %v", names, step.want)
+			}
+		}
+		es, err := s.EventsAfter(context.Background(), v.ID, 0, 100)
+		if h := hold(t, s, "u1"); !h.Blocked() || err != nil || load(t, s, v.ID).Seq != int64(len(es)) || es[len(es)-1].Data.By != by {
+			t.Errorf("%+v, its trail ends with %+v (%v)", h, es[len(es)-1], err)
+		}
+		if load(t, s, theirs.ID).Seq != theirs.Seq || hold(t, s, "u2") != (verify.Hold{UserID: "u2"}) {
+			t.Error("somebody else was touched")
+		}
+	})
+}
+
 // An operator's act under an Idempotency-Key happens once; one that failed leaves no
 // trace.
 func TestStandingOnce(t *testing.T) {
@@ -133,7 +186,7 @@ func TestStandingOnce(t *testing.T) {
 		v := mustAdmit(t, s, request(s, "u1"))
 		key := once("one", "body", &v)
 		act := func(rule func(*verify.Standing, time.Time) []verify.Event) error {
-			return s.UpdateStanding(context.Background(), "u1", key, rule)
+			return s.UpdateStanding(context.Background(), "u1", "", key, rule)
 		}
 		func() {
 			defer func() { _ = recover() }()

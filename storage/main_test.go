@@ -87,7 +87,7 @@ func inOneOrder(t *testing.T, test func(t *testing.T, db database)) {
 
 func newSQLite(t testing.TB) database {
 	path := filepath.Join(t.TempDir(), "nod.db")
-	return database{"sqlite", "sqlite:" + path, path, beside(t, "sqlite", "file:"+path+"?_pragma=busy_timeout(5000)&_pragma=synchronous(OFF)")}
+	return database{"sqlite", "sqlite:" + path, path, beside(t, "sqlite", "file:"+path+"?_pragma=busy_timeout(5000)&_pragma=synchronous(OFF)&_pragma=secure_delete(1)")}
 }
 
 func newPostgres(t testing.TB) database {

@@ -1,6 +1,7 @@
 package storage_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -65,6 +66,7 @@ func inhabit(t *testing.T, s *storage.Store, user string, n verify.Number) perso
 	start(verify.Phone, verify.SMS)
 	p.past = start(verify.Login, verify.SMS)
 	update(t, s, p.past.ID, func(v *verify.Verification, now time.Time) {
+		v.Note(verify.ActBlock, by, now)
 		send(v, now)
 		_, _ = v.Check(s.Keys(), "wrong", policy, now)
 		if ok, err := v.Check(s.Keys(), s.Keys().Code(v, v.Codes[0]), policy, now); !ok || err != nil {
@@ -120,7 +122,8 @@ func (db database) marked(t *testing.T, marks []string) map[string][]string {
 var impersonal = []string{"keys", "api_keys", "spent_tokens", "webhook_endpoints", "tallies", "tally_cursor", "goose_db_version", "sqlite_sequence"}
 
 // After an erasure there is nothing of the user in any column of any table, and
-// everything of everybody else; erasing again changes nothing.
+// everything of everybody else; erasing again changes nothing. What operators did stays,
+// without about whom, and in the sums as many people as before.
 func TestErase(t *testing.T) {
 	onBoth(t, func(t *testing.T, db database) {
 		ctx, heard := context.Background(), &diary{}
@@ -129,6 +132,14 @@ func TestErase(t *testing.T) {
 		db.age(t, time.Hour)
 		drain(t, db, s)
 		sums := db.sums(t)
+		behind, acts := texts(t, db.raw, "select person from tally_people"), acted(t, s)
+		named := map[bool]int{} // about Ana or not, acts bear somebody's name
+		for _, e := range acts {
+			named[e.UserID == "ana"]++
+		}
+		if named[true] != 2 || named[false] != 2 {
+			t.Fatalf("acts: %+v", acts)
+		}
 		for _, v := range []*verify.Verification{ana.open, bob.open} { // not counted yet
 			update(t, s, v.ID, func(v *verify.Verification, now time.Time) { v.Reuse(now) })
 		}
@@ -141,7 +152,7 @@ func TestErase(t *testing.T) {
 		}
 		heard.take()
 		for range 2 {
-			if err := s.Erase(ctx, "ana"); err != nil {
+			if err := s.Erase(ctx, "ana", by); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -154,6 +165,38 @@ func TestErase(t *testing.T) {
 		if diff := gocmp.Diff(sums, db.sums(t)); diff != "" {
 			t.Error("sums:", diff)
 		}
+		now := texts(t, db.raw, "select person from tally_people")
+		became := map[string]string{}
+		for _, row := range texts(t, db.raw, "select distinct person from tally_people") {
+			became[row] = row
+		}
+		if len(now) != len(behind) || len(became) != 2 || became[s.Person("bob")] == "" {
+			t.Errorf("behind the sums were %d rows, and are %d of %v", len(behind), len(now), became)
+		}
+		for i, e := range acts {
+			if e.UserID == "ana" {
+				acts[i] = verify.Event{Name: e.Name, At: e.At, Data: verify.EventData{Action: e.Data.Action, By: e.Data.By}}
+			}
+		}
+		left := acted(t, s)
+		for i, e := range left {
+			if e.UserID == "" {
+				left[i].ID = ""
+			}
+		}
+		var erasures []verify.Event
+		left = slices.DeleteFunc(left, func(e verify.Event) bool {
+			if e.Data.Action == verify.ActErase {
+				erasures = append(erasures, e)
+			}
+			return e.Data.Action == verify.ActErase
+		})
+		if diff := gocmp.Diff(inTime(acts), inTime(left)); diff != "" {
+			t.Error("acts:", diff)
+		}
+		if e := erasures[0]; len(erasures) != 2 || e.UserID+e.VerificationID != "" || e.Data != (verify.EventData{Action: verify.ActErase, By: by}) {
+			t.Errorf("the erasures are noted as %+v", erasures)
+		}
 		if got := export(t, s, "ana"); strings.Contains(got, ana.number.E164()) || ids.MatchString(got) {
 			t.Errorf("an export after it: %s", got)
 		}
@@ -165,10 +208,27 @@ func TestErase(t *testing.T) {
 		if c := ended[verify.EventCanceled+" "+ana.open.ID]; c.Verification == nil || c.Verification.Status != verify.Canceled || c.Verification.Seq != c.Events[len(c.Events)-1].Seq {
 			t.Errorf("the page that waits was told %+v", c)
 		}
-		if c := ended[verify.EventDeviceRevoked+" "+ana.device.ID]; c.Device == nil || c.Device.RevokedAt.IsZero() || len(ended) != 3 {
+		if c := ended[verify.EventDeviceRevoked+" "+ana.device.ID]; c.Device == nil || c.Device.RevokedAt.IsZero() || len(ended) != 4 {
 			t.Errorf("the phone was told %+v, of %v", c, slices.Collect(maps.Keys(ended)))
 		}
 	})
+}
+
+// acted is all that operators did.
+func acted(t *testing.T, s *storage.Store) []verify.Event {
+	t.Helper()
+	acts, err := s.OperatorActs(context.Background(), 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return acts
+}
+
+func inTime(acts []verify.Event) []verify.Event {
+	slices.SortFunc(acts, func(a, b verify.Event) int {
+		return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Data.Action, b.Data.Action), cmp.Compare(a.UserID, b.UserID))
+	})
+	return acts
 }
 
 func sorted(tables map[string][]string) map[string][]string {
@@ -248,7 +308,7 @@ func TestEraseALot(t *testing.T) {
 		}
 		db.exec(t, "with recursive n (i) as (select 1 union all select i + 1 from n where i < 2100)"+
 			" insert into events (id, user_id, seq, name, at, data) select 'evt_' || i, 'ana', 0, 'settings.changed', i, '{}' from n")
-		if err := s.Erase(context.Background(), "ana"); err != nil {
+		if err := s.Erase(context.Background(), "ana", by); err != nil {
 			t.Fatal(err)
 		}
 		if left := db.marked(t, []string{"ana", s.Keys().HashNumber(number)}); len(left) > 0 {
@@ -276,7 +336,7 @@ func TestEraseBeginsAgain(t *testing.T) {
 			}
 		})
 		mustAdmit(t, s, request(s, "ana"))
-		if err := s.Erase(context.Background(), "ana"); err != nil {
+		if err := s.Erase(context.Background(), "ana", by); err != nil {
 			t.Fatal(err)
 		}
 		if left := db.marked(t, append(ended, "ana")); len(ended) != 3 || ended[1] != ended[2] || len(left) > 0 {
@@ -295,7 +355,7 @@ func TestEraseMeetsOthers(t *testing.T) {
 			s := []*storage.Store{s, other}[i%2]
 			switch i % 6 {
 			case 0, 1:
-				if err := s.Erase(ctx, "ana"); err != nil {
+				if err := s.Erase(ctx, "ana", by); err != nil {
 					return fmt.Errorf("erasing: %w", err)
 				}
 			case 2, 3:
@@ -380,7 +440,7 @@ func TestEraseMeetsOthers(t *testing.T) {
 			}
 		}
 		marks := []string{"ana", s.Person("ana"), s.Keys().HashNumber(number), s.Keys().HashNumber(numbers(1))}
-		if err := s.Erase(ctx, "ana"); err != nil {
+		if err := s.Erase(ctx, "ana", by); err != nil {
 			t.Fatal(err)
 		}
 		if left := db.marked(t, marks); len(left) > 0 {

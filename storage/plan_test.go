@@ -215,7 +215,7 @@ func countAll(t *testing.T, db database, s *storage.Store) {
 	_, counted := s.CountEvents(ctx, 10)
 	_, spans := s.CountedSpans(ctx, []time.Time{day, day.Add(24 * time.Hour)})
 	_, hours := s.CountedHours(ctx, day, day.Add(24*time.Hour))
-	if err := errors.Join(counted, spans, hours, s.Erase(ctx, "u2")); err != nil {
+	if err := errors.Join(counted, spans, hours, s.Erase(ctx, "u2", by)); err != nil {
 		t.Fatal(err)
 	}
 }

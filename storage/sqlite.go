@@ -8,14 +8,21 @@ import (
 	"net/url"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pressly/goose/v3"
 	_ "modernc.org/sqlite" // the pure-Go driver "sqlite"
 )
 
-// readers is how many connections read beside the writer.
-const readers = 4
+const (
+	// readers is how many connections read beside the writer.
+	readers = 4
+	// busyTimeout is how long a connection waits for a lock of another one's.
+	busyTimeout = 5 * time.Second
+	// wipePatience is how long the writer waits for readers to be through.
+	wipePatience = 100 * time.Millisecond
+)
 
 // sqlite is one file in WAL mode: one writer, [readers] readers.
 type sqlite struct {
@@ -25,6 +32,7 @@ type sqlite struct {
 	group   *groupCommit
 	idle    chan *connection
 	stop    chan struct{}
+	stained atomic.Bool // the write-ahead log may hold what was deleted
 }
 
 // sqliteDSN names a file and how each connection to it behaves. FULL: what was
@@ -32,7 +40,7 @@ type sqlite struct {
 // kept in memory: it is thrown away in any case, and as a file it was a third of
 // all writes.
 func sqliteDSN(path string, pragmas ...string) string {
-	q := url.Values{"_pragma": append([]string{"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "temp_store(2)"}, pragmas...)}
+	q := url.Values{"_pragma": append([]string{fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds()), "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "temp_store(2)"}, pragmas...)}
 	return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: q.Encode()}).String()
 }
 
@@ -43,7 +51,7 @@ func openSQLite(ctx context.Context, path string, now func() time.Time) (*sqlite
 	s := &sqlite{idle: make(chan *connection, readers), stop: make(chan struct{})}
 	s.dialect = dialect{inList: "in (select value from json_each($1))", process: &clock{source: now}}
 	var err error
-	if s.writing, err = sql.Open("sqlite", sqliteDSN(path)); err != nil {
+	if s.writing, err = sql.Open("sqlite", sqliteDSN(path, "secure_delete(1)")); err != nil {
 		return nil, err
 	}
 	if s.reading, err = sql.Open("sqlite", sqliteDSN(path, "query_only(1)")); err != nil {
@@ -57,6 +65,7 @@ func openSQLite(ctx context.Context, path string, now func() time.Time) (*sqlite
 		s.idle <- conn
 	}
 	s.group = newGroupCommit(s.writing)
+	s.stained.Store(true) // by a process that was killed
 	return s, nil
 }
 
@@ -99,6 +108,37 @@ func (s *sqlite) read(ctx context.Context, do func(context.Context, *tx) error) 
 	}
 	defer func() { _ = conn.run(ctx, plain("rollback")) }() // nothing was written
 	return do(ctx, &tx{conn: conn, dialect: &s.dialect})
+}
+
+// wipe leaves nothing in the files of what was deleted: the writer overwrites in its
+// pages what it deletes, and this brings those pages into the database and empties the
+// log, where the earlier ones stand. Readers that still read these hinder it; then it
+// gives up after wipePatience, for the writer waits meanwhile, and is to be called again.
+func (s *sqlite) wipe(ctx context.Context) error {
+	if !s.stained.Load() {
+		return nil
+	}
+	s.stained.Store(false) // what is deleted from here on stains it again
+	hindered := 0
+	err := s.group.between(ctx, func(ctx context.Context, c *connection) error {
+		// Both are compiled anew each time: SQLite obeys the first when it compiles it.
+		if _, err := c.ExecContext(ctx, fmt.Sprintf("pragma busy_timeout = %d", wipePatience.Milliseconds())); err != nil {
+			return err
+		}
+		var frames, copied int
+		if err := c.QueryRowContext(ctx, "pragma wal_checkpoint(truncate)").Scan(&hindered, &frames, &copied); err != nil {
+			return err
+		}
+		_, err := c.ExecContext(ctx, fmt.Sprintf("pragma busy_timeout = %d", busyTimeout.Milliseconds()))
+		return err
+	})
+	if err != nil || hindered != 0 {
+		s.stained.Store(true)
+	}
+	if err != nil {
+		return fmt.Errorf("wiping what was deleted: %w", err)
+	}
+	return nil
 }
 
 func (s *sqlite) migrator() (*sql.DB, goose.Dialect, []goose.ProviderOption, func() error) {

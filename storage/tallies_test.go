@@ -230,15 +230,15 @@ func TestCountMeetsOthers(t *testing.T) {
 		live(t, s, "u7")
 		db.age(t, time.Hour)
 		met := read(s)
-		if err := s.Erase(ctx, "u8"); err != nil {
+		if err := s.Erase(ctx, "u8", by); err != nil {
 			t.Fatal(err)
 		}
 		adds("one who met an erasure", met, 0)
-		if err := s.Erase(ctx, "u7"); err != nil {
+		if err := s.Erase(ctx, "u7", by); err != nil {
 			t.Fatal(err)
 		}
-		if n := drain(t, db, s); n != 0 {
-			t.Errorf("%d events of somebody who was erased are counted", n)
+		if n := drain(t, db, s); n != 2 {
+			t.Errorf("%d events are counted after two erasures, want those that note these", n)
 		}
 	})
 }

@@ -35,7 +35,6 @@ type EventData struct {
 	Locale      string        `json:"locale,omitempty"`       // of a created verification: the language of its texts, as BCP 47 writes it
 	Action      string        `json:"action,omitempty"`       // of an operator
 	By          string        `json:"by,omitempty"`           // by whose session or call an operator acted: "console 3fa9c1d2", "key 3fa9c1d2"
-	Through     string        `json:"through,omitempty"`      // id of the verification through which an operator acted on its user
 }
 
 // The event names (contract, section 7).
@@ -84,7 +83,8 @@ const (
 	EventProviderDegraded  = "provider.degraded"
 	EventProviderRecovered = "provider.recovered"
 
-	// Of the verification that an operator acted on, or else of a user, or of neither.
+	// Of the verification that an operator acted on or came to its user by, or else of a
+	// user, or of neither. It outlasts both, without their names: see [ActErase].
 	EventOperatorActed = "operator.acted"
 
 	// Made by an operator to see whether webhooks arrive.
@@ -96,6 +96,7 @@ const (
 	ActCancel         = "cancel"
 	ActBlock          = "block"
 	ActUnlock         = "unlock"
+	ActErase          = "erase" // of a user who is not named, and what was done about them before is not any more
 	ActReplayWebhook  = "replay_webhook"
 	ActReplayWebhooks = "replay_webhooks"
 	ActTestWebhook    = "test_webhook"

@@ -24,29 +24,34 @@ func (h *Hold) voids(approvedAt time.Time) bool {
 }
 
 // Standing is what an operator decides by: what was decided before, and the user's
-// pending verifications, of either purpose. The store writes back both.
+// pending verifications, of either purpose. The store writes back all of it.
 type Standing struct {
 	Hold
 	Open []*Verification
+	// Through is the verification by which the operator came to the user, pending (then
+	// it is one of Open) or ended; nil: none. What is decided is noted on it.
+	Through *Verification
 }
 
 // Block refuses every verification of the user from now on and cancels those that
 // are pending; what was approved can be exchanged no more (see [Verification.Redeem]).
-// It returns what happened: nothing when the user was blocked already. Trusted devices
-// stay, and stand in for nobody while the block lasts.
+// It returns what happened to the user: nothing when it is noted on a verification, or
+// when the user was blocked already. Trusted devices stay, and stand in for nobody while
+// the block lasts.
 func (s *Standing) Block(by string, now time.Time) []Event {
 	if s.Blocked() {
 		return nil
 	}
 	s.BlockedAt = now
+	es := s.acted(ActBlock, by, now)
 	for _, v := range s.Open {
 		v.end(Canceled, AccountLocked, "", EventCanceled, now, EventData{})
 	}
-	return s.acted(ActBlock, by, now)
+	return es
 }
 
 // Unlock lifts the block and what a report ("this isn't me") holds back, and returns
-// what happened. Against trusted devices an earlier report goes on to speak: that the
+// what happened, as Block does. Against trusted devices an earlier report goes on to speak: that the
 // person asks for a new sign-in does not say that the browser is theirs.
 func (s *Standing) Unlock(by string, now time.Time) []Event {
 	s.BlockedAt, s.LiftedAt = time.Time{}, now
@@ -54,6 +59,10 @@ func (s *Standing) Unlock(by string, now time.Time) []Event {
 }
 
 func (s *Standing) acted(action, by string, now time.Time) []Event {
+	if s.Through != nil {
+		s.Through.Note(action, by, now)
+		return nil
+	}
 	return []Event{{UserID: s.UserID, Name: EventOperatorActed, At: now, Data: EventData{Action: action, By: by}}}
 }
 

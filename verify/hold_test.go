@@ -67,6 +67,22 @@ func TestBlocking(t *testing.T) {
 	}
 }
 
+// What is decided through a verification is noted there, before it is canceled and also
+// when it has ended long ago, and not on the user as well.
+func TestDecidingThroughAVerification(t *testing.T) {
+	w := sms(t)
+	s := verify.Standing{Hold: verify.Hold{UserID: "u1"}, Open: []*verify.Verification{w.v}, Through: w.v}
+	es := s.Block("console 3fa9c1d2", w.now)
+	s.Open = nil
+	es = append(es, s.Block("console 3fa9c1d2", w.now)...)
+	es = append(es, s.Unlock("console 3fa9c1d2", w.now)...)
+	w.take()
+	w.told(verify.EventOperatorActed, verify.EventCanceled, verify.EventOperatorActed)
+	if e := w.events[len(w.events)-1]; len(es) > 0 || e.Data != (verify.EventData{Action: verify.ActUnlock, By: "console 3fa9c1d2"}) || s.Blocked() {
+		t.Errorf("told %v of the user and %+v last", es, e)
+	}
+}
+
 // acted expects the one event of what an operator did with a user.
 func acted(t *testing.T, es []verify.Event, action string) {
 	t.Helper()
