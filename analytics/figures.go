@@ -12,7 +12,7 @@ type Overview struct {
 	TimeToComplete Took               `json:"time_to_complete" doc:"From the start of a verification to its approval."`
 	WithoutSMS     WithoutSMS         `json:"without_sms" doc:"Sign-ins that needed neither an SMS nor a call."`
 	ByChannel      map[string]Channel `json:"by_channel"`
-	Hidden         bool               `json:"hidden" doc:"Some of it is left out: days, or channels, behind which stand fewer than five people."`
+	Hidden         bool               `json:"hidden" doc:"Some of the period is left out, or told only in sum with others, here or in delays, hours and channels, because fewer than five people stand behind it."`
 }
 
 // Ended counts verifications by how they ended.
@@ -46,6 +46,7 @@ type Delays struct {
 	Steps    []DelayStep     `json:"steps" nullable:"false" doc:"By delay, the shortest first."`
 	Delivery []DeliveryTimes `json:"delivery" nullable:"false" doc:"How long an SMS takes to the phone, by country."`
 	Delays   []CountryDelay  `json:"delays" nullable:"false" doc:"What NOD_RESEND_DELAYS=auto would wait, by country, going by these days; it goes by 30."`
+	Hidden   bool            `json:"hidden" doc:"Something is left out, because fewer than five people stand behind it."`
 }
 
 // DelayStep is how resends did that a person could ask for after this delay.
@@ -74,7 +75,8 @@ type CountryDelay struct {
 
 // Hours is how verifications did by the hour of the day, UTC, in which they started.
 type Hours struct {
-	Hours []HourOfDay `json:"hours" nullable:"false"`
+	Hours  []HourOfDay `json:"hours" nullable:"false"`
+	Hidden bool        `json:"hidden" doc:"Hours are left out, because fewer than five people stand behind them."`
 }
 
 // HourOfDay is one hour of the day.
@@ -85,12 +87,18 @@ type HourOfDay struct {
 	SuccessRate float64 `json:"success_rate"`
 }
 
-// Channels is how sends convert, by channel, country and provider.
+// Channels is how sends convert, by channel, country and provider. A country with
+// fewer than five people is told only in sum with others. Where all others of a channel
+// together have so few, the smallest one that could be told is told with them: so with
+// one such country, and one to four people elsewhere, nothing of that span is told by
+// country, because what is left of the channel would be those few. See the package
+// comment.
 type Channels struct {
 	Channels  []Conversion `json:"channels" nullable:"false"`
-	Countries []Conversion `json:"countries" nullable:"false" doc:"Of messages to numbers, by the number's country."`
+	Countries []Conversion `json:"countries" nullable:"false" doc:"Of messages to numbers, by the number's country. Where fewer than five people are in all other countries together, the smallest country is not told either: the rest would be those few. So of one country and a few people elsewhere, none is."`
 	Providers []Conversion `json:"providers" nullable:"false" doc:"By country, provider and channel."`
 	Other     *Conversion  `json:"other" doc:"Those in no provider's figures, because fewer than five people stand behind them. Null where there are none."`
+	Hidden    bool         `json:"hidden" doc:"Something is left out, or in other figures only: the same as that other is not null, but for days that have fewer than five people in all."`
 }
 
 // Conversion is how some sends did. Fields that do not tell them apart are empty.

@@ -136,10 +136,10 @@ func TestShapes(t *testing.T) {
 		answer any
 		want   string
 	}{
-		{told.Delays(), `{"steps":[],"delivery":[],"delays":[]}`},
+		{told.Delays(), `{"steps":[],"delivery":[],"delays":[],"hidden":false}`},
 		{analytics.DelayStep{DelaySeconds: 60, Resends: 2, Successes: 1, SuccessRate: 0.5}, `{"delay_seconds":60,"resends":2,"successes":1,"success_rate":0.5}`},
-		{told.Hours(), `{"hours":[]}`},
-		{told.Channels(), `{"channels":[],"countries":[],"providers":[],"other":null}`},
+		{told.Hours(), `{"hours":[],"hidden":false}`},
+		{told.Channels(), `{"channels":[],"countries":[],"providers":[],"other":null,"hidden":false}`},
 		{told.Overview(nil), `{"totals":{"send_code":0,"verify_success":0,"verify_failed":0,"resend_request":0,"change_phone":0},` +
 			`"ended":{"approved":0,"denied":0,"failed":0,"expired":0,"canceled":0,"superseded":0,"blocked":0},"success_rate":0,` +
 			`"time_to_complete":{"n":0,"avg_seconds":0,"p50_seconds":0,"p90_seconds":0},"without_sms":{"logins":0,"share":0,"saved":null},"by_channel":{},"hidden":false}`},
@@ -184,7 +184,8 @@ func TestFewPeopleAreHidden(t *testing.T) {
 	}
 	maps.Copy(lives, town())
 	l := ledgerOf(lives)
-	if o := l.tell(1).Overview(nil); o.Totals.SendCode != 43 || o.Hidden {
+	told := l.tell(1) // of an hour in which only the four were there nothing is told
+	if o := told.Overview(nil); o.Totals.SendCode != 43 || !o.Hidden || !told.Hours().Hidden || told.Channels().Hidden {
 		t.Errorf("beside others of the same span: %+v", o)
 	}
 }
@@ -197,7 +198,7 @@ func TestErasedPeopleAreHidden(t *testing.T) {
 		Counts: map[analytics.Group]analytics.Counts{all: {"started": 9}, hour: {"started": 9}},
 		People: map[analytics.Group][]string{all: {"1", "2", "3", "4"}, hour: {"1", "2", "3", "4", "5"}},
 	}})
-	if h := told.Hours().Hours; len(h) != 0 || !told.Overview(nil).Hidden {
+	if h := told.Hours(); len(h.Hours) != 0 || !h.Hidden || !told.Overview(nil).Hidden || !told.Delays().Hidden || !told.Channels().Hidden {
 		t.Errorf("told %+v", h)
 	}
 }

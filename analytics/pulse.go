@@ -54,11 +54,11 @@ type HourOutline struct {
 	Sends    int       `json:"sends"`
 }
 
-// What a pulse looks back to.
-const (
-	usualDays    = 28
-	outlineHours = 24
-)
+// UsualDays is how many days before today an hour is compared with.
+const UsualDays = 28
+
+// outlineHours is how many hours a pulse outlines.
+const outlineHours = 24
 
 // PulseFamilies are the families that [Now] reads.
 var PulseFamilies = []string{familyAll, familySend}
@@ -77,7 +77,7 @@ func Now(hours []Hour, now time.Time) Pulse {
 		all, ago := h.Counts[Group{Family: familyAll}], present.Sub(h.At)
 		if ago == 0 {
 			p.present(all, h.Counts)
-		} else if ago > 0 && ago <= usualDays*day && ago%day == 0 && all[created] > 0 {
+		} else if ago > 0 && ago <= UsualDays*day && ago%day == 0 && all[created] > 0 {
 			p.Usual.Days++
 			usual.add(all)
 		}

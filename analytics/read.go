@@ -23,7 +23,7 @@ func (t Told) Overview(prices PriceOf) Overview {
 		SuccessRate: all.rate(approved, created),
 		WithoutSMS:  WithoutSMS{Logins: int(all[spared]), Share: all.rate(spared, logins), Saved: t.saved(prices)},
 		ByChannel:   map[string]Channel{},
-		Hidden:      t.hidden,
+		Hidden:      t.hides(familyAll, familyHour, familySend, familyStep) || prices != nil && t.hides(familySpared),
 	}
 	h := all.histogram(took)
 	o.TimeToComplete = Took{N: int(times(h)), P50Seconds: percentile(h, 0.5), P90Seconds: percentile(h, 0.9)}
@@ -55,7 +55,7 @@ func (t Told) saved(prices PriceOf) *float64 {
 
 // Delays tells how resends did by delay, and how long deliveries take by country.
 func (t Told) Delays() Delays {
-	d := Delays{Steps: t.steps(), Delivery: []DeliveryTimes{}, Delays: []CountryDelay{}}
+	d := Delays{Steps: t.steps(), Delivery: []DeliveryTimes{}, Delays: []CountryDelay{}, Hidden: t.hides(familyStep) || t.hidesArrivals()}
 	plan := Plan(t)
 	for _, s := range t.arrivals() {
 		d.Delivery = append(d.Delivery, DeliveryTimes{s.country, int(s.n), percentile(s.took, 0.5), percentile(s.took, 0.9)})
@@ -103,6 +103,14 @@ func (t Told) arrivals() []arrivals {
 	return all
 }
 
+// hidesArrivals reports whether receipts are left out of [Told.arrivals].
+func (t Told) hidesArrivals() bool {
+	return t.left[familySend] || slices.ContainsFunc(t.atoms[familySend], func(a atom) bool {
+		sms := len(a.labels) == 0 || len(a.labels) == 1 && a.labels[0] == "sms"
+		return sms && times(a.counts.histogram(arrived)) > 0
+	})
+}
+
 // smsTo is the key of an SMS's country.
 func smsTo(labels []string) (string, bool) {
 	if len(labels) < 2 || labels[0] != "sms" || labels[1] == "" {
@@ -113,7 +121,7 @@ func smsTo(labels []string) (string, bool) {
 
 // Hours tells how verifications did by hour of the day.
 func (t Told) Hours() Hours {
-	h := Hours{Hours: []HourOfDay{}}
+	h := Hours{Hours: []HourOfDay{}, Hidden: t.hides(familyHour)}
 	for hour, c := range t.sum(familyHour, label(0)) {
 		if of, err := strconv.Atoi(hour); err == nil {
 			h.Hours = append(h.Hours, HourOfDay{of, int(c[created]), int(c[approved]), c.rate(approved, created)})
@@ -142,6 +150,7 @@ func (t Told) Channels() Channels {
 		Channels:  conversions(t.sum(familySend, known(0))),
 		Countries: conversions(t.sum(familySend, known(1))),
 		Providers: conversions(t.sum(familySend, known(0, 1, 2))),
+		Hidden:    t.hides(familySend),
 	}
 	if other := conversions(t.sum(familySend, func(labels []string) (string, bool) { return "||", len(labels) < 3 })); len(other) > 0 {
 		all.Other = &other[0]

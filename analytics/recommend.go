@@ -14,6 +14,7 @@ type Rules struct {
 	ResendDelays []time.Duration // NOD_RESEND_DELAYS
 	AutoDelays   bool            // NOD_RESEND_DELAYS=auto: nothing is said of delays, which it chooses by itself
 	SMSProviders []string        // NOD_SMS_PROVIDERS, in order
+	Prices       bool            // NOD_PRICES_FILE is set: nod chooses a provider by country
 }
 
 // Recommendation is one plain piece of advice and what it rests on.
@@ -182,9 +183,9 @@ func (t Told) groups(family string, key func([]string) (string, bool), of, in st
 }
 
 // lateness looks at the SMS that come after the first resend delay: at most one in ten
-// should.
+// should. Of a delay as long as any that [Plan] chooses there is nothing to be said.
 func (t Told) lateness(r Rules) (looks []look) {
-	if r.AutoDelays || len(r.ResendDelays) == 0 {
+	if r.AutoDelays || len(r.ResendDelays) == 0 || r.ResendDelays[0] >= waits[len(waits)-1] {
 		return nil
 	}
 	for _, a := range t.arrivals() {

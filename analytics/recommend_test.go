@@ -158,6 +158,12 @@ func TestRecommendationsNeedEnough(t *testing.T) {
 	if got := play(1, 400, planted("late IN", 0.4)).Recommendations(analytics.Rules{ResendDelays: []time.Duration{110 * time.Second}}); len(got) != 0 {
 		t.Errorf("they may have come in time: %+v", got)
 	}
+	slow := map[analytics.Group]analytics.Counts{{Family: "send", Cell: "sms|IN|twilio"}: {"arrived.-8": 100, "arrived.15": 300}} // 339 to 403 s
+	for wait, pieces := range map[time.Duration]int{4 * time.Minute: 1, 5 * time.Minute: 0} {
+		if got := tell(slow).Recommendations(analytics.Rules{ResendDelays: []time.Duration{wait}}); len(got) != pieces {
+			t.Errorf("auto waits up to 300 s, and they wait for %s: %+v", wait, got)
+		}
+	}
 	if got := play(1, 90, planted("late IN", 0.4)).Recommendations(rules); len(got) != 0 {
 		t.Errorf("too few receipts for auto, which it would name: %+v", got)
 	}
@@ -240,6 +246,12 @@ func TestRecommendationWords(t *testing.T) {
 	got := told.Recommendations(analytics.Rules{SMSProviders: []string{"vonage", "twilio"}})
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
+	}
+	for _, order := range [][]string{{"vonage", "twilio"}, {"twilio", "vonage"}} {
+		priced := told.Recommendations(analytics.Rules{SMSProviders: order, Prices: true})
+		if len(priced) != 1 || strings.Contains(priced[0].Text, "set NOD_PRICES_FILE") || !strings.Contains(priced[0].Text, "leave vonage out of NOD_SMS_PROVIDERS") {
+			t.Errorf("there are prices, of which it says: %+v", priced)
+		}
 	}
 }
 

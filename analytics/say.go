@@ -134,7 +134,10 @@ func sayProvider(found []look, r Rules) weighed {
 	w := advise(kindProvider, found)
 	w.Title = "Send to " + list(countriesOf(found)) + " with another provider than " + name
 	do := "Name another one before it in NOD_SMS_PROVIDERS, or set NOD_PRICES_FILE, and nod chooses by country."
-	if r.SMSProviders[0] != name {
+	switch {
+	case r.Prices:
+		do = "nod chooses by price and by what worked there: look whether the prices in NOD_PRICES_FILE are still right, or leave " + name + " out of NOD_SMS_PROVIDERS."
+	case r.SMSProviders[0] != name:
 		do = "NOD_SMS_PROVIDERS names another one before it: leave it out, or set NOD_PRICES_FILE, and nod chooses by country."
 	}
 	w.Text = fmt.Sprintf("Of %s first codes that %s took for %s, %s brought the person in; of %s that others took there, %s. %s%s %s",

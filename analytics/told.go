@@ -29,8 +29,8 @@ func Cuts(now time.Time, days int) (cuts []time.Time, period int) {
 
 // Told is what may be told of some spans. Its zero value tells nothing.
 type Told struct {
-	atoms  map[string][]atom // by family
-	hidden bool              // something was left out, or is in no channel's figures
+	atoms map[string][]atom // by family
+	left  map[string]bool   // families with people who are in no atom
 }
 
 // atom is a set of facts about [Least] people or more. Nothing smaller is told.
@@ -46,20 +46,18 @@ var depths = map[string]int{familyAll: 0, familyHour: 1, familySend: 3, familySt
 // Tell leaves out what could point at fewer than [Least] people. The package comment
 // says how, and why that is enough.
 func Tell(spans []Span) Told {
-	t := Told{atoms: map[string][]atom{}}
+	t := Told{atoms: map[string][]atom{}, left: map[string]bool{}}
 	for i := range spans {
 		cells := spans[i].cells()
-		all, rest := pool(cells[familyAll], 0, 0)
-		t.hidden = t.hidden || len(rest) > 0
-		if len(all) == 0 {
-			continue
-		}
+		all, few := pool(cells[familyAll], 0, 0)
 		for family, depth := range depths {
+			if len(all) == 0 {
+				t.left[family] = t.left[family] || len(few) > 0
+				continue
+			}
 			told, rest := pool(cells[family], 0, depth)
 			t.atoms[family] = append(t.atoms[family], told...)
-			if family == familySend {
-				t.hidden = t.hidden || len(rest) > 0 || slices.ContainsFunc(told, func(a atom) bool { return len(a.labels) == 0 })
-			}
+			t.left[family] = t.left[family] || len(rest) > 0
 		}
 	}
 	return t
@@ -152,6 +150,14 @@ func (c Counts) add(o Counts) {
 	for measure, n := range o {
 		c[measure] += n
 	}
+}
+
+// hides reports whether something of a family is left out, or told only together with
+// others under fewer labels than it has.
+func (t Told) hides(families ...string) bool {
+	return slices.ContainsFunc(families, func(family string) bool {
+		return t.left[family] || slices.ContainsFunc(t.atoms[family], func(a atom) bool { return len(a.labels) < depths[family] })
+	})
 }
 
 // sum adds up the counts of a family by what key says of an atom's labels; what it

@@ -204,6 +204,61 @@ func crowd(l *ledger, cell string, from, to int) {
 	}
 }
 
+// Whatever loses a name among others is said to be hidden: in the answer that it is
+// missing from and, of the whole period, in the overview.
+func TestWhatIsPooledIsSaidToBe(t *testing.T) {
+	type says struct{ overview, channels, hours, delays bool }
+	people := func(family, cell, measure string, from, to int) func(l *ledger) {
+		return func(l *ledger) {
+			for i := from; i < to; i++ {
+				g := analytics.Group{Family: family, Cell: cell}
+				l.add(analytics.Counted{
+					Tallies: []analytics.Tally{{Hour: now, Group: g, Measure: measure, N: 1}},
+					People:  []analytics.Person{{Day: now.Truncate(day), Group: g, Person: strconv.Itoa(i)}},
+				})
+			}
+		}
+	}
+	for name, c := range map[string]struct {
+		cells []func(l *ledger)
+		want  says
+	}{
+		"two large countries": {[]func(*ledger){people("send", "sms|US|a", "accepted", 0, 9), people("send", "sms|FR|a", "accepted", 0, 5)}, says{}},
+		"one person elsewhere, by one channel": {[]func(*ledger){people("send", "sms|US|a", "accepted", 0, 9), people("send", "sms|FR|a", "accepted", 9, 10)},
+			says{overview: true, channels: true}},
+		"one person elsewhere, with a receipt": {[]func(*ledger){people("send", "sms|US|a", "accepted", 0, 9), people("send", "sms|FR|a", "arrived.1", 9, 10)},
+			says{overview: true, channels: true, delays: true}},
+		"one provider's few": {[]func(*ledger){people("send", "sms|US|a", "arrived.1", 0, 9), people("send", "sms|US|b", "arrived.1", 0, 1)},
+			says{overview: true, channels: true}},
+		"an hour's few":       {[]func(*ledger){people("hour", "3", "started", 0, 9), people("hour", "4", "started", 0, 1)}, says{overview: true, hours: true}},
+		"nobody's other hour": {[]func(*ledger){people("hour", "3", "started", 0, 3)}, says{overview: true, hours: true}},
+		"a delay's few":       {[]func(*ledger){people("step", "none", "approved", 0, 9), people("step", "60", "resends", 0, 1)}, says{overview: true, delays: true}},
+		"four people in all":  {[]func(*ledger){}, says{true, true, true, true}},
+	} {
+		l := newLedger()
+		people("all", "", "started", 0, 10)(l)
+		if len(c.cells) == 0 {
+			l = newLedger()
+			people("all", "", "started", 0, 4)(l)
+		}
+		for _, add := range c.cells {
+			add(l)
+		}
+		told := l.tell(1)
+		if got := (says{told.Overview(nil).Hidden, told.Channels().Hidden, told.Hours().Hidden, told.Delays().Hidden}); got != c.want {
+			t.Errorf("%s: hidden %+v, want %+v", name, got, c.want)
+		}
+	}
+	l := newLedger()
+	for _, add := range []func(*ledger){people("all", "", "started", 0, 10), people("spared", "US", "logins_free", 0, 9), people("spared", "FR", "logins_free", 9, 10)} {
+		add(l)
+	}
+	free := func(string) (float64, bool) { return 0, true }
+	if told := l.tell(1); told.Overview(nil).Hidden || !told.Overview(free).Hidden {
+		t.Error("what was saved in few countries is missing only where there are prices")
+	}
+}
+
 // What is too small is put together with its nearest, so that no more is hidden than
 // must be.
 func TestSmallGroupsArePooled(t *testing.T) {

@@ -18,7 +18,7 @@ var errAnalyticsOff = &verify.Refusal{Code: verify.CodeNotFound, Detail: "Analyt
 
 // figuresInput asks for one's own figures.
 type figuresInput struct {
-	Days int `query:"days" default:"30" minimum:"1" maximum:"365" doc:"How many days back."`
+	Days int `query:"days" default:"30" minimum:"1" maximum:"365" doc:"How many days back, from now: days of 24 hours."`
 }
 
 // figuresAnswer is what a user may know about their own verifications.
@@ -46,13 +46,13 @@ func (s *Server) figures(ctx context.Context, in *figuresInput) (*figuresAnswer,
 
 // periodInput asks for figures of everybody's verifications.
 type periodInput struct {
-	Days int `query:"days" default:"30" minimum:"1" maximum:"365" doc:"How many days back, today included; rounded up to 1, 7, 30, 90 or 365: other periods are not told, because the difference of two of them could point at a few people. It goes no further back than ANALYTICS_RETENTION_DAYS."`
+	Days int `query:"days" default:"30" minimum:"1" maximum:"365" doc:"How many days back, and today so far; rounded up to 1, 7, 30, 90 or 365: other periods are not told, because the difference of two of them could point at a few people. It goes no further back than ANALYTICS_RETENTION_DAYS."`
 }
 
 // Period is what an answer tells of. (It is exported, as all that bodies embed:
 // huma overlooks what is not.)
 type Period struct {
-	Days int    `json:"days" enum:"1,7,30,90,365" doc:"Whole days, UTC: today so far and those before it."`
+	Days int    `json:"days" enum:"1,7,30,90,365" doc:"Whole days, UTC, before today; today so far is told with them."`
 	From string `json:"from" format:"date-time"`
 	To   string `json:"to" format:"date-time" doc:"The end of today, not included."`
 }

@@ -160,6 +160,9 @@ func TestFiguresOfEverybody(t *testing.T) {
 		if few.member("totals.send_code") != 0.0 || few.member("success_rate") != 0.0 {
 			t.Errorf("four people are told of: %s", few.text)
 		}
+		for _, of := range []string{"channels", "hours", "delays"} {
+			d.counted(of).has("hidden", true)
+		}
 		d.prove("u4", 4)
 		for n := range 5 { // and sign in without an SMS
 			user := "u" + strconv.Itoa(n)

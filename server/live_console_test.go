@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -175,7 +176,11 @@ func TestConsoleKnowsProviders(t *testing.T) {
 		console := w.console()
 		told := func(sent, latency float64) {
 			t.Helper()
-			providers, _ := console.upTo("figures").Data["providers"].([]any)
+			figures := console.upTo("figures").Data
+			if closed, ok := figures["closed"].(object); !ok || len(closed) != 0 {
+				t.Errorf("nothing was closed, and %v is told", figures["closed"])
+			}
+			providers, _ := figures["providers"].([]any)
 			if len(providers) != 1 {
 				t.Fatalf("providers %v", providers)
 			}
@@ -284,6 +289,11 @@ func TestPulseTellsTheLastHours(t *testing.T) {
 				hours, told := p.Data["hours"].([]any)
 				if told != (i%60 == 0) || told && len(hours) != 24 {
 					t.Fatalf("pulse %d tells %d hours", i, len(hours))
+				}
+				for _, h := range hours {
+					if at, _ := h.(map[string]any)["at"].(string); !strings.HasSuffix(at, ":00:00.000Z") {
+						t.Fatalf("an hour began at %q", at)
+					}
 				}
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"maps"
 	"sync"
 	"time"
 
@@ -33,10 +34,12 @@ type nodeFigures struct {
 
 func (s *Server) nodeFigures() nodeFigures {
 	now := s.hub.Stats()
+	closed := map[int]uint64{} // an object, also while nothing was closed
+	maps.Copy(closed, now.Closed)
 	return nodeFigures{
 		Node: s.live.node, ServerTime: verify.FormatTime(s.Now()), Sessions: now.Sessions, Pending: now.Pending,
 		Streams: s.live.room.waiting(), Queued: now.Queued, Received: now.Received, Sent: now.Sent,
-		Ticks: now.Ticks, TicksDropped: now.TicksDropped, Refused: now.Refused, Closed: now.Closed,
+		Ticks: now.Ticks, TicksDropped: now.TicksDropped, Refused: now.Refused, Closed: closed,
 		ClockSkew: time.Duration(s.live.skew.Load()).Seconds(), Outbox: s.config.Outbox != nil,
 		Providers: s.live.health.of(s.config.Providers),
 	}

@@ -13,7 +13,6 @@ import (
 const (
 	outlineEvery = 60          // pulses of a console between two that tell the last hours
 	outlineAfter = time.Minute // between two reads of them
-	usualDays    = 28          // that the present hour is compared with
 	day          = 24 * time.Hour
 )
 
@@ -25,8 +24,22 @@ type pulse struct {
 	Enabled    bool   `json:"enabled"`     // whether anything is counted
 	Stale      bool   `json:"stale,omitempty"`
 	*analytics.Pulse
-	Hours []analytics.HourOutline `json:"hours,omitempty"` // in the first one and in every 60th
-	Queue *queueNow               `json:"queue,omitempty"`
+	Hours []hourOutline `json:"hours,omitempty"` // in the first one and in every 60th
+	Queue *queueNow     `json:"queue,omitempty"`
+}
+
+// hourOutline is one of the last hours, its time as the API writes times.
+type hourOutline struct {
+	At string `json:"at"`
+	analytics.HourOutline
+}
+
+func outlined(hours []analytics.HourOutline) []hourOutline {
+	all := make([]hourOutline, len(hours))
+	for i, h := range hours {
+		all[i] = hourOutline{verify.FormatTime(h.At), h}
+	}
+	return all
 }
 
 // queueNow is what waits in the store, and for how long the oldest of it has.
@@ -119,7 +132,7 @@ func (s *Server) readPulse(ctx context.Context) (pulse, error) {
 			return pulse{}, err
 		}
 		counted := analytics.Now(hours, now)
-		p.Enabled, p.Pulse, p.Hours = true, &counted, counted.Hours
+		p.Enabled, p.Pulse, p.Hours = true, &counted, outlined(counted.Hours)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -136,7 +149,7 @@ func (r *pulseReader) hours(ctx context.Context, a Analytics, now time.Time) ([]
 		r.hour, r.usual, r.outlined = hour, map[int][]analytics.Hour{}, time.Time{}
 	}
 	var all []analytics.Hour
-	for days := usualDays; days > 1; days-- {
+	for days := analytics.UsualDays; days > 1; days-- {
 		if _, known := r.usual[days]; !known {
 			at := hour.Add(-time.Duration(days) * day)
 			read, err := a.CountedHours(ctx, at, at.Add(time.Hour))

@@ -221,7 +221,7 @@ func (a *app) tell(s *server.Config) {
 		SMSProviders: a.config.providers.smsOrder(),
 	}
 	if router, paid := a.ways.channels[verify.SMS].(*sms.Router); paid && a.config.providers.Prices != nil {
-		s.Price = router.Price
+		s.Price, s.Rules.Prices = router.Price, true
 	}
 }
 
