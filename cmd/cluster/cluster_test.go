@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -202,4 +204,19 @@ func (h *heard) await(t *testing.T, pattern string) (match []string) {
 		t.Fatal(match[0])
 	}
 	return match
+}
+
+// TestHelpStartsNothing: who asks what there is to set is told so, and so is who passes
+// what does not exist.
+func TestHelpStartsNothing(t *testing.T) {
+	for arg, help := range map[string]bool{"--help": true, "-h": true, "--what": false, "serve": false} {
+		var out strings.Builder
+		err := arguments([]string{arg}, &out)
+		if err == nil || errors.Is(err, flag.ErrHelp) != help || !strings.Contains(out.String(), "NOD_ADDR") {
+			t.Errorf("%s: %v, %q", arg, err, out.String())
+		}
+	}
+	if err := arguments(nil, io.Discard); err != nil {
+		t.Error(err)
+	}
 }

@@ -14,6 +14,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"net"
@@ -30,6 +31,11 @@ import (
 )
 
 func main() {
+	if err := arguments(os.Args[1:], os.Stderr); errors.Is(err, flag.ErrHelp) {
+		return
+	} else if err != nil {
+		os.Exit(2)
+	}
 	// A closed terminal or pipe is a way to end it, too.
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)
 	c, err := newCluster(cmp.Or(os.Getenv("NOD_ADDR"), "127.0.0.1:8080"), os.Stdout)
@@ -42,6 +48,32 @@ func main() {
 		fmt.Fprintln(os.Stderr, "cluster:", err)
 		os.Exit(1)
 	}
+}
+
+// usage is what -help tells.
+const usage = `Usage: bin/cluster
+
+Runs Postgres, Redis, two nodes of bin/nod and a balancer on this machine until it is
+interrupted, and keeps nothing.
+
+  NOD_ADDR  where the balancer listens, 127.0.0.1:8080 without it; the nodes have the
+            two ports after it
+
+All other settings of the environment reach the nodes.
+`
+
+// arguments takes none: all settings are in the environment. It tells the usage to out
+// where it is asked for, which is [flag.ErrHelp], or where there are any.
+func arguments(args []string, out io.Writer) error {
+	flags := flag.NewFlagSet("cluster", flag.ContinueOnError)
+	flags.SetOutput(out)
+	flags.Usage = func() { _, _ = fmt.Fprint(out, usage) }
+	err := flags.Parse(args)
+	if err == nil && flags.NArg() > 0 {
+		flags.Usage()
+		err = errors.New("no arguments are taken")
+	}
+	return err
 }
 
 // pause is how long a killed node stays away: time to watch the other one do it all.

@@ -15,6 +15,7 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"net"
@@ -34,6 +35,11 @@ import (
 const stopLimit = 30 * time.Second
 
 func main() {
+	if err := arguments(os.Args[1:], os.Stderr); errors.Is(err, flag.ErrHelp) {
+		return
+	} else if err != nil {
+		os.Exit(2)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	err := run(ctx, os.Environ(), os.Getenv("NOD_PROVIDERS"), os.Stdout)
 	stop()
@@ -41,6 +47,32 @@ func main() {
 		fmt.Fprintln(os.Stderr, "providers:", err)
 		os.Exit(1)
 	}
+}
+
+// usage is what -help tells.
+const usage = `Usage: bin/providers
+
+Shows nod over its real provider clients: plays the providers on this machine, and
+runs bin/nod on them until it is interrupted.
+
+  NOD_ADDR       where nod listens; a free port has the page of what the providers took
+  NOD_PROVIDERS  those that nod is to use, comma-separated; without it, all
+
+All other settings of the environment reach nod.
+`
+
+// arguments takes none: all settings are in the environment. It tells the usage to out
+// where it is asked for, which is [flag.ErrHelp], or where there are any.
+func arguments(args []string, out io.Writer) error {
+	flags := flag.NewFlagSet("providers", flag.ContinueOnError)
+	flags.SetOutput(out)
+	flags.Usage = func() { _, _ = fmt.Fprint(out, usage) }
+	err := flags.Parse(args)
+	if err == nil && flags.NArg() > 0 {
+		flags.Usage()
+		err = errors.New("no arguments are taken")
+	}
+	return err
 }
 
 // run blocks until ctx or nod ends and everything is put away.

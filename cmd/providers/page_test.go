@@ -2,6 +2,9 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
+	"flag"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -54,5 +57,20 @@ func TestObjections(t *testing.T) {
 	}
 	if w := ask("DELETE", "/objections", "http://"+host); w.Code != http.StatusNoContent || len(told()) != 0 {
 		t.Errorf("the page is answered %d, and left with %q", w.Code, told())
+	}
+}
+
+// TestHelpStartsNothing: who asks what there is to set is told so, and so is who passes
+// what does not exist.
+func TestHelpStartsNothing(t *testing.T) {
+	for arg, help := range map[string]bool{"--help": true, "-h": true, "--what": false, "serve": false} {
+		var out strings.Builder
+		err := arguments([]string{arg}, &out)
+		if err == nil || errors.Is(err, flag.ErrHelp) != help || !strings.Contains(out.String(), "NOD_ADDR") {
+			t.Errorf("%s: %v, %q", arg, err, out.String())
+		}
+	}
+	if err := arguments(nil, io.Discard); err != nil {
+		t.Error(err)
 	}
 }
