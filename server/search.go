@@ -14,7 +14,7 @@ import (
 // logged and a number is nobody's business.
 type searchInput struct {
 	Body struct {
-		Query string `json:"query" minLength:"1" maxLength:"64" doc:"The id of a verification, or a phone number with its country code. Spaces, dots, brackets and dashes do not matter, and 00 stands for +."`
+		Query string `json:"query" minLength:"1" maxLength:"64" doc:"The id of a verification, or a phone number with its country code. Upper case, spaces, dots, brackets, dashes and tel: before a number do not matter; 00 stands for +, which may be left out."`
 	}
 }
 
@@ -35,8 +35,8 @@ func (s *Server) search(ctx context.Context, in *searchInput) (*searchAnswer, er
 	out := &searchAnswer{}
 	out.Body.Verifications = []consoleRow{}
 	query := strings.TrimSpace(in.Body.Query)
-	if verificationID.MatchString(query) {
-		v, _, err := s.store.Verification(ctx, query)
+	if id := strings.ToLower(query); verificationID.MatchString(id) {
+		v, _, err := s.store.Verification(ctx, id)
 		if err == nil {
 			out.Body.Verifications = rowsOf([]*verify.Verification{v})
 		} else if errors.Is(err, verify.ErrNotFound) {
@@ -73,18 +73,27 @@ func rowsOf(vs []*verify.Verification) []consoleRow {
 // verificationID is what the id of a verification looks like.
 var verificationID = regexp.MustCompile(`^ver_[0-9a-f]{32}$`)
 
-// asDialed makes E.164 of a number as people write it: "0049 (151) 123-45.678".
+// asDialed makes E.164 of a number as people write it, "0049 (151) 123-45.678", or as
+// their programs do: "tel:+49-151-12345678" (RFC 3966, section 3), "＋49…", "49151…". A
+// national number is not known by its digits, and what it makes is refused unless it
+// happens to be another country's.
 func asDialed(written string) string {
+	if scheme, rest, found := strings.Cut(written, ":"); found && strings.EqualFold(scheme, "tel") {
+		written = rest
+	}
 	digits := strings.Map(func(r rune) rune {
-		if unicode.IsSpace(r) || strings.ContainsRune(".()-/\u2010\u2011\u2013", r) {
+		switch {
+		case unicode.IsSpace(r) || strings.ContainsRune(".()-/\u2010\u2011\u2013", r):
 			return -1
+		case r == '\uff0b' || r >= '\uff10' && r <= '\uff19': // as wide as East Asian letters
+			return r - '\uff0b' + '+'
 		}
 		return r
 	}, written)
-	if rest, found := strings.CutPrefix(digits, "00"); found {
-		return "+" + rest
+	if strings.HasPrefix(digits, "+") {
+		return digits
 	}
-	return digits
+	return "+" + strings.TrimPrefix(digits, "00")
 }
 
 // operatorActsAnswer is what operators did.
