@@ -35,7 +35,7 @@ const (
 // CHAOS_LENGTH makes it last, CHAOS_SEED repeats the order of faults and requests.
 func TestOneDecision(t *testing.T) {
 	t.Parallel()
-	length, seed := chaos(t, 12*time.Second)
+	length, seed := chaos(t, 20*time.Second)
 	c := newCluster(t, setup{ownPostgres: true})
 	court := newCourt(c, seed)
 	ctx, stop := context.WithCancel(t.Context())
