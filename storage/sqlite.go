@@ -35,7 +35,9 @@ type sqlite struct {
 	stained atomic.Bool // the write-ahead log may hold what was deleted
 }
 
-// sqliteDSN names a file and how each connection to it behaves. FULL: what was
+// sqliteDSN names a file and how each connection to it behaves; to overwrite what is
+// deleted, as the writer does, costs creates nothing (8,000 of them by 64 callers took
+// 3.38 s of processor time with it and without). FULL: what was
 // answered as committed survives the loss of power. The journal of savepoints is
 // kept in memory: it is thrown away in any case, and as a file it was a third of
 // all writes.
@@ -110,10 +112,15 @@ func (s *sqlite) read(ctx context.Context, do func(context.Context, *tx) error) 
 	return do(ctx, &tx{conn: conn, dialect: &s.dialect})
 }
 
-// wipe leaves nothing in the files of what was deleted: the writer overwrites in its
-// pages what it deletes, and this brings those pages into the database and empties the
-// log, where the earlier ones stand. Readers that still read these hinder it; then it
-// gives up after wipePatience, for the writer waits meanwhile, and is to be called again.
+// wipe clears the files of what was deleted: the writer overwrites in its pages what it
+// deletes, and this brings those pages into the database and empties the log, where the
+// earlier ones stand. Readers that still read these hinder it; then it gives up after
+// wipePatience, for the writer waits meanwhile, and is to be called again.
+//
+// One thing is out of reach but for a VACUUM, which would stop the writer for minutes:
+// where SQLite packs a page anew, the room that this frees keeps what stood there, until
+// it is used again. Of 24 people erased among 16,000 verifications, one index entry of
+// one was met again so.
 func (s *sqlite) wipe(ctx context.Context) error {
 	if !s.stained.Load() {
 		return nil
