@@ -65,7 +65,6 @@ export function Board({ token, onClose }: { token: string; onClose: (lost: boole
               id={chosen}
               row={row ?? null}
               webhooks={webhooks}
-              acts={acts.acts}
               onActed={() => setActed((times) => times + 1)}
             />
           </div>

@@ -3,8 +3,7 @@ import { Notice } from "../../component/Notice";
 import { Skeleton } from "../../component/Skeleton";
 import { Timeline } from "../../component/Timeline";
 import { timelineLines } from "../../component/timeline";
-import type { OperatorAct } from "./acts";
-import { factsOf, statusOf, withActs } from "./facts";
+import { factsOf, statusOf } from "./facts";
 import type { Row } from "./model";
 import { StatusTag } from "./StatusTag";
 import { useShortcut } from "./shortcuts";
@@ -23,7 +22,6 @@ export function TrailView({
   id,
   row,
   webhooks,
-  acts,
   onActed,
 }: {
   token: string;
@@ -31,8 +29,6 @@ export function TrailView({
   /** What the list knows of it, if it stands there. */
   row: Row | null;
   webhooks: Webhooks;
-  /** What operators did lately, about anything. */
-  acts: OperatorAct[] | null;
   /** An operator did something about it here. */
   onActed: () => void;
 }) {
@@ -82,10 +78,7 @@ export function TrailView({
               onActed();
             }}
           />
-          <Timeline
-            lines={timelineLines(withActs(events, id, acts))}
-            label="Timeline of the verification"
-          />
+          <Timeline lines={timelineLines(events)} label="Timeline of the verification" />
           <Told id={id} webhooks={webhooks} />
         </>
       )}

@@ -194,8 +194,7 @@ describe("an operator", () => {
     server.on(`POST /api/v1/verifications/${id(1)}/${act}`, ({ headers }) => {
       expect(headers.authorization).toBe("Bearer session-1");
       const acted = { action: act, by: "console 3fa9c1d2", at: at(5) };
-      // What is done to a person may stand among the acts alone.
-      if (act !== "unlock") events.push({ seq: 3, name: "operator.acted", ...acted });
+      events.push({ seq: 3, name: "operator.acted", ...acted });
       acts.unshift({ ...acted, verification_id: id(1) });
       return { status: 204 };
     });

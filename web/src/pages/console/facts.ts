@@ -1,5 +1,4 @@
 import { methodWords, type TimelineEvent } from "../../component/timeline";
-import type { OperatorAct } from "./acts";
 import { countryName } from "./channels";
 import { duration, type Row } from "./model";
 import { when } from "./when";
@@ -37,26 +36,6 @@ export function factsOf(events: TimelineEvent[], row: Row | null): [string, stri
     ["Messages", messages(events)],
   ];
   return facts.filter((fact): fact is [string, string] => Boolean(fact[1]));
-}
-
-/**
- * The steps of a verification together with what operators did about its person through it, where
- * its trail does not say so itself. Numbered anew, in the order of time.
- */
-export function withActs(
-  events: TimelineEvent[],
-  id: string,
-  acts: OperatorAct[] | null,
-): TimelineEvent[] {
-  const about = (acts ?? []).filter(
-    ({ action, verification_id, at }) =>
-      verification_id === id &&
-      (action === "block" || action === "unlock") &&
-      !events.some((event) => event.action === action && event.at === at),
-  );
-  return [...events, ...about.map((act) => ({ ...act, seq: 0, name: "operator.acted" }))]
-    .sort((a, b) => Date.parse(a.at) - Date.parse(b.at))
-    .map((event, place) => ({ ...event, seq: place + 1 }));
 }
 
 // "German" for "de"; the code itself where this browser knows no name.
