@@ -11,6 +11,7 @@ VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo de
 FUZZTIME  ?= 30s
 LENGTH    ?= 5m
 SEED      ?=
+DB        ?= month.db
 PLANT     ?=
 # SQLite is C turned into Go: watching its every access would take a third of the tests' time and find nothing of ours.
 RACE      := -race -gcflags=modernc.org/sqlite/lib=-race=false -gcflags=modernc.org/libc=-race=false
@@ -35,9 +36,8 @@ cluster: ## two nodes on Postgres and Redis behind haproxy, on this machine, unt
 	go build -o bin/cluster ./cmd/cluster
 	@exec bin/cluster
 
-month: tools ## fill month.db with a month of sign-ins that ends now, say what nod finds in it and how to open it; PLANT=step,slow plants effects
-	rm -f month.db month.db-* month.db.secret
-	go run ./cmd/traffic -database sqlite:month.db -plant '$(PLANT)'
+month: build ## fill DB (month.db) with a month of sign-ins that ends now, say what nod finds in it and how to open it; PLANT=step,slow plants effects
+	go run ./cmd/traffic -database sqlite:$(DB) -plant '$(PLANT)'
 
 build: tools pages ## build the one program, bin/nod
 	@test -e bin/nod || echo 'nod: the first build takes a minute or two, later ones seconds'

@@ -28,7 +28,7 @@ type Ended struct {
 
 // Took is how long approvals took from the start of the verification.
 type Took struct {
-	N          int     `json:"n"`
+	N          int     `json:"n" doc:"How many are behind it. Of fewer than five nothing is told: all is 0."`
 	AvgSeconds float64 `json:"avg_seconds"`
 	P50Seconds float64 `json:"p50_seconds"`
 	P90Seconds float64 `json:"p90_seconds"`
@@ -111,6 +111,6 @@ type Conversion struct {
 	Failed      int     `json:"failed" doc:"Not taken, or not delivered."`
 	Successes   int     `json:"successes" doc:"Approvals that came over them, each over the last one of its channel."`
 	SuccessRate float64 `json:"success_rate" doc:"Successes of sends, 0 to 1."`
-	P50Seconds  float64 `json:"p50_seconds" doc:"From accepted to approved."`
+	P50Seconds  float64 `json:"p50_seconds" doc:"From accepted to approved; 0 of fewer than five."`
 	P90Seconds  float64 `json:"p90_seconds"`
 }

@@ -203,6 +203,22 @@ func TestErasedPeopleAreHidden(t *testing.T) {
 	}
 }
 
+// Of six people who were asked and four who approved, how long it took is not told.
+func TestTimesOfFewAreHidden(t *testing.T) {
+	for n, told := range map[int64]bool{4: false, 5: true} {
+		six := []string{"1", "2", "3", "4", "5", "6"}
+		all, sms := analytics.Group{Family: "all"}, analytics.Group{Family: "send", Cell: "sms|US|twilio"}
+		took := analytics.Counts{"started": 6, "accepted": 6, "delivered": n, "approved": n, "took.0": n, "arrived.0": n, "took_ms": n * 30000}
+		of := analytics.Tell([]analytics.Span{{
+			Counts: map[analytics.Group]analytics.Counts{all: took, sms: took}, People: map[analytics.Group][]string{all: six, sms: six},
+		}})
+		o, c := of.Overview(nil).TimeToComplete, of.Channels().Channels
+		if (o.N == 0 && o.AvgSeconds == 0 && o.P50Seconds == 0) == told || len(c) != 1 || c[0].Successes != int(n) || (c[0].P50Seconds == 0) == told || (len(of.Delays().Delivery) == 0) == told {
+			t.Errorf("of %d times %+v, %+v, %+v are told", n, o, c, of.Delays().Delivery)
+		}
+	}
+}
+
 func TestNow(t *testing.T) {
 	l := ledgerOf(town()) // yesterday, 8 o'clock
 	at := time.Date(2026, 11, 21, 8, 30, 0, 0, time.UTC)

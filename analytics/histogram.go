@@ -75,6 +75,15 @@ func percentile(h map[int]int64, share float64) float64 {
 	return round(bound(buckets[0])/math.Exp2(0.5/bucketsPerDouble), 100)
 }
 
+// tellable is the percentile that may be told: 0 of fewer than [Least], for then it is
+// nearly one person's own time.
+func tellable(h map[int]int64, share float64) float64 {
+	if times(h) < Least {
+		return 0
+	}
+	return percentile(h, share)
+}
+
 // later counts what took longer than a time: at least so many and at most so many,
 // because of the bucket that the time falls into nobody knows, unless it ends there.
 func later(h map[int]int64, than time.Duration) (least, most int64) {

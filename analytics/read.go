@@ -26,9 +26,11 @@ func (t Told) Overview(prices PriceOf) Overview {
 		Hidden:      t.hides(familyAll, familyHour, familySend, familyStep) || prices != nil && t.hides(familySpared),
 	}
 	h := all.histogram(took)
-	o.TimeToComplete = Took{N: int(times(h)), P50Seconds: percentile(h, 0.5), P90Seconds: percentile(h, 0.9)}
-	if n := times(h); n > 0 {
-		o.TimeToComplete.AvgSeconds = round(float64(all[tookMillis])/1000/float64(n), 10)
+	if n := times(h); n >= Least {
+		o.TimeToComplete = Took{
+			N: int(n), AvgSeconds: round(float64(all[tookMillis])/1000/float64(n), 10),
+			P50Seconds: tellable(h, 0.5), P90Seconds: tellable(h, 0.9),
+		}
 	}
 	for channel, c := range t.sum(familySend, label(0)) {
 		if c[accepted]+c[approved] > 0 {
@@ -58,7 +60,7 @@ func (t Told) Delays() Delays {
 	d := Delays{Steps: t.steps(), Delivery: []DeliveryTimes{}, Delays: []CountryDelay{}, Hidden: t.hides(familyStep) || t.hidesArrivals()}
 	plan := Plan(t)
 	for _, s := range t.arrivals() {
-		d.Delivery = append(d.Delivery, DeliveryTimes{s.country, int(s.n), percentile(s.took, 0.5), percentile(s.took, 0.9)})
+		d.Delivery = append(d.Delivery, DeliveryTimes{s.country, int(s.n), tellable(s.took, 0.5), tellable(s.took, 0.9)})
 		if delays := plan[s.country]; delays != nil {
 			c := CountryDelay{Country: s.country, Messages: int(s.n)}
 			for _, after := range delays {
@@ -95,7 +97,7 @@ type arrivals struct {
 func (t Told) arrivals() []arrivals {
 	var all []arrivals
 	for country, c := range t.sum(familySend, smsTo) {
-		if h := c.histogram(arrived); times(h) > 0 {
+		if h := c.histogram(arrived); times(h) >= Least {
 			all = append(all, arrivals{country, times(h), h})
 		}
 	}
@@ -168,7 +170,7 @@ func conversions(sums map[string]Counts) []Conversion {
 			Channel: name[0], Country: name[1], Provider: name[2],
 			Sends: int(c[accepted]), Delivered: int(c[delivered]), Failed: int(c[failed] + c[undelivered]),
 			Successes: int(c[approved]), SuccessRate: c.rate(approved, accepted),
-			P50Seconds: percentile(h, 0.5), P90Seconds: percentile(h, 0.9),
+			P50Seconds: tellable(h, 0.5), P90Seconds: tellable(h, 0.9),
 		}
 		if v.Sends+v.Delivered+v.Failed+v.Successes > 0 {
 			all = append(all, v)

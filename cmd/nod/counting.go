@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"reflect"
@@ -88,7 +89,7 @@ func (c *counting) look(ctx context.Context) error {
 	}
 	plan := analytics.Plan(analytics.Tell(spans))
 	if before := c.plan.Swap(&plan); len(plan) > 0 && (before == nil || !reflect.DeepEqual(*before, plan)) {
-		c.log.Info("resend delays follow what was counted", "delays", plan)
+		c.log.Info("resend delays follow what was counted", "delays", fmt.Sprint(plan))
 	}
 	return nil
 }

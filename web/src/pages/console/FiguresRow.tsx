@@ -111,10 +111,11 @@ function Figure({
   value,
   note,
   bad = false,
+  good = false,
   children,
 }: Told & { name: string; children?: ReactNode }) {
   return (
-    <div className="figure" data-bad={bad ? "" : undefined}>
+    <div className="figure" data-bad={bad ? "" : undefined} data-good={good ? "" : undefined}>
       <dt>{name}</dt>
       <dd>
         <span className="figure-value">

@@ -41,6 +41,7 @@ test("success stands beside the same hour of other days", () => {
     value: "90 %",
     note: "2 points below the usual 92 %",
     bad: false,
+    good: true,
   });
   expect(note(93, 0.92).note).toBe("1 point above the usual 92 %");
   expect(note(92, 0.92).note).toBe("as usual at this hour (14 days)");

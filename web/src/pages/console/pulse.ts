@@ -69,6 +69,8 @@ export interface Told {
   note: string;
   /** It needs somebody's eye; the words say so as well. */
   bad?: boolean;
+  /** It was judged, and is as it should be. */
+  good?: boolean;
 }
 
 // Fewer say nothing of how the hour goes; so many points below are somebody's to look at.
@@ -95,7 +97,7 @@ export function successNow({ hour, usual }: Counted, begun: number): Told {
     points === 0
       ? `as usual at this hour (${many(usual.days, "day")})`
       : `${many(Math.abs(points), "point")} ${points > 0 ? "above" : "below"} the usual ${usually}`;
-  return { value, note, bad: points <= -POINTS };
+  return { value, note, bad: points <= -POINTS, good: points > -POINTS };
 }
 
 /** How many sign-ins and numbers were asked about in this hour. */

@@ -45,5 +45,6 @@ export function useShortcut(key: string, act: () => void): void {
 }
 
 function isTyping(target: EventTarget | null): boolean {
-  return target instanceof HTMLElement && target.matches("input, textarea, select");
+  const typed = "input:not([type=radio], [type=checkbox]), textarea, select";
+  return target instanceof HTMLElement && target.matches(typed);
 }

@@ -66,9 +66,9 @@ test("the timeline fills as it happens, each step with its delay", () => {
       .getAllByRole("listitem")
       .map((line) => line.textContent),
   ).toEqual([
-    "+0 msSign-in asked forverification.created",
-    "+12 msSent over the open connectiondelivery.accepted",
-    "+1,204 msThe phone has shown itdelivery.displayed",
+    "+0 msSign-in asked for verification.created",
+    "+12 msSent over the open connection delivery.accepted",
+    "+1,204 msThe phone has shown it delivery.displayed",
   ]);
 });
 

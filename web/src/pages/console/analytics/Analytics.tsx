@@ -17,7 +17,7 @@ import "./panes.css";
 
 const options = periods.map((days) => ({
   value: days,
-  label: days === "1" ? "Today" : `${days} days`,
+  label: days === "1" ? "Since yesterday" : `${days} days`,
 }));
 
 /** What the server counted over some days, and what it advises. Told are groups, never people. */
@@ -30,7 +30,7 @@ export const Analytics = memo(function Analytics({ token }: { token: string }) {
   return (
     <section className="analytics" aria-labelledby="analytics">
       <header className="analytics-top">
-        <h2 id="analytics">{days === 1 ? "Today" : `The last ${days} days`}</h2>
+        <h2 id="analytics">{days === 1 ? "Since yesterday" : `The last ${days} days`}</h2>
         {overview?.hidden && (
           <p className="analytics-hidden">Groups under 5 people are not shown.</p>
         )}
