@@ -194,12 +194,10 @@ func age(since, now time.Time) float64 {
 func (c *consoleClient) beat(s *hub.Session, p pulse) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	switch {
-	case p.Pulse == nil: // nothing is known yet: the first one is still to come
-	case c.pulses%outlineEvery != 0:
-		p.Hours = nil
-		fallthrough
-	default:
+	if p.Pulse != nil { // else nothing is known yet: the first one is still to come
+		if c.pulses%outlineEvery != 0 {
+			p.Hours = nil
+		}
 		c.pulses++
 	}
 	_ = s.Send("pulse", 0, p)

@@ -4,6 +4,7 @@ import { Button } from "./Button";
 import { PhoneEntry } from "./PhoneEntry";
 import { ProblemNotice } from "./ProblemNotice";
 import { Phrase, useSay } from "./texts";
+import "./Dialog.css";
 import "./ChangePhoneDialog.css";
 
 /** Refusals that are about what was typed; they are said at the field. */
@@ -66,7 +67,7 @@ export function ChangePhoneDialog({
   return (
     <dialog
       ref={dialog}
-      className="nod-change"
+      className="nod-dialog nod-change"
       aria-labelledby={title}
       onClose={onClose}
       onCancel={(event) => {
@@ -75,7 +76,7 @@ export function ChangePhoneDialog({
       }}
     >
       {open && (
-        <div className="nod-change-inside">
+        <div className="nod-dialog-inside">
           <h2 id={title} className="nod-title">
             {say("change.title")}
           </h2>

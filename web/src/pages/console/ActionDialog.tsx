@@ -4,6 +4,7 @@ import { Notice } from "../../component/Notice";
 import { type Act, actWords } from "./acts";
 import type { Row } from "./model";
 import type { Acting } from "./useAct";
+import "../../component/Dialog.css";
 import "./Dialog.css";
 
 /**
@@ -35,7 +36,7 @@ export function ActionDialog({
   return (
     <dialog
       ref={dialog}
-      className="console-dialog"
+      className="nod-dialog console-dialog"
       aria-labelledby={`${id}-title`}
       aria-describedby={`${id}-text`}
       onClose={onClose}
@@ -46,7 +47,7 @@ export function ActionDialog({
     >
       {words && (
         <form
-          className="console-dialog-inside"
+          className="nod-dialog-inside"
           onSubmit={async (event) => {
             event.preventDefault();
             if (await acting.act(act)) onClose();

@@ -2,6 +2,7 @@ import { useRef, useState } from "react";
 import { Button } from "../../component/Button";
 import { Switch } from "../../component/Switch";
 import { shortcuts, shortcutsOn, turnShortcuts, useShortcut } from "./shortcuts";
+import "../../component/Dialog.css";
 import "./Dialog.css";
 import "./ShortcutSheet.css";
 
@@ -16,8 +17,8 @@ export function ShortcutSheet() {
       <Button tone="quiet" aria-haspopup="dialog" onClick={open}>
         Keys
       </Button>
-      <dialog ref={dialog} className="console-dialog" aria-labelledby="keys">
-        <div className="console-dialog-inside">
+      <dialog ref={dialog} className="nod-dialog console-dialog" aria-labelledby="keys">
+        <div className="nod-dialog-inside">
           <h2 id="keys">Keys</h2>
           <dl className="keys">
             {shortcuts.map(({ keys, does }) => (
