@@ -79,6 +79,7 @@ describe("a person proves a number", () => {
     const dialog = page.getByRole("dialog", { name: "Use another number" });
     await dialog.getByRole("textbox", { name: "Phone number" }).fill("+1 415 555 0143");
     await dialog.getByRole("button", { name: "Send Code" }).click();
+    await dialog.waitFor({ state: "hidden" }); // before that the page may still ask for the old number's code
     await codeField(page).fill(await codeTo("+14155550143", 1));
     await page.getByRole("heading", { name: "Number confirmed" }).waitFor();
     await page.getByText("knows +14155550143 now").waitFor();
