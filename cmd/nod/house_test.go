@@ -31,10 +31,11 @@ var house = map[string]struct {
 	"web":        {nil, "built pages only"},
 	"client":     {nil, "an integrator takes it alone"},
 
-	"delivery":    {[]string{"verify"}, "a ladder needs neither sockets nor rows, only what sends and stores for it"},
-	"server":      {[]string{"verify", "hub", "analytics", "delivery"}, "the server is handed its store and its pages"},
-	"server/demo": {[]string{"client"}, "the demo's integrator has what every integrator has"},
-	"storage":     {[]string{"delivery", "verify", "analytics", "migrations"}, "a store is wired to nothing above it"},
+	"delivery":     {[]string{"verify"}, "a ladder needs neither sockets nor rows, only what sends and stores for it"},
+	"server":       {[]string{"verify", "hub", "analytics", "delivery"}, "the server is handed its store and its pages"},
+	"server/demo":  {[]string{"client"}, "the demo's integrator has what every integrator has"},
+	"server/geoip": {nil, "an address and a file are all it knows"},
+	"storage":      {[]string{"delivery", "verify", "analytics", "migrations"}, "a store is wired to nothing above it"},
 
 	"hub/brokertest":  {[]string{"hub"}, "a conformance suite knows what it tests"},
 	"hub/redisbroker": {[]string{"hub"}, "a broker serves the hub and nobody else"},
@@ -78,6 +79,7 @@ var vendors = map[string][]string{
 	"github.com/aws":                {"delivery/sms/sns"},
 	"github.com/wneessen/go-mail":   {"delivery/email"},
 	"github.com/failsafe-go":        {"delivery/sms"},
+	"github.com/oschwald":           {"server/geoip"},
 }
 
 // Rules are pure: what these packages bring has no place in verify, and now is an argument.
