@@ -68,6 +68,7 @@ type Delivery struct {
 	LeaseEndAt time.Time
 	AcceptedAt time.Time
 	Unanswered bool      // of an sms, voice or email delivery: when it was sent nobody knew whether it left, whatever was told later
+	Cost       int64     // of an sms or voice delivery: what is reserved for it, in micro-units; 0: nothing
 	AskAt      time.Time // when to ask the provider what became of it; zero: not again
 	ChangedAt  time.Time // of the present state
 }

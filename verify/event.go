@@ -34,6 +34,12 @@ type EventData struct {
 	Country     string        `json:"country,omitempty"`      // of a created or blocked verification and of a delivery: see [Number.Country]
 	Locale      string        `json:"locale,omitempty"`       // of a created verification: the language of its texts, as BCP 47 writes it
 	Action      string        `json:"action,omitempty"`       // of an operator
+	Limit       string        `json:"limit,omitempty"`        // which one was hit
+	Mode        BudgetMode    `json:"mode,omitempty"`         // of a budget that was exceeded
+	Percent     int           `json:"percent,omitempty"`      // of the spend cap
+	Score       int           `json:"score,omitempty"`        // of a start that looked unusual
+	Reasons     []string      `json:"reasons,omitempty"`      // of that score
+	Until       string        `json:"until,omitempty"`        // of a lock, RFC 3339; empty: until unlocked
 	By          string        `json:"by,omitempty"`           // by whose session or call an operator acted: "console 3fa9c1d2", "key 3fa9c1d2"
 }
 
@@ -50,7 +56,15 @@ const (
 	EventCanceled       = "verification.canceled"
 	EventSuperseded     = "verification.superseded"
 	EventBlocked        = "verification.blocked"
+	EventLocked         = "verification.locked"
 	EventSkippedTrusted = "verification.skipped_trusted"
+
+	EventLimitHit       = "risk.limit_hit"
+	EventPushSuppressed = "risk.push_suppressed"
+	EventBudgetExceeded = "risk.budget_exceeded"
+	EventSpendWarning   = "risk.spend_warning"
+	EventSpendStop      = "risk.spend_stop"
+	EventRiskAssessed   = "risk.assessed"
 
 	EventCodeIssued    = "code.issued"
 	EventCheckFailed   = "code.check_failed"

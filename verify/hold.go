@@ -31,6 +31,8 @@ type Standing struct {
 	// Through is the verification by which the operator came to the user, pending (then
 	// it is one of Open) or ended; nil: none. What is decided is noted on it.
 	Through *Verification
+	// Meters has the user's.
+	Meters *Meters
 }
 
 // Block refuses every verification of the user from now on and cancels those that

@@ -37,6 +37,9 @@ type Policy struct {
 	// only shown.
 	Support string
 
+	// Limits are what attackers meet; the zero value limits nothing.
+	Limits Limits
+
 	// What has a provider, or is simulated. A channel without one is absent.
 	HasPush, HasSMS, HasVoice, HasEmail bool
 }

@@ -14,6 +14,7 @@ type Refusal struct {
 	Field          string        // the input at fault; empty when none is
 	RetryAfter     time.Duration // when waiting helps; 0 otherwise
 	VerificationID string        // of the row that a refused create left; empty otherwise
+	Limit          string        // which limit was hit; empty: none
 }
 
 // Error implements error with the code and the detail.
@@ -40,6 +41,7 @@ const (
 	CodeInvalidRequest      = "invalid_request"
 	CodeNoChannel           = "no_channel"
 	CodeCooldown            = "cooldown"
+	CodeRateLimited         = "rate_limited"
 	CodeTooManyAttempts     = "too_many_attempts"
 	CodeNotFound            = "not_found"
 	CodeUnauthenticated     = "unauthenticated"

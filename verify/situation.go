@@ -12,6 +12,11 @@ type Applicant struct {
 	// TrustedID is the id of the trusted device whose token came with the create;
 	// empty when none did.
 	TrustedID string
+	// IP is the person's: see [Meters].Address.
+	IP string
+	// Codes and Spends say that a code will surely leave, and that it will cost
+	// something while there is a cap, so that all that it needs is read at once.
+	Codes, Spends bool
 }
 
 // Situation is what a create must know, read in the transaction that writes it.
@@ -43,6 +48,8 @@ type Situation struct {
 	// nil when there is none. A rule may change it; the store writes it back and
 	// tells its events.
 	Trusted *TrustedDevice
+	// Meters become the new verification's: see [Meters].
+	Meters *Meters
 }
 
 // Once makes a write happen once per key (Idempotency-Key, 24 hours). The store

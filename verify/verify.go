@@ -96,6 +96,8 @@ const (
 	Undeliverable Reason = "undeliverable"
 	RateLimited   Reason = "rate_limited"
 	FraudRule     Reason = "fraud_rule"
+	CountryBarred Reason = "country"   // no code goes to numbers of this country
+	SpendStopped  Reason = "spend_cap" // what a day's codes may cost is spent
 	AccountLocked Reason = "account_locked"
 	PhoneChanged  Reason = "phone_changed"
 )
@@ -238,15 +240,19 @@ type Verification struct {
 	CodeAcceptedAt time.Time // last code that a provider accepted: what a later session carries over
 	LastChannel    Channel   // what a resend without a channel repeats
 	NumberDead     bool      // a provider said that the number can never be reached
+	LockedUntil    time.Time // no code is sent or compared before, as far as this verification knows; [Forever]: until unlocked; zero: not locked
+	Seen           Seen      // where it was started
 
 	Deliveries []Delivery // oldest first
 	Devices    []Device   // the user's live devices: read only, as they stand in this transaction
 	Hold       Hold       // what an operator decided about the user: read only, and only for an update
+	Meters     *Meters    // no column: what was used lately, as it stands in this transaction; nil: nothing is limited
 	TrustedID  string     // of the trusted device whose good token came with the create, did it do or not; empty: none
 
 	NextAt time.Time // when something is due by itself; zero: never again
 	Seq    int64     // of the last event
 	events []Event
+	sums   []Sum
 	trust  TrustRule // see [Verification.TakeTrust]
 	place  string    // see country
 }
