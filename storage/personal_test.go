@@ -194,7 +194,7 @@ func TestErase(t *testing.T) {
 		if diff := gocmp.Diff(inTime(acts), inTime(left)); diff != "" {
 			t.Error("acts:", diff)
 		}
-		if e := erasures[0]; len(erasures) != 2 || e.UserID+e.VerificationID != "" || !gocmp.Equal(e.Data, verify.EventData{Action: verify.ActErase, By: by}) {
+		if e := erasures[0]; len(erasures) != 2 || e.UserID+e.VerificationID != "" || e.Data != (verify.EventData{Action: verify.ActErase, By: by}) {
 			t.Errorf("the erasures are noted as %+v", erasures)
 		}
 		if got := export(t, s, "ana"); strings.Contains(got, ana.number.E164()) || ids.MatchString(got) {

@@ -1,9 +1,295 @@
 package verify
 
-import "time"
+import (
+	"cmp"
+	"slices"
+	"time"
+)
 
-// Budget is what was sent to a country, or asked for by an IP, and was proved.
-type Budget struct{}
+// budgetsLearn is how long a deployment only records: until there is a week to compare
+// with, a busy first day looks like an attack.
+const budgetsLearn = 7 * 24 * time.Hour
 
-// giveBack returns what was reserved for a delivery that nobody took.
-func (v *Verification) giveBack(d *Delivery, now time.Time) {}
+// at is what the mode means at now in a deployment that is there since then.
+func (b BudgetMode) at(since, now time.Time) BudgetMode {
+	switch {
+	case b == BudgetAuto && now.Sub(since) < budgetsLearn:
+		return BudgetRecord
+	case b == BudgetAuto:
+		return BudgetDeny
+	case b == "":
+		return BudgetOff
+	}
+	return b
+}
+
+// Budget counts the codes sent to a country, or for a person's address, and those of
+// them whose verification a code then approved: real people type them in, a pump never
+// does. So what was not proved is held to a share of what was, and may grow with it. The
+// rule and its figures are authgear's, with its default ratios of 0.3 a day and 0.2 an
+// hour: github.com/authgear/authgear-server, docs/specs/fraud-protection.md,
+// SMS__UNVERIFIED_OTPS__BY_PHONE_COUNTRY and BY_IP.
+//
+//	country, a day:   max(20, 0.3 × proved on the best of the last 14 days, 0.3 × proved in the last 24 hours)
+//	country, an hour: max(3, 0.2 × proved on that day / 6, 0.2 × proved in the last hour)
+//	address, a day:   max(10, 0.3 × proved in the last 24 hours)
+//	address, an hour: max(5, 0.2 × proved in the last 24 hours / 6)
+//
+// Shares are rounded down: beside 73 proved, 21 may be unproved. So many may be, one more
+// is over. Unlike authgear's, a code whose person then answered in the app stays unproved:
+// whoever pumps has an account and a phone as well.
+//
+// It counts in tallies of ten minutes for the hour, of hours for the 24, of UTC days for
+// the 14, so that a row stays under 2 kB whatever the traffic. A window is the present
+// tally and full ones before it: it looks back up to one tally further than its name says,
+// never less far. A code counts in the tally that it was sent in, when it is proved too:
+// so no more is ever proved than was sent.
+type Budget struct {
+	Tens  []Tally `json:"tens,omitempty"`
+	Hours []Tally `json:"hours,omitempty"`
+	Days  []Tally `json:"days,omitempty"` // of a country only
+}
+
+// Tally is what one span of time saw.
+type Tally struct {
+	Nr     int64 `json:"t"` // which span: whole ones since 1970, UTC
+	Sent   int   `json:"s"`
+	Proved int   `json:"p,omitempty"`
+}
+
+// tallies are spans of one width, oldest first, and how many are kept, the present one
+// among them.
+type tallies struct {
+	list  *[]Tally
+	width time.Duration
+	kept  int64
+}
+
+func (b *Budget) tens() tallies  { return tallies{&b.Tens, 10 * time.Minute, 1 + 6} }
+func (b *Budget) hours() tallies { return tallies{&b.Hours, time.Hour, 1 + 24} }
+func (b *Budget) days() tallies  { return tallies{&b.Days, 24 * time.Hour, 1 + 14} }
+
+func (t tallies) nr(at time.Time) int64 { return at.UnixMilli() / t.width.Milliseconds() }
+
+// leaves is when a tally is looked at no more.
+func (t tallies) leaves(nr int64) time.Time {
+	return time.UnixMilli((nr + t.kept) * t.width.Milliseconds()).UTC()
+}
+
+// add counts one that is sent now, and forgets what is too old.
+func (t tallies) add(now time.Time) {
+	nr := t.nr(now)
+	kept := slices.DeleteFunc(*t.list, func(y Tally) bool { return y.Nr <= nr-t.kept })
+	i, there := t.find(kept, nr)
+	if !there {
+		kept = slices.Insert(kept, i, Tally{Nr: nr})
+	}
+	kept[i].Sent++
+	*t.list = kept
+}
+
+// prove counts one as proved that was sent then. One that was not counted, or is
+// forgotten, is not proved.
+func (t tallies) prove(sentAt time.Time) {
+	if i, there := t.find(*t.list, t.nr(sentAt)); there {
+		y := &(*t.list)[i]
+		y.Proved = min(y.Proved+1, y.Sent)
+	}
+}
+
+func (tallies) find(list []Tally, nr int64) (int, bool) {
+	return slices.BinarySearchFunc(list, nr, func(y Tally, nr int64) int { return cmp.Compare(y.Nr, nr) })
+}
+
+// sum is what the window that ends at now saw.
+func (t tallies) sum(now time.Time) (unproved, proved int) {
+	for _, y := range *t.list {
+		if y.Nr > t.nr(now)-t.kept {
+			unproved, proved = unproved+y.Sent-y.Proved, proved+y.Proved
+		}
+	}
+	return unproved, proved
+}
+
+// rest is how long it takes until so few are unproved that there is room for one more.
+func (t tallies) rest(now time.Time, room int) time.Duration {
+	unproved, _ := t.sum(now)
+	for _, y := range *t.list {
+		if y.Nr <= t.nr(now)-t.kept {
+			continue
+		}
+		if unproved -= y.Sent - y.Proved; unproved < room {
+			return t.leaves(y.Nr).Sub(now)
+		}
+	}
+	return 0
+}
+
+// best is how many were proved on the best of the 14 days before today.
+func (b *Budget) best(now time.Time) (most int) {
+	days := b.days()
+	for _, y := range b.Days {
+		if today := days.nr(now); y.Nr < today && y.Nr > today-days.kept {
+			most = max(most, y.Proved)
+		}
+	}
+	return most
+}
+
+// over is a budget that one more code would pass.
+type over struct {
+	limit string
+	rest  time.Duration // until there is room again, should nothing more be sent or proved
+}
+
+// told is what the timeline says of it.
+func (o over) told(v *Verification, mode BudgetMode) EventData {
+	return EventData{Country: v.country(), Limit: o.limit, Mode: mode}
+}
+
+// over are the budgets that one more code to the number, for the address, would pass.
+func (m *Meters) over(now time.Time) (all []over) {
+	see := func(limit string, t tallies, room int) {
+		if unproved, _ := t.sum(now); unproved >= room {
+			all = append(all, over{limit, t.rest(now, room)})
+		}
+	}
+	if b := m.Country.budget(); b != nil {
+		best := b.best(now)
+		_, day := b.hours().sum(now)
+		_, hour := b.tens().sum(now)
+		see("country_day", b.hours(), max(20, 3*best/10, 3*day/10))
+		see("country_hour", b.tens(), max(3, 2*best/60, 2*hour/10))
+	}
+	if b := m.IP.budget(); b != nil {
+		_, day := b.hours().sum(now)
+		see("ip_day", b.hours(), max(10, 3*day/10))
+		see("ip_hour", b.tens(), max(5, 2*day/60))
+	}
+	return all
+}
+
+// budget is the meter's; nil when nothing was counted.
+func (m *Meter) budget() *Budget {
+	if m == nil {
+		return nil
+	}
+	return m.Budget
+}
+
+// budgeted counts a code that is sent now.
+func (m *Meters) budgeted(now time.Time) {
+	for _, of := range []*Meter{m.Country, m.IP} {
+		if of == nil {
+			continue
+		}
+		if of.Budget == nil {
+			of.Budget = &Budget{}
+		}
+		kept := []tallies{of.Budget.tens(), of.Budget.hours()}
+		if of == m.Country {
+			kept = append(kept, of.Budget.days())
+		}
+		for _, t := range kept {
+			t.add(now)
+			of.keep(t.leaves(t.nr(now)))
+		}
+	}
+}
+
+// budgetProved counts a code that was sent then as proved.
+func (m *Meters) budgetProved(sentAt time.Time) {
+	for _, b := range []*Budget{m.Country.budget(), m.IP.budget()} {
+		if b != nil {
+			b.tens().prove(sentAt)
+			b.hours().prove(sentAt)
+			b.days().prove(sentAt)
+		}
+	}
+}
+
+// SumWarned is the sum of a UTC day that says which share of the cap was warned of last,
+// in percent.
+const SumWarned = "spend_warned"
+
+// Spend is what the deployment's day has cost so far. Verifications in one transaction
+// share one.
+type Spend struct {
+	Micros int64 // of the sum [SumSpend]
+	Warned int64 // of the sum [SumWarned]
+}
+
+// warnings are the shares of the cap, in percent, that are told as they are reached, each
+// once a day.
+var warnings = [...]int64{50, 80}
+
+// Day is the UTC day of a time: where the sums of money start.
+func Day(at time.Time) time.Time { return at.UTC().Truncate(24 * time.Hour) }
+
+// broke says whether the price of one more message would take the day over the cap. Where
+// there is a cap and nobody knows the price, it is taken for too high: a cap that
+// unpriced countries go around is none. What costs nothing always fits.
+func (m *Meters) broke(v *Verification, p *Policy, now time.Time) *Stop {
+	if p.Limits.SpendCap <= 0 || !m.want(NeedSpend) || m.Spend == nil {
+		return nil
+	}
+	s := &Stop{Reason: SpendStopped, Limit: "spend_cap"}
+	switch price, known := p.Limits.price(v.country()); {
+	case !known:
+		s.Limit = "no_price"
+	case price > max(0, p.Limits.SpendCap-max(0, m.Spend.Micros)):
+		s.RetryAfter = Day(now).AddDate(0, 0, 1).Sub(now)
+	default:
+		return nil
+	}
+	s.events = tells(EventSpendStop, EventData{Country: v.country(), Limit: s.Limit})
+	return s
+}
+
+// price is what a message to the country costs at most, in micro-units.
+func (l *Limits) price(country string) (int64, bool) {
+	if l.Price == nil {
+		return 0, false
+	}
+	micros, known := l.Price(country)
+	return micros, known && micros >= 0
+}
+
+// reserve puts the price of a message on the day's bill before it leaves, so that many
+// at once cannot all fit under the cap; giveBack takes it off should it never leave.
+func (m *Meters) reserve(v *Verification, p *Policy, now time.Time) int64 {
+	limit := p.Limits.SpendCap
+	if limit <= 0 || !m.want(NeedSpend) || m.Spend == nil {
+		return 0
+	}
+	price, _ := p.Limits.price(v.country())
+	if price <= 0 {
+		return 0
+	}
+	m.Spend.Micros += price
+	v.sums = append(v.sums, Sum{SumSpend, Day(now), price})
+	for _, percent := range warnings {
+		// Without a product that could overflow.
+		if line := limit/100*percent + limit%100*percent/100; m.Spend.Warned < percent && m.Spend.Micros >= line {
+			v.sums = append(v.sums, Sum{SumWarned, Day(now), percent - m.Spend.Warned})
+			m.Spend.Warned = percent
+			v.emit(EventSpendWarning, now, EventData{Percent: int(percent)})
+		}
+	}
+	return price
+}
+
+// giveBack takes what a delivery cost off the bill of the day that it was put on, when it
+// has ended and no provider took it for certain. It is for every delivery that moves.
+func (v *Verification) giveBack(d *Delivery, now time.Time) {
+	switch d.State {
+	case StateFailed, StateCanceled, StateExpired, StateSuppressed:
+	default:
+		return
+	}
+	if d.Cost == 0 || d.MayHaveLeft() || d.Unanswered {
+		return
+	}
+	v.sums = append(v.sums, Sum{SumSpend, Day(d.CreatedAt), -d.Cost})
+	d.Cost = 0
+}

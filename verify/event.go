@@ -38,7 +38,7 @@ type EventData struct {
 	Mode        BudgetMode    `json:"mode,omitempty"`         // of a budget that was exceeded
 	Percent     int           `json:"percent,omitempty"`      // of the spend cap
 	Score       int           `json:"score,omitempty"`        // of a start that looked unusual
-	Reasons     []string      `json:"reasons,omitempty"`      // of that score
+	Reasons     string        `json:"reasons,omitempty"`      // of that score, comma-separated
 	Until       string        `json:"until,omitempty"`        // of a lock, RFC 3339; empty: until unlocked
 	By          string        `json:"by,omitempty"`           // by whose session or call an operator acted: "console 3fa9c1d2", "key 3fa9c1d2"
 }

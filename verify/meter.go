@@ -70,7 +70,7 @@ const (
 	NeedNone  Need = iota
 	NeedUser       // the user's meter
 	NeedAll        // all five, the operators' blocks, WrongToday and Since
-	NeedSpend      // Spent too: a row that all sends share, so it is locked last
+	NeedSpend      // Spend too: a row that all sends share, so it is locked last
 )
 
 // Meters are those of one verification, read under locks in the transaction of the
@@ -86,7 +86,7 @@ type Meters struct {
 	User, Phone, IP, Prefix, Country *Meter // nil: not read, or not known of this verification
 
 	Blocks     []Block   // on the number, a prefix of it or its country
-	Spent      int64     // on codes, today (UTC), in micro-units
+	Spend      *Spend    // what codes have cost today (UTC): one for all verifications of a transaction
 	WrongToday int       // wrong codes of the whole deployment in the last 24 hours
 	Since      time.Time // when the deployment's database was made
 	Have       Need      // what was read

@@ -25,9 +25,8 @@ type Request struct {
 	BindingMessage   string
 	Match            Match
 	UserVerification bool
-	// Place is the country that the person's IP is in, ISO 3166-1 alpha-2; empty:
-	// nobody knows.
-	Place string
+	// Seen is what a profile compares of where the person is ([Keys.Seen]).
+	Seen Seen
 	// Trusted is what a trusted device's token claimed ([Keys.TrustClaim]); zero: nothing.
 	Trusted TrustClaim
 }

@@ -56,6 +56,7 @@ type Claims struct {
 	ID       string   `json:"jti,omitempty"`
 	IssuedAt int64    `json:"iat,omitempty"`
 	Expires  int64    `json:"exp,omitempty"`
+	Begins   int64    `json:"nbf,omitempty"`
 	Nonce    string   `json:"nonce,omitempty"`
 
 	EnrollmentSHA256 string `json:"enrollment_sha256,omitempty"`
@@ -207,19 +208,20 @@ func (a *Authority) byDevice(typ, token string, d *Device) (Claims, error) {
 	return c, nil
 }
 
-// fresh checks aud, iat and exp; maxLife bounds exp - iat. The oldest iat that
+// fresh checks aud, iat, nbf and exp; maxLife bounds exp - iat. The oldest iat that
 // can still be good is looked at first, so that no difference overflows.
 func (a *Authority) fresh(c Claims, now time.Time, maxLife time.Duration) error {
 	at, life := now.Unix(), int64(maxLife/time.Second)
-	if !c.Audience.Has(a.url) || c.IssuedAt <= at-life || c.IssuedAt > now.Add(clockLeeway).Unix() || at >= c.Expires || c.Expires-c.IssuedAt > life {
+	if !c.Audience.Has(a.url) || c.IssuedAt <= at-life || max(c.IssuedAt, c.Begins) > now.Add(clockLeeway).Unix() || at >= c.Expires || c.Expires-c.IssuedAt > life {
 		return errToken
 	}
 	return nil
 }
 
-// recent reports whether iat is within the leeway of now, on both sides.
+// recent reports whether iat is within the leeway of now, on both sides, and nbf
+// is not to come.
 func (a *Authority) recent(c Claims, now time.Time) bool {
-	return now.Sub(time.Unix(c.IssuedAt, 0)).Abs() <= clockLeeway+time.Second
+	return now.Sub(time.Unix(c.IssuedAt, 0)).Abs() <= clockLeeway+time.Second && c.Begins <= now.Add(clockLeeway).Unix()
 }
 
 // errToken says as little as possible to who presents a bad token.
