@@ -39,7 +39,7 @@ func (a silentApp) Closed(context.Context, *Session) {}
 // benchHub is a hub with sessions whose peers read without allocating.
 func benchHub(tb testing.TB, sessions int) (*Hub, []*Session) {
 	app := silentApp{make(chan *Session, 1)}
-	h, err := New(Config{Authenticate: app.Authenticate})
+	h, err := New(Config{Authenticate: app.Authenticate, MaxPerIP: -1})
 	if err != nil {
 		tb.Fatal(err)
 	}

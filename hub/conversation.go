@@ -116,11 +116,14 @@ func (s *Session) judge(f Frame, nonce string) bool {
 	if !s.admit(who, client) {
 		return false
 	}
+	if !s.hub.topics.join(s) {
+		s.refuse(f, errCrowded, &Refusal{})
+		return false
+	}
 	s.say("welcome", welcomeData{
 		Role: who.Role, ConnectionID: s.id, ServerTime: s.hub.serverTime(),
 		HeartbeatSeconds: int(s.hub.config.PingInterval / time.Second), Resumed: who.Resumed,
 	})
-	s.hub.topics.join(s)
 	if err := s.hub.broker.Join(s.hub.alive, who.Topic, s.id, s.since, who.Exclusive); err != nil {
 		s.hub.complain(s.id, "the broker did not take it", err)
 	}
@@ -129,6 +132,11 @@ func (s *Session) judge(f Frame, nonce string) bool {
 	}
 	s.hub.topics.settle(s)
 	return true
+}
+
+// errCrowded turns away one more than may stand on a topic.
+var errCrowded = &Refusal{
+	Code: "rate_limited", Message: "This is open in too many places already. Close some of them.", RetryAfter: 5, Close: CloseTryLater,
 }
 
 // inTime stops the clock that auth has to beat; from here on, time is ours.

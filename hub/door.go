@@ -3,7 +3,6 @@ package hub
 import (
 	"encoding/json"
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/url"
@@ -13,52 +12,45 @@ import (
 )
 
 // ServeHTTP upgrades a request to a connection of the protocol nod.v1 and
-// returns; the conversation goes on in a goroutine of its own.
+// returns; the conversation goes on in a goroutine of its own. Whether there is
+// room comes first: a flood is shed by where it comes from, whatever it asks for.
 func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if !h.allowed(r.Header) {
-		h.refuse(w, r, http.StatusForbidden, "forbidden",
-			"This page's origin may not connect. Add its scheme, host and port to the allowed origins.", 0)
+	ip := h.config.ClientIP(r)
+	from, no := h.reserve(ip)
+	if no != nil {
+		h.refuse(w, r, *no)
 		return
 	}
-	if offered := tokens(r.Header, "Sec-Websocket-Protocol"); len(offered) > 0 && !offered[subprotocol] {
-		h.refuse(w, r, http.StatusBadRequest, "invalid_request",
-			"None of the subprotocols offered is spoken here. Offer "+subprotocol+", or none.", 0)
+	k, no := h.upgrade(w, r)
+	if k == nil {
+		h.release(from)
+		if no != nil {
+			h.refuse(w, r, *no)
+		}
 		return
 	}
-	if refusal := h.reserve(); refusal != "" {
-		h.refuse(w, r, http.StatusServiceUnavailable, "unavailable", refusal, retryLater())
-		return
-	}
-	k, err := accept(w, r, func(status int, detail string) {
-		h.refuse(w, r, status, "invalid_request", detail, 0)
-	})
-	if err != nil {
-		h.release()
-		return
-	}
-	s := newSession(h, k, h.config.ClientIP(r), r.Header.Get("Origin"))
+	s := newSession(h, k, ip, r.Header.Get("Origin"))
+	s.from = from
 	h.enter(s)
 	go s.greet()
 }
 
-// retryLater is what a refused request is told to wait: those that were refused
-// at one moment do not come back at one.
-func retryLater() time.Duration { return time.Second + rand.N(4*time.Second) }
-
-// bucket lets rate requests a second through, and as many at once.
-type bucket struct {
-	left float64   // of what may come at once
-	at   time.Time // when left was counted; zero: never, so it is full
-}
-
-func (b *bucket) take(now time.Time, rate int) bool {
-	b.left = min(float64(rate), b.left+now.Sub(b.at).Seconds()*float64(rate))
-	b.at = now
-	if b.left < 1 {
-		return false
+// upgrade takes the connection over. Without a refusal there is nobody left to
+// tell one.
+func (h *Hub) upgrade(w http.ResponseWriter, r *http.Request) (k *socket, no *refusal) {
+	if !h.allowed(r.Header) {
+		return nil, &refusal{CauseOrigin, "This page's origin may not connect. Add its scheme, host and port to the allowed origins.", http.StatusForbidden, "forbidden", 0}
 	}
-	b.left--
-	return true
+	if offered := tokens(r.Header, "Sec-Websocket-Protocol"); len(offered) > 0 && !offered[subprotocol] {
+		return nil, &refusal{CauseRequest, "None of the subprotocols offered is spoken here. Offer " + subprotocol + ", or none.", http.StatusBadRequest, "invalid_request", 0}
+	}
+	k, err := accept(w, r, func(status int, detail string) {
+		no = &refusal{CauseRequest, detail, status, "invalid_request", 0}
+	})
+	if err != nil {
+		return nil, no
+	}
+	return k, nil
 }
 
 // allowed compares the whole origin: an origin equal to the Host header is not
@@ -101,9 +93,9 @@ func tokens(h http.Header, name string) map[string]bool {
 }
 
 // refuse answers a request that is not let in, in the manner of the house.
-func (h *Hub) refuse(w http.ResponseWriter, r *http.Request, status int, code, detail string, retryAfter time.Duration) {
-	h.figures.refused.Add(1)
-	h.config.Refuse(w, r, status, code, detail, retryAfter)
+func (h *Hub) refuse(w http.ResponseWriter, r *http.Request, no refusal) {
+	h.figures.refuse(no.cause)
+	h.config.Refuse(w, r, no.status, no.code, no.detail, no.retryAfter)
 }
 
 // refuse is Config.Refuse where none is given.

@@ -29,15 +29,17 @@
 //	        ServeHTTP            auth judged                 Open returned
 //	request ─────────▶ greeting ─────────────▶ opening ────────────────▶ open
 //	   │                  │                      │                         │
-//	   │ 403 400 503 *    │ 4401 4408 4400 …     │ replaced, draining,     │
+//	   │ 403 400 429 503 *│ 4401 4408 4400 …     │ replaced, draining,     │
 //	   ▼                  ▼                      ▼ refused …               ▼
 //	refused            ending: queued frames, bye, close frame, peer's close frame (≤ 5 s)
 //	                      │
 //	                      ▼        socket lost, or peer closed: from any state at once
 //	                    ended: left its topic, Client.Closed called
 //
-// * 503 too when more connections come at once than the node may take: a node
-// that dies sends thousands to the others in one moment.
+// * 503 when the node is full, or more connections come at once than it may take: a
+// node that dies sends thousands to the others in one moment. 429 when one address
+// has more than its share of either. Both are counted before anything of the
+// request is looked at but where it comes from.
 package hub
 
 import (
@@ -47,6 +49,7 @@ import (
 	"iter"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"sync"
 	"time"
 )
@@ -86,6 +89,14 @@ type Config struct {
 	MaxSessions  int           // connections at once; 0 is 100,000
 	MaxPending   int           // of them not yet authenticated; 0 is 2,048
 	AcceptRate   int           // new connections a second, and as many at once; 0 is 1,000
+
+	// MaxPerIP is how many connections one client [Address] may hold; 0 is 1,000,
+	// which a carrier or a large office may need, for thousands of phones stand behind
+	// one IPv4 address there. Negative: addresses are not limited, here and below.
+	MaxPerIP int
+	// MaxPendingPerIP is how many of them may be not yet authenticated, and how many
+	// may come in a second; 0 is an eighth of MaxPerIP, at least 128.
+	MaxPendingPerIP int
 }
 
 func (c Config) withDefaults() Config {
@@ -95,6 +106,8 @@ func (c Config) withDefaults() Config {
 	def(&c.MaxSessions, 100_000)
 	def(&c.MaxPending, 2_048)
 	def(&c.AcceptRate, 1_000)
+	def(&c.MaxPerIP, 1_000)
+	def(&c.MaxPendingPerIP, max(c.MaxPerIP/8, 128))
 	if c.Now == nil {
 		c.Now = time.Now
 	}
@@ -134,10 +147,8 @@ type Hub struct {
 
 	mu       sync.Mutex
 	sessions map[*Session]struct{}
-	accepts  bucket
-	places   int            // taken, of MaxSessions
-	pending  int            // of them not yet authenticated
-	roles    map[string]int // of the others
+	crowd    crowd
+	roles    map[string]int // of those that have authenticated
 	draining bool
 	open     sync.WaitGroup // one for each place
 }
@@ -151,6 +162,7 @@ func New(c Config) (*Hub, error) {
 		wheel:    newWheel(),
 		writers:  newWriters(),
 		sessions: make(map[*Session]struct{}),
+		crowd:    crowd{addresses: make(map[netip.Addr]*address)},
 		roles:    make(map[string]int),
 	}
 	for _, s := range c.Origins {
@@ -238,33 +250,29 @@ func (h *Hub) clock() int64 { return h.config.Now().UnixMilli() }
 
 func (h *Hub) serverTime() string { return h.config.Now().UTC().Format(timeFormat) }
 
-// reserve takes a place for a connection that is about to be upgraded, or tells
-// people why there is none.
-func (h *Hub) reserve() (refusal string) {
+// reserve takes a place for a connection from ip that is about to be upgraded, or
+// says why there is none.
+func (h *Hub) reserve(ip string) (*address, *refusal) {
+	from, now := Address(ip), time.Now()
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	switch {
-	case h.draining:
-		return "This server is going down. Connect again, another one answers."
-	case h.places >= h.config.MaxSessions:
-		return "This server holds as many connections as it can. Try again later."
-	case h.pending >= h.config.MaxPending:
-		return "Too many connections are about to authenticate. Try again in a moment."
-	case !h.accepts.take(time.Now(), h.config.AcceptRate):
-		h.figures.throttled.Add(1)
-		return "Too many connections are opened at once. Try again in a moment."
+	if h.draining {
+		return nil, full(CauseDraining, "This server is going down. Connect again, another one answers.")
 	}
-	h.places++
-	h.pending++
-	h.open.Add(1)
-	return ""
+	a, no := h.crowd.enter(from, &h.config, now)
+	if no == nil {
+		h.open.Add(1)
+	} else if no.cause == CauseAddressFull && h.crowd.warns(now) {
+		h.config.Log.Warn("an address holds as many connections as it may: if it is a proxy of yours, name it, so that the clients behind it are told apart", "limit", h.config.MaxPerIP)
+	}
+	return a, no
 }
 
 // release gives back the place of a connection that was not upgraded.
-func (h *Hub) release() {
+func (h *Hub) release(a *address) {
 	h.mu.Lock()
-	h.places--
-	h.pending--
+	h.crowd.settle(a)
+	h.crowd.leave(a)
 	h.mu.Unlock()
 	h.open.Done()
 }
@@ -287,7 +295,7 @@ func (h *Hub) enter(s *Session) {
 func (h *Hub) admitted(s *Session) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.pending--
+	h.crowd.settle(s.from)
 	h.roles[s.identity.Role]++
 }
 
@@ -295,12 +303,12 @@ func (h *Hub) admitted(s *Session) {
 func (h *Hub) forget(s *Session) {
 	h.mu.Lock()
 	delete(h.sessions, s)
-	h.places--
 	if s.admitted.Load() {
 		h.roles[s.identity.Role]--
 	} else {
-		h.pending--
+		h.crowd.settle(s.from)
 	}
+	h.crowd.leave(s.from)
 	h.mu.Unlock()
 	h.open.Done()
 }

@@ -26,7 +26,9 @@ const idleClients = 10_000
 // with -benchtime 1x.
 func BenchmarkIdleConnection(b *testing.B) {
 	for b.Loop() {
-		n := run(b, config(new(app)))
+		c := config(new(app))
+		c.AcceptRate, c.MaxPerIP = idleClients, -1
+		n := run(b, c)
 		heap, resident, goroutines := memory(b)
 
 		clients := exec.Command(os.Args[0])

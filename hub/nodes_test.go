@@ -39,7 +39,7 @@ func TestAcceptRate(t *testing.T) {
 		open(2)
 		<-time.After(time.Hour)
 		open(4) // a quiet hour saves nothing up
-		if s := n.Stats(); s.Throttled != 60 || s.Refused != 60 || s.Pending > 4 {
+		if s := n.Stats(); s.Refused[hub.CauseRate] != 60 || len(s.Refused) != 1 || s.Pending > 4 {
 			t.Errorf("stats %+v", s)
 		}
 	})

@@ -392,7 +392,7 @@ func TestTooManyConnections(t *testing.T) {
 	enter(one)
 	three := n.connect(t)
 	refused() // two again, and three in all
-	if s := n.Stats(); s.Pending != 2 || s.Sessions["watcher"] != 1 || s.Refused != 2 {
+	if s := n.Stats(); s.Pending != 2 || s.Sessions["watcher"] != 1 || s.Refused[hub.CausePending] != 1 || s.Refused[hub.CauseFull] != 1 {
 		t.Errorf("stats %+v", s)
 	}
 	enter(two)

@@ -32,7 +32,8 @@ func (h *Hub) Run(ctx context.Context) error {
 	return err
 }
 
-// watch waits for the end and lets writers go that are not needed.
+// watch waits for the end and lets go what is not needed: writers, and what is
+// known of addresses that have left.
 func (h *Hub) watch(ctx context.Context, failed <-chan error) error {
 	second := time.NewTicker(time.Second)
 	defer second.Stop()
@@ -40,6 +41,9 @@ func (h *Hub) watch(ctx context.Context, failed <-chan error) error {
 		select {
 		case <-second.C:
 			h.writers.trim()
+			h.mu.Lock()
+			h.crowd.forget(time.Now())
+			h.mu.Unlock()
 		case <-ctx.Done():
 			return nil
 		case err := <-failed:

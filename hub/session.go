@@ -26,6 +26,7 @@ type Identity struct {
 	ID        string    // of the device, verification or console session
 	Topic     string    // whose messages it hears
 	Exclusive bool      // the newest connection of Topic wins, on every node
+	Most      int       // connections that Topic may have on one node; 0: any number
 	Resumed   bool      // told in welcome
 	ExpiresAt time.Time // when the credential ends; zero is never
 }
@@ -58,6 +59,7 @@ type Session struct {
 	socket *socket
 	id     string
 	ip     string
+	from   *address // guarded by Hub.mu
 	origin string
 	since  time.Time // server time
 

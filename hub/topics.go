@@ -74,10 +74,15 @@ func (t *topics) read(name string, f func(*topic)) {
 	f(it)
 }
 
-// join puts s on its topic. On an exclusive one the newest stays: a connection
-// that was long in being judged does not replace the one after it.
-func (t *topics) join(s *Session) {
+// join puts s on its topic, unless that is full. On an exclusive one the newest
+// stays: a connection that was long in being judged does not replace the one after
+// it. Where there is a limit those that stand keep their places: whoever opens more
+// than anybody needs harms nobody but themselves.
+func (t *topics) join(s *Session) (joined bool) {
 	t.change(s.identity.Topic, func(it *topic) {
+		if most := s.identity.Most; most > 0 && it.present() >= most {
+			return
+		}
 		if s.identity.Exclusive {
 			for _, other := range it.sessions {
 				if other.since.After(s.since) {
@@ -88,7 +93,19 @@ func (t *topics) join(s *Session) {
 			}
 		}
 		it.sessions = append(it.sessions, s)
+		joined = true
 	})
+	return joined
+}
+
+// present counts the sessions that are not ending.
+func (it *topic) present() (n int) {
+	for _, s := range it.sessions {
+		if !s.closingDown() {
+			n++
+		}
+	}
+	return n
 }
 
 // settle delivers what came while s was opening; from now on messages go

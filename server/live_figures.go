@@ -36,10 +36,14 @@ func (s *Server) nodeFigures() nodeFigures {
 	now := s.hub.Stats()
 	closed := map[int]uint64{} // an object, also while nothing was closed
 	maps.Copy(closed, now.Closed)
+	refused := uint64(0)
+	for _, n := range now.Refused {
+		refused += n
+	}
 	return nodeFigures{
 		Node: s.live.node, ServerTime: verify.FormatTime(s.Now()), Sessions: now.Sessions, Pending: now.Pending,
 		Streams: s.live.room.waiting(), Queued: now.Queued, Received: now.Received, Sent: now.Sent,
-		Ticks: now.Ticks, TicksDropped: now.TicksDropped, Refused: now.Refused, Closed: closed,
+		Ticks: now.Ticks, TicksDropped: now.TicksDropped, Refused: refused, Closed: closed,
 		ClockSkew: time.Duration(s.live.skew.Load()).Seconds(), Outbox: s.config.Outbox != nil,
 		Providers: s.live.health.of(s.config.Providers),
 	}

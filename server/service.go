@@ -129,14 +129,13 @@ var (
 	framesSent     = prometheus.NewDesc("nod_frames_sent_total", "Frames to clients, ticks included.", nil, nil)
 	framesReceived = prometheus.NewDesc("nod_frames_received_total", "Frames from clients.", nil, nil)
 	ticksDropped   = prometheus.NewDesc("nod_ticks_dropped_total", "Ticks that a newer one overtook.", nil, nil)
-	socketsRefused = prometheus.NewDesc("nod_sockets_refused_total", "Requests for a connection that were not let in.", nil, nil)
-	socketsHeld    = prometheus.NewDesc("nod_sockets_throttled_total", "Of them: more at once than the accept rate.", nil, nil)
+	socketsRefused = prometheus.NewDesc("nod_sockets_refused_total", "Requests for a connection that were not let in.", []string{"cause"}, nil)
 	socketsClosed  = prometheus.NewDesc("nod_sockets_closed_total", "Connections that this node closed.", []string{"code"}, nil)
 )
 
 // Describe implements prometheus.Collector.
 func (sockets) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{socketsOpen, socketsPending, framesQueued, framesSent, framesReceived, ticksDropped, socketsRefused, socketsHeld, socketsClosed} {
+	for _, d := range []*prometheus.Desc{socketsOpen, socketsPending, framesQueued, framesSent, framesReceived, ticksDropped, socketsRefused, socketsClosed} {
 		ch <- d
 	}
 }
@@ -158,8 +157,9 @@ func (s sockets) Collect(ch chan<- prometheus.Metric) {
 	count(framesSent, st.Sent)
 	count(framesReceived, st.Received)
 	count(ticksDropped, st.TicksDropped)
-	count(socketsRefused, st.Refused)
-	count(socketsHeld, st.Throttled)
+	for cause, n := range st.Refused {
+		count(socketsRefused, n, cause)
+	}
 	for code, n := range st.Closed {
 		count(socketsClosed, n, strconv.Itoa(code))
 	}
