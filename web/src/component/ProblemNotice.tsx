@@ -1,6 +1,6 @@
 import type { ReactNode } from "react";
-import type { NodError } from "../sdk";
-import { duration } from "./duration";
+import type { NodError, Problem } from "../sdk";
+import { Again } from "./Again";
 import { Notice } from "./Notice";
 import { isPlainKey, type Say, useSay } from "./texts";
 
@@ -20,7 +20,7 @@ export function ProblemNotice({
 }) {
   const say = useSay();
   const { title, text } = problemWords(say, problem);
-  const early = tooEarly.has(problem.code);
+  const early = isTooEarly(problem);
   return (
     <Notice
       tone={early ? "heed" : "problem"}
@@ -29,13 +29,7 @@ export function ProblemNotice({
       action={action}
     >
       {text}
-      {retryIn !== null && (
-        // Every second is for the eyes only; the words above were read already.
-        <span aria-hidden="true">
-          {say.gap}
-          {retryIn > 0 ? say("problem.wait", { time: duration(retryIn) }) : say("problem.now")}
-        </span>
-      )}
+      {retryIn !== null && <Again seconds={retryIn} />}
     </Notice>
   );
 }
@@ -43,16 +37,22 @@ export function ProblemNotice({
 /** The words for a failure: what happened, then the next step. */
 export function problemWords(
   say: Say,
-  { code, title, detail }: Pick<NodError, "code" | "title" | "detail">,
+  { code, title, detail, reason, retryAfter }: Omit<Problem, "status">,
 ): { title: string; text: string } {
   const name = `problem.${same[code] ?? code}`;
-  const text = `${name}_text`;
-  if (!isPlainKey(name) || !isPlainKey(text)) return { title, text: detail };
+  const whole = `${name}_text`;
+  if (!isPlainKey(name) || !isPlainKey(whole)) return { title, text: detail };
+  const because = `${name}_${reason}_text`;
+  if (reason && isPlainKey(because)) return { title: say(name), text: say(because) };
+  // A lock that no time ends is for somebody to lift.
+  const text = code === "locked" && retryAfter === undefined ? "code.locked_text" : whole;
   return { title: say(name), text: say(text) };
 }
 
-// Nothing went wrong: it is only too early.
-const tooEarly: ReadonlySet<string> = new Set(["cooldown", "in_progress"]);
+/** Whether nothing went wrong: it is only too early. */
+export function isTooEarly({ code }: Pick<NodError, "code">): boolean {
+  return ["cooldown", "in_progress", "rate_limited"].includes(code);
+}
 
 // Codes that mean the same to a person.
 const same: Record<string, string> = {

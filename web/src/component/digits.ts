@@ -20,6 +20,11 @@ export function afterKey(digits: string, key: string, length: number): string {
   return /^\d$/.test(key) ? onlyDigits(digits + key, length) : digits;
 }
 
+/** A number as the eye takes it in: up to four digits at once, longer ones in threes. */
+export function groupsOf(digits: string): string[] {
+  return digits.length <= 4 ? [digits] : (digits.match(/.{1,3}/g) ?? []);
+}
+
 /** A number as a screen reader should say it: digit by digit. */
 export function spokenDigits(digits: string): string {
   return digits.split("").join(" ");

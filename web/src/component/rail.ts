@@ -44,16 +44,23 @@ export function railSteps(
   return [
     { kind: "app", ...appStep(say, body, speaker(tracks, "websocket"), tracks) },
     { kind: "push", ...pushStep(say, body, speaker(tracks, "push"), tracks, fallback) },
-    codeStep(say, body, newestCode(tracks), fallback),
+    codeStep(say, body, newestCode(tracks) ?? tracks.findLast(isCode), fallback),
   ];
 }
 
 const codes: readonly string[] = ["sms", "voice", "email"] satisfies Coded[];
 
-/** The delivery of the newest code, if one was sent. */
+/** The delivery of the newest code, if one was sent; one that was held back is none. */
 export function newestCode(tracks: Track[]): CodeTrack | undefined {
-  return tracks.findLast((track): track is CodeTrack => codes.includes(track.channel));
+  return sentOf(tracks).findLast(isCode);
 }
+
+/** What was sent of all that was to be: a rule may have held something back. */
+export function sentOf(tracks: Track[]): Track[] {
+  return tracks.filter(({ state }) => state !== "suppressed");
+}
+
+const isCode = (track: Track): track is CodeTrack => codes.includes(track.channel);
 
 const lost = ["undelivered", "failed"];
 
@@ -74,6 +81,20 @@ export function outOfReach(body: StatusBody, tracks: Track[]): boolean {
   );
 }
 
+/**
+ * Whether a request waits that no phone was rung for, since the person refused or ignored several
+ * in a row. An app that is opened finds it.
+ */
+export function unrung(body: StatusBody, tracks: Track[]): boolean {
+  const asked = [speaker(tracks, "websocket"), speaker(tracks, "push")].filter(Boolean);
+  return (
+    body.status === "pending" &&
+    Boolean(body.prompt_expires_at) &&
+    asked.length > 0 &&
+    asked.every((track) => track?.state === "suppressed")
+  );
+}
+
 function appStep(say: Say, body: StatusBody, track: Track | undefined, all: Track[]): Said {
   if (!track) {
     if (body.status !== "pending") return quiet(say("rail.not_needed"));
@@ -86,6 +107,7 @@ function appStep(say: Say, body: StatusBody, track: Track | undefined, all: Trac
       accepted: active(say("rail.app.asking")),
       delivered: active(say("rail.app.there")),
       lost: failed(say("rail.app.away")),
+      held: quiet(say("rail.unrung")),
     })
   );
 }
@@ -113,6 +135,7 @@ function pushStep(
       accepted: active(say("rail.push.sent")),
       delivered: active(say("rail.push.there")),
       lost: failed(say(track.class === "permanent_target" ? "rail.push.off" : "rail.push.lost")),
+      held: quiet(say("rail.unrung")),
     })
   );
 }
@@ -159,6 +182,7 @@ function sentStep(say: Say, body: StatusBody, track: CodeTrack): Said {
     accepted: active(say(`rail.${channel}.sent`)),
     delivered: active(say(`rail.${channel}.there`)),
     lost: failed(say(`rail.${channel}.lost`)),
+    held: failed(say("rail.held")),
   });
 }
 
@@ -179,7 +203,7 @@ function onPhone(say: Say, body: StatusBody, track: Track): Said | null {
 function byState(
   say: Say,
   track: Track,
-  words: { waiting: Said; accepted: Said; delivered: Said; lost: Said },
+  words: Record<"waiting" | "accepted" | "delivered" | "lost" | "held", Said>,
 ): Said {
   switch (track.state) {
     case "queued":
@@ -196,8 +220,9 @@ function byState(
     case "expired":
       return failed(say("rail.no_answer"));
     case "canceled":
-    case "suppressed":
       return quiet(say("rail.no_longer"));
+    case "suppressed":
+      return words.held;
     default:
       return words.lost;
   }

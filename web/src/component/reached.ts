@@ -38,6 +38,7 @@ function lostOf(state: Delivery["state"]): PlainKey | null {
     case "failed":
       return "reach.lost";
     case "suppressed":
+      return "reach.held";
     case "canceled":
     case "expired":
       return "reach.unneeded";

@@ -70,7 +70,7 @@ const outcomes: Record<string, readonly [PlainKey, Tried["tone"]]> = {
   unknown: ["tried.unknown", "quiet"],
   undelivered: ["tried.lost", "bad"],
   failed: ["tried.lost", "bad"],
-  suppressed: ["tried.unneeded", "quiet"],
+  suppressed: ["tried.held", "bad"],
   canceled: ["tried.unneeded", "quiet"],
   expired: ["tried.expired", "quiet"],
   rejected: ["tried.refused", "bad"],

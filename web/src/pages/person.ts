@@ -23,8 +23,12 @@ export function asPerson(token: string): Record<string, string> {
 
 /** The stored person, unchecked; null before the first visit. */
 function storedPerson(): Person | null {
+  return personIn(localStorage.getItem(key));
+}
+
+function personIn(text: string | null): Person | null {
   try {
-    const value: unknown = JSON.parse(localStorage.getItem(key) ?? "null");
+    const value: unknown = JSON.parse(text ?? "null");
     return isPerson(value) ? value : null;
   } catch {
     return null;
@@ -57,6 +61,22 @@ function isPerson(value: unknown): value is Person {
 export async function ensurePerson(): Promise<Person> {
   if (!navigator.locks) return findOrMake();
   return navigator.locks.request(key, findOrMake);
+}
+
+/** Makes this browser another demo person's; see `followPerson`. */
+export async function becomeSomebodyElse(): Promise<Person> {
+  return await make();
+}
+
+/** Starts a page anew once another page of this browser has become another person; returns how to stop. */
+export function followPerson(again: () => void): () => void {
+  const listener = ({ key: changed, oldValue, newValue }: StorageEvent) => {
+    if (changed !== key) return;
+    const [before, after] = [personIn(oldValue), personIn(newValue)];
+    if (before && after && before.user !== after.user) again();
+  };
+  window.addEventListener("storage", listener);
+  return () => window.removeEventListener("storage", listener);
 }
 
 /** The person that an enrollment link speaks for; kept, so that this browser is theirs. */

@@ -4,6 +4,12 @@ import { NodError } from "../sdk";
 export interface Trouble {
   title: string;
   text: string;
+  /** When the same may be tried again, in milliseconds on this page's clock; absent: nobody said. */
+  againAt?: number;
+  /** Nothing went wrong: it is only too early. */
+  early?: boolean;
+  /** A rule refused to begin at all. */
+  refused?: boolean;
 }
 
 const titles: Record<string, string> = {

@@ -16,6 +16,8 @@ export interface Problem {
   field?: string;
   /** The row that a refused create left. */
   verificationId?: string;
+  /** Why a rule held something back: a `blocked` verification's reason, for example `country`. */
+  reason?: string;
   /** The server's name of the text that helps. */
   helpKey?: string;
 }
@@ -29,6 +31,7 @@ export class NodError extends Error implements Problem {
   readonly retryAfter?: number;
   readonly field?: string;
   readonly verificationId?: string;
+  readonly reason?: string;
   readonly helpKey?: string;
 
   constructor(problem: Problem, options?: ErrorOptions) {
@@ -41,6 +44,7 @@ export class NodError extends Error implements Problem {
     this.retryAfter = problem.retryAfter;
     this.field = problem.field;
     this.verificationId = problem.verificationId;
+    this.reason = problem.reason;
     this.helpKey = problem.helpKey;
   }
 
@@ -96,6 +100,7 @@ export function problemFrom(
     retryAfter: Number.isFinite(wait) ? wait : undefined,
     field: text("field"),
     verificationId: text("verification_id"),
+    reason: text("reason"),
     helpKey: text("help_key"),
   };
 }

@@ -129,6 +129,7 @@ export interface StatusBody {
   deliveries?: Maybe<Delivery[]>;
   message?: Maybe<string>;
   message_key?: Maybe<string>;
+  /** While codes are locked: until when; absent, they are until somebody unlocks the person. */
   locked_until?: Maybe<string>;
   seq: number;
   server_time: string;
@@ -202,7 +203,7 @@ export type EventName =
       | "canceled"
       | "fallback_started"}`
   | "phone.changed"
-  | `risk.${"limit_hit" | "push_suppressed"}`;
+  | `risk.${"limit_hit" | "push_suppressed" | "budget_exceeded" | "spend_stop" | "assessed"}`;
 
 /** One event of a verification's life, with what its name needs. */
 export interface VerificationEvent {
@@ -223,6 +224,13 @@ export interface VerificationEvent {
   refusal?: string;
   /** The verification that took the place of this one. */
   successor_id?: string;
+  /** Which limit was met: `sends_phone`, `prompts`, `country_day` and the like. */
+  limit?: string;
+  /** When a lock ends by itself; absent, it lasts until somebody unlocks the person. */
+  until?: string;
+  /** How unusual it is, 0 to 100, and what spoke for that. */
+  score?: number;
+  reasons?: string[];
   [detail: string]: unknown;
 }
 

@@ -34,6 +34,16 @@ export function endingOf({ status, reason }: Pick<StatusBody, "status" | "reason
 }
 
 function blocked(reason: StatusBody["reason"]): PlainKey {
-  if (reason === "account_locked") return "end.locked_text";
-  return reason === "country" ? "end.country_text" : "end.blocked_text";
+  switch (reason) {
+    case "account_locked":
+      return "end.locked_text";
+    case "country":
+      return "end.country_text";
+    case "fraud_rule":
+      return "problem.blocked_fraud_rule_text";
+    case "spend_cap":
+      return "problem.blocked_spend_cap_text";
+    default:
+      return "end.blocked_text";
+  }
 }

@@ -20,7 +20,10 @@ export function stepSpoken(say: Say, state: PhoneState): string {
   if (busy === "send" || busy === "change") return say("entry.sending");
   if (busy === "resend") return say("resend.sending");
   if (phase !== "open" || !status) return "";
-  if (status.stage === "locked") return say.sentences(say("code.locked"), say("code.locked_text"));
+  if (status.stage === "locked") {
+    const why = status.locked_until ? "problem.locked_text" : "code.locked_text";
+    return say.sentences(say("code.locked"), say(why));
+  }
   if (status.stage === "awaiting_resend")
     return say.sentences(say("code.over"), say("code.over_text"));
   const last = reachedOf(status).at(-1);

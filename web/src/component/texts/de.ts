@@ -35,7 +35,7 @@ export const de: Texts = {
   "code.locked_until":
     "Es wurden zu viele falsche Codes eingegeben. Zum Schutz Ihres Kontos können Sie erst in {time} wieder einen Code eingeben.",
   "code.locked_text":
-    "Es wurden zu viele falsche Codes eingegeben. Zum Schutz Ihres Kontos ist eine Pause nötig. Versuchen Sie es später noch einmal.",
+    "Es wurden zu viele falsche Codes eingegeben. Zum Schutz Ihres Kontos bleiben Codes gesperrt, bis der Dienst sie wieder freigibt. Bitten Sie ihn um Hilfe.",
   "code.wrong_number": "Falsche Nummer?",
   "code.change": "Nummer ändern",
   "code.offline":
@@ -92,6 +92,7 @@ export const de: Texts = {
     "Wir wissen nicht, ob die Nachricht gesendet wurde. Sie können sie erneut senden.",
   "reach.lost": "Die Nachricht ist nicht angekommen.",
   "reach.unneeded": "Nicht mehr nötig",
+  "reach.held": "Zu Ihrem Schutz nicht gesendet.",
 
   "tried.title": "Was bisher geschah",
   "tried.sms": "Code per SMS",
@@ -113,6 +114,7 @@ export const de: Texts = {
   "tried.unknown": "Versand ungewiss",
   "tried.lost": "Nicht angekommen",
   "tried.unneeded": "Nicht nötig",
+  "tried.held": "Zurückgehalten",
   "tried.expired": "Nicht rechtzeitig beantwortet",
   "tried.refused": "Nicht gesendet",
   "tried.correct": "Richtig",
@@ -171,6 +173,14 @@ export const de: Texts = {
   "problem.blocked": "Dies wurde vorsorglich angehalten",
   "problem.blocked_text":
     "Ihr Konto ist sicher. Warten Sie eine Weile und versuchen Sie es dann noch einmal.",
+  "problem.blocked_country_text":
+    "In dieses Land gehen keine Codes. Verwenden Sie eine andere Nummer oder einen anderen Weg.",
+  "problem.blocked_fraud_rule_text":
+    "Etwas war ungewöhnlich, deshalb wurde nichts gesendet. Ihr Konto ist sicher. Warten Sie eine Weile oder bitten Sie den Dienst um Hilfe.",
+  "problem.blocked_spend_cap_text":
+    "Im Moment können keine Codes gesendet werden. Verwenden Sie Ihre App oder versuchen Sie es später noch einmal.",
+  "problem.blocked_account_locked_text":
+    "Zum Schutz Ihres Kontos wurde nichts gesendet. Bitten Sie den Dienst, es freizugeben.",
   "problem.not_found": "Dies ist nicht mehr vorhanden",
   "problem.not_found_text": "Beginnen Sie neu mit Ihrer Telefonnummer.",
   "problem.conflict": "Das ist gerade nicht möglich",
@@ -261,6 +271,8 @@ export const de: Texts = {
   "rail.email.there": "Ihr Code ist angekommen",
   "rail.email.lost": "Die E‑Mail ist nicht angekommen",
   "rail.unknown": "Wir wissen nicht, ob die Nachricht gesendet wurde, Sie können sie erneut senden",
+  "rail.held": "Zu Ihrem Schutz nicht gesendet",
+  "rail.unrung": "Nicht benachrichtigt: Öffnen Sie die App, um zu antworten",
   "rail.code_over": "Dieser Code gilt nicht mehr",
   "rail.code_typed": "Sie haben den Code eingegeben",
 
@@ -287,6 +299,14 @@ export const de: Texts = {
     "Ihr Telefon ist gerade nicht erreichbar. Wählen Sie einen anderen Weg oder öffnen Sie dort die App und geben Sie diese Zahl ein.",
   "login.asked.away.answer":
     "Ihr Telefon ist gerade nicht erreichbar. Wählen Sie einen anderen Weg oder öffnen Sie dort die App und antworten Sie.",
+  "login.asked.unrung.type":
+    "Ihr Telefon wurde nicht benachrichtigt, weil frühere Anfragen abgelehnt wurden oder unbeantwortet blieben. Öffnen Sie dort die App, geben Sie diese Zahl ein und stimmen Sie zu.",
+  "login.asked.unrung.answer":
+    "Ihr Telefon wurde nicht benachrichtigt, weil frühere Anfragen abgelehnt wurden oder unbeantwortet blieben. Öffnen Sie dort die App und antworten Sie.",
+  "login.asked.or_code": "Oder fordern Sie einen Code an.",
+  "login.locked.type":
+    "Ihr Telefon kann weiterhin antworten: Öffnen Sie dort die Anfrage, geben Sie diese Zahl ein und stimmen Sie zu.",
+  "login.locked.answer": "Ihr Telefon kann weiterhin antworten: Öffnen Sie dort die Anfrage.",
   "login.asked.number": "Zahl zum Eingeben auf Ihrem Telefon: {number}",
   "login.code.or": "Oder geben Sie {number} auf Ihrem Telefon ein.",
   "login.code.sms": "Wir haben ihn per SMS gesendet.",
@@ -345,9 +365,6 @@ export const de: Texts = {
   "login.end.account_locked.title": "Diese Anmeldung wurde angehalten",
   "login.end.account_locked.text":
     "Zuletzt wurden zu viele falsche Codes eingegeben, deshalb sind Codes für dieses Konto vorübergehend gesperrt. Ihr Konto ist sicher. Warten Sie eine Weile und beginnen Sie dann neu.",
-  "login.end.held_back.title": "Diese Anmeldung wurde angehalten",
-  "login.end.held_back.text":
-    "Zur letzten Anmeldung wurde gemeldet, dass sie nicht von Ihnen kam, deshalb müssen neue warten. Ihr Konto ist sicher. Warten Sie eine Weile und beginnen Sie dann neu.",
   "login.end.too_many.title": "Diese Anmeldung wurde angehalten",
   "login.end.too_many.text":
     "Es gab zu viele Anfragen in kurzer Zeit, deshalb wurde nichts gesendet. Ihr Konto ist sicher. Warten Sie eine Weile und beginnen Sie dann neu.",
@@ -365,7 +382,9 @@ export const de: Texts = {
     "Sie endete, während diese Seite nicht offen war. Niemand wurde dadurch angemeldet. Beginnen Sie neu.",
   "login.reported.title": "Anmeldungen sind angehalten",
   "login.reported.text":
-    "Zur letzten wurde gemeldet, dass sie nicht von Ihnen kam, deshalb beginnt 15 Minuten lang keine neue. Ihr Konto ist sicher. Versuchen Sie es um {time} Uhr noch einmal.",
+    "Eine Anmeldung wurde gemeldet, oder etwas war ungewöhnlich, deshalb beginnt eine Weile keine neue. Ihr Konto ist sicher. Versuchen Sie es um {time} Uhr noch einmal.",
+  "login.anew.text": "Dies ist eine Vorführung: Sie können auch als jemand anderes weitermachen.",
+  "login.anew.go": "Als jemand anderes weitermachen",
   "login.broken.title": "Auf dieser Seite ist etwas schiefgegangen",
   "login.broken.text":
     "Niemand wurde angemeldet. Laden Sie die Seite neu und versuchen Sie es noch einmal.",

@@ -41,8 +41,9 @@ export const en = {
   "code.locked": "Codes are paused",
   "code.locked_until":
     "Too many wrong codes were typed, so your account is being kept safe. You can type a code again in {time}.",
+  // Until somebody unlocks it; no time is known.
   "code.locked_text":
-    "Too many wrong codes were typed, so your account is being kept safe. Try again later.",
+    "Too many wrong codes were typed, so your account is being kept safe. Codes stay paused until the service unlocks them. Ask it for help.",
   "code.wrong_number": "Wrong number?",
   "code.change": "Change it", // the phone number
   "code.offline": "The connection is gone. Your code still works, and we keep trying.",
@@ -96,6 +97,7 @@ export const en = {
   "reach.unknown": "We cannot tell if it left. You may send it again.", // the message
   "reach.lost": "It did not get through.", // the message
   "reach.unneeded": "Not needed any more",
+  "reach.held": "Not sent, to keep you safe.", // the message
 
   // What was tried so far.
   "tried.title": "What happened so far",
@@ -118,6 +120,7 @@ export const en = {
   "tried.unknown": "Not sure it left",
   "tried.lost": "Did not get through",
   "tried.unneeded": "Not needed",
+  "tried.held": "Held back", // the message, by a rule that keeps people safe
   "tried.expired": "No answer in time",
   "tried.refused": "Not sent",
   "tried.correct": "Right",
@@ -172,6 +175,15 @@ export const en = {
     "This number is used to sign in, so it is changed in your account's settings.",
   "problem.blocked": "This was held back",
   "problem.blocked_text": "Your account is safe. Wait a while, then try again.",
+  // By the reason, where one is told.
+  "problem.blocked_country_text":
+    "No codes go to this country. Use another number, or another way.",
+  "problem.blocked_fraud_rule_text":
+    "Something looked unusual, so nothing was sent. Your account is safe. Wait a while, or ask the service for help.",
+  "problem.blocked_spend_cap_text":
+    "No codes can be sent at the moment. Use your app, or try again later.",
+  "problem.blocked_account_locked_text":
+    "Your account is being kept safe, so nothing was sent. Ask the service to unlock it.",
   "problem.not_found": "This is no longer here",
   "problem.not_found_text": "Start again with your phone number.",
   "problem.conflict": "That is not possible right now",
@@ -259,6 +271,8 @@ export const en = {
   "rail.email.there": "Your code has arrived",
   "rail.email.lost": "The e-mail did not get through",
   "rail.unknown": "We cannot tell if it left, you may send it again", // the message
+  "rail.held": "Not sent, to keep you safe", // the message
+  "rail.unrung": "Not rung: open the app to answer", // the phone, on purpose
   "rail.code_over": "That code can no longer be used",
   "rail.code_typed": "You typed the code",
 
@@ -288,6 +302,16 @@ export const en = {
     "We cannot reach your phone right now. Choose another way, or open the app there and type this number.",
   "login.asked.away.answer":
     "We cannot reach your phone right now. Choose another way, or open the app there and answer.",
+  // The person refused or ignored several requests in a row, so that none rings for a while.
+  "login.asked.unrung.type":
+    "Your phone was not rung, because earlier requests were refused or not answered. Open the app there, type this number, and approve.",
+  "login.asked.unrung.answer":
+    "Your phone was not rung, because earlier requests were refused or not answered. Open the app there and answer.",
+  "login.asked.or_code": "Or ask for a code.",
+  // Code entry is paused, and the phone has a request.
+  "login.locked.type":
+    "Your phone can still answer: open the request there, type this number, and approve.",
+  "login.locked.answer": "Your phone can still answer: open the request there.",
   "login.asked.number": "Number to type on your phone: {number}", // for screen readers
   // A code was sent.
   "login.code.or": "Or type {number} on your phone.",
@@ -346,9 +370,6 @@ export const en = {
   "login.end.account_locked.title": "This sign-in was held back",
   "login.end.account_locked.text":
     "Too many wrong codes were typed lately, so codes are paused for this account. Your account is safe. Wait a while, then start again.",
-  "login.end.held_back.title": "This sign-in was held back",
-  "login.end.held_back.text":
-    "The last sign-in was reported as not yours, so new ones have to wait. Your account is safe. Wait a while, then start again.",
   "login.end.too_many.title": "This sign-in was held back",
   "login.end.too_many.text":
     "There were too many requests in a short time, so nothing was sent. Your account is safe. Wait a while, then start again.",
@@ -365,7 +386,9 @@ export const en = {
   "login.lost.text": "It ended while this page was away. Nobody was signed in by it. Start again.",
   "login.reported.title": "Sign-ins are held back",
   "login.reported.text":
-    "The last one was reported as not yours, so no new one starts for 15 minutes. Your account is safe. Try again at {time}.", // time: "14:32"
+    "A sign-in was reported, or something looked unusual, so no new one starts for a while. Your account is safe. Try again at {time}.", // time: "14:32"
+  "login.anew.text": "This is a demonstration: you can also go on as somebody else.",
+  "login.anew.go": "Go on as somebody else",
   "login.broken.title": "Something went wrong on this page",
   "login.broken.text": "Nothing was signed in. Reload the page and try again.",
   // Approved, and the end.

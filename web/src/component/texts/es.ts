@@ -36,7 +36,7 @@ export const es: Texts = {
   "code.locked_until":
     "Se han escrito demasiadas claves incorrectas y protegemos su cuenta. Podrá volver a escribir una clave dentro de {time}.",
   "code.locked_text":
-    "Se han escrito demasiadas claves incorrectas y protegemos su cuenta. Vuelva a intentarlo más tarde.",
+    "Se han escrito demasiadas claves incorrectas y protegemos su cuenta. Las claves siguen en pausa hasta que el servicio las desbloquee. Pídale ayuda.",
   "code.wrong_number": "¿Número equivocado?",
   "code.change": "Cambiarlo",
   "code.offline":
@@ -88,6 +88,7 @@ export const es: Texts = {
   "reach.unknown": "No sabemos si el mensaje ha salido. Puede enviarlo otra vez.",
   "reach.lost": "El mensaje no ha llegado.",
   "reach.unneeded": "Ya no hace falta",
+  "reach.held": "No se envió, para protegerle.",
 
   "tried.title": "Qué ha pasado hasta ahora",
   "tried.sms": "Clave por SMS",
@@ -109,6 +110,7 @@ export const es: Texts = {
   "tried.unknown": "No es seguro que saliera",
   "tried.lost": "No llegó",
   "tried.unneeded": "No hizo falta",
+  "tried.held": "Retenido",
   "tried.expired": "Sin respuesta a tiempo",
   "tried.refused": "No enviada",
   "tried.correct": "Correcta",
@@ -166,6 +168,13 @@ export const es: Texts = {
     "Este número se usa para acceder, así que se cambia en los ajustes de su cuenta.",
   "problem.blocked": "Esto se ha detenido por seguridad",
   "problem.blocked_text": "Su cuenta está segura. Espere un rato y vuelva a intentarlo.",
+  "problem.blocked_country_text": "No se envían claves a este país. Use otro número u otra forma.",
+  "problem.blocked_fraud_rule_text":
+    "Algo parecía inusual, así que no se envió nada. Su cuenta está segura. Espere un rato o pida ayuda al servicio.",
+  "problem.blocked_spend_cap_text":
+    "En este momento no se pueden enviar claves. Use su app o vuelva a intentarlo más tarde.",
+  "problem.blocked_account_locked_text":
+    "Protegemos su cuenta, así que no se envió nada. Pida al servicio que la desbloquee.",
   "problem.not_found": "Esto ya no está aquí",
   "problem.not_found_text": "Empiece de nuevo con su número de teléfono.",
   "problem.conflict": "Eso no es posible en este momento",
@@ -250,6 +259,8 @@ export const es: Texts = {
   "rail.email.there": "Su clave ha llegado",
   "rail.email.lost": "El correo no ha llegado",
   "rail.unknown": "No sabemos si el mensaje ha salido, puede enviarlo otra vez",
+  "rail.held": "No se envió, para protegerle",
+  "rail.unrung": "Sin aviso: abra la app para responder",
   "rail.code_over": "Esa clave ya no sirve",
   "rail.code_typed": "Ha escrito la clave",
 
@@ -276,6 +287,14 @@ export const es: Texts = {
     "Ahora no podemos contactar con su teléfono. Elija otra forma, o abra allí la app y escriba este número.",
   "login.asked.away.answer":
     "Ahora no podemos contactar con su teléfono. Elija otra forma, o abra allí la app y responda.",
+  "login.asked.unrung.type":
+    "No hemos avisado a su teléfono, porque las solicitudes anteriores se rechazaron o quedaron sin respuesta. Abra allí la app, escriba este número y apruebe.",
+  "login.asked.unrung.answer":
+    "No hemos avisado a su teléfono, porque las solicitudes anteriores se rechazaron o quedaron sin respuesta. Abra allí la app y responda.",
+  "login.asked.or_code": "O pida una clave.",
+  "login.locked.type":
+    "Su teléfono todavía puede responder: abra allí la solicitud, escriba este número y apruebe.",
+  "login.locked.answer": "Su teléfono todavía puede responder: abra allí la solicitud.",
   "login.asked.number": "Número que debe escribir en su teléfono: {number}",
   "login.code.or": "O escriba {number} en su teléfono.",
   "login.code.sms": "La hemos enviado por SMS.",
@@ -331,9 +350,6 @@ export const es: Texts = {
   "login.end.account_locked.title": "Este acceso se ha detenido",
   "login.end.account_locked.text":
     "Se han escrito demasiadas claves incorrectas últimamente, así que las claves están en pausa para esta cuenta. Su cuenta está segura. Espere un rato y empiece de nuevo.",
-  "login.end.held_back.title": "Este acceso se ha detenido",
-  "login.end.held_back.text":
-    "Se avisó de que el último acceso no era suyo, así que los nuevos tienen que esperar. Su cuenta está segura. Espere un rato y empiece de nuevo.",
   "login.end.too_many.title": "Este acceso se ha detenido",
   "login.end.too_many.text":
     "Hubo demasiadas solicitudes en poco tiempo, así que no se envió nada. Su cuenta está segura. Espere un rato y empiece de nuevo.",
@@ -351,7 +367,9 @@ export const es: Texts = {
     "Terminó mientras esta página no estaba abierta. Nadie ha accedido con él. Empiece de nuevo.",
   "login.reported.title": "Los accesos están detenidos",
   "login.reported.text":
-    "Se avisó de que el último no era suyo, así que no empieza ninguno nuevo durante 15 minutos. Su cuenta está segura. Vuelva a intentarlo a las {time}.",
+    "Se avisó de un acceso, o algo parecía inusual, así que durante un rato no empieza ninguno nuevo. Su cuenta está segura. Vuelva a intentarlo a las {time}.",
+  "login.anew.text": "Esto es una demostración: también puede continuar como otra persona.",
+  "login.anew.go": "Continuar como otra persona",
   "login.broken.title": "Algo ha fallado en esta página",
   "login.broken.text": "Nadie ha accedido. Vuelva a cargar la página e inténtelo de nuevo.",
   "login.approved.title": "Aprobado",

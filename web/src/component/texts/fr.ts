@@ -38,7 +38,7 @@ export const fr: Texts = {
   "code.locked_until":
     "Trop de codes erronés ont été saisis, nous protégeons donc votre compte. Vous pourrez de nouveau saisir un code dans {time}.",
   "code.locked_text":
-    "Trop de codes erronés ont été saisis, nous protégeons donc votre compte. Réessayez plus tard.",
+    "Trop de codes erronés ont été saisis, nous protégeons donc votre compte. Les codes restent en pause jusqu’à ce que le service les débloque. Demandez-lui de l’aide.",
   "code.wrong_number": "Mauvais numéro\u00a0?",
   "code.change": "Le changer",
   "code.offline":
@@ -93,6 +93,7 @@ export const fr: Texts = {
   "reach.unknown": "Nous ne savons pas si le message est parti. Vous pouvez le renvoyer.",
   "reach.lost": "Le message n’est pas arrivé.",
   "reach.unneeded": "Plus nécessaire",
+  "reach.held": "Pas envoyé, pour vous protéger.",
 
   "tried.title": "Ce qui s’est passé jusqu’ici",
   "tried.sms": "Code par SMS",
@@ -114,6 +115,7 @@ export const fr: Texts = {
   "tried.unknown": "Envoi incertain",
   "tried.lost": "Remise impossible",
   "tried.unneeded": "Pas nécessaire",
+  "tried.held": "Retenu",
   "tried.expired": "Pas de réponse à temps",
   "tried.refused": "Pas d’envoi",
   "tried.correct": "Correct",
@@ -174,6 +176,14 @@ export const fr: Texts = {
     "Ce numéro sert à vous connecter, il se change donc dans les réglages de votre compte.",
   "problem.blocked": "Arrêt par précaution",
   "problem.blocked_text": "Votre compte est en sécurité. Attendez un peu, puis réessayez.",
+  "problem.blocked_country_text":
+    "Aucun code n’est envoyé dans ce pays. Utilisez un autre numéro ou un autre moyen.",
+  "problem.blocked_fraud_rule_text":
+    "Quelque chose semblait inhabituel, rien n’a donc été envoyé. Votre compte est en sécurité. Attendez un peu ou demandez de l’aide au service.",
+  "problem.blocked_spend_cap_text":
+    "Aucun code ne peut être envoyé pour le moment. Utilisez votre appli ou réessayez plus tard.",
+  "problem.blocked_account_locked_text":
+    "Nous protégeons votre compte, rien n’a donc été envoyé. Demandez au service de le débloquer.",
   "problem.not_found": "Ce n’est plus disponible",
   "problem.not_found_text": "Recommencez avec votre numéro de téléphone.",
   "problem.conflict": "Ce n’est pas possible pour le moment",
@@ -260,6 +270,8 @@ export const fr: Texts = {
   "rail.email.there": "Votre code est arrivé",
   "rail.email.lost": "L’e-mail n’est pas arrivé",
   "rail.unknown": "Nous ne savons pas si le message est parti, vous pouvez le renvoyer",
+  "rail.held": "Pas envoyé, pour vous protéger",
+  "rail.unrung": "Pas averti : ouvrez l’appli pour répondre",
   "rail.code_over": "Ce code n’est plus utilisable",
   "rail.code_typed": "Vous avez saisi le code",
 
@@ -286,6 +298,14 @@ export const fr: Texts = {
     "Votre téléphone est injoignable pour le moment. Choisissez un autre moyen, ou ouvrez-y l’appli et saisissez ce nombre.",
   "login.asked.away.answer":
     "Votre téléphone est injoignable pour le moment. Choisissez un autre moyen, ou ouvrez-y l’appli et répondez.",
+  "login.asked.unrung.type":
+    "Votre téléphone n’a pas été averti, car des demandes précédentes ont été refusées ou sont restées sans réponse. Ouvrez-y l’appli, saisissez ce nombre et approuvez.",
+  "login.asked.unrung.answer":
+    "Votre téléphone n’a pas été averti, car des demandes précédentes ont été refusées ou sont restées sans réponse. Ouvrez-y l’appli et répondez.",
+  "login.asked.or_code": "Ou demandez un code.",
+  "login.locked.type":
+    "Votre téléphone peut toujours répondre : ouvrez-y la demande, saisissez ce nombre et approuvez.",
+  "login.locked.answer": "Votre téléphone peut toujours répondre : ouvrez-y la demande.",
   "login.asked.number": "Nombre à saisir sur votre téléphone\u00a0: {number}",
   "login.code.or": "Ou saisissez {number} sur votre téléphone.",
   "login.code.sms": "Nous l’avons envoyé par SMS.",
@@ -342,9 +362,6 @@ export const fr: Texts = {
   "login.end.account_locked.title": "Cette connexion a été arrêtée",
   "login.end.account_locked.text":
     "Trop de codes erronés ont été saisis récemment, les codes sont donc en pause pour ce compte. Votre compte est en sécurité. Attendez un peu, puis recommencez.",
-  "login.end.held_back.title": "Cette connexion a été arrêtée",
-  "login.end.held_back.text":
-    "La dernière connexion a été signalée comme n’étant pas la vôtre, les nouvelles doivent donc attendre. Votre compte est en sécurité. Attendez un peu, puis recommencez.",
   "login.end.too_many.title": "Cette connexion a été arrêtée",
   "login.end.too_many.text":
     "Il y a eu trop de demandes en peu de temps, rien n’a donc été envoyé. Votre compte est en sécurité. Attendez un peu, puis recommencez.",
@@ -363,7 +380,10 @@ export const fr: Texts = {
     "Elle s’est terminée pendant que cette page n’était pas ouverte. Personne ne s’est connecté ainsi. Recommencez.",
   "login.reported.title": "Les connexions sont en attente",
   "login.reported.text":
-    "La dernière a été signalée comme n’étant pas la vôtre, aucune nouvelle ne commence donc pendant 15\u00a0minutes. Votre compte est en sécurité. Réessayez à {time}.",
+    "Une connexion a été signalée, ou quelque chose semblait inhabituel, aucune nouvelle ne commence donc pour l’instant. Votre compte est en sécurité. Réessayez à {time}.",
+  "login.anew.text":
+    "Ceci est une démonstration : vous pouvez aussi continuer sous une autre identité.",
+  "login.anew.go": "Continuer sous une autre identité",
   "login.broken.title": "Un problème est survenu sur cette page",
   "login.broken.text": "Personne ne s’est connecté. Rechargez la page et réessayez.",
   "login.approved.title": "Demande approuvée",

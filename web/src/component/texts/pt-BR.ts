@@ -36,7 +36,7 @@ export const ptBR: Texts = {
   "code.locked_until":
     "Muitos códigos errados foram digitados, por isso estamos protegendo sua conta. Você poderá digitar um código de novo em {time}.",
   "code.locked_text":
-    "Muitos códigos errados foram digitados, por isso estamos protegendo sua conta. Tente de novo mais tarde.",
+    "Muitos códigos errados foram digitados, por isso estamos protegendo sua conta. Os códigos ficam em pausa até o serviço desbloqueá-los. Peça ajuda a ele.",
   "code.wrong_number": "Número errado?",
   "code.change": "Mudar número",
   "code.offline": "A conexão caiu. Seu código continua valendo, e continuamos tentando.",
@@ -87,6 +87,7 @@ export const ptBR: Texts = {
   "reach.unknown": "Não sabemos se a mensagem saiu. Você pode enviá-la de novo.",
   "reach.lost": "A mensagem não chegou.",
   "reach.unneeded": "Não é mais preciso",
+  "reach.held": "Não enviado, para proteger você.",
 
   "tried.title": "O que aconteceu até agora",
   "tried.sms": "Código por SMS",
@@ -108,6 +109,7 @@ export const ptBR: Texts = {
   "tried.unknown": "Envio incerto",
   "tried.lost": "Não chegou",
   "tried.unneeded": "Não foi preciso",
+  "tried.held": "Retido",
   "tried.expired": "Sem resposta a tempo",
   "tried.refused": "Não enviado",
   "tried.correct": "Certo",
@@ -165,6 +167,14 @@ export const ptBR: Texts = {
     "Este número é usado para entrar, por isso é mudado nas configurações da sua conta.",
   "problem.blocked": "Isto foi retido por segurança",
   "problem.blocked_text": "Sua conta está segura. Espere um pouco, depois tente de novo.",
+  "problem.blocked_country_text":
+    "Nenhum código é enviado para este país. Use outro número ou outra forma.",
+  "problem.blocked_fraud_rule_text":
+    "Algo pareceu incomum, por isso nada foi enviado. Sua conta está segura. Espere um pouco ou peça ajuda ao serviço.",
+  "problem.blocked_spend_cap_text":
+    "Nenhum código pode ser enviado no momento. Use seu app ou tente de novo mais tarde.",
+  "problem.blocked_account_locked_text":
+    "Estamos protegendo sua conta, por isso nada foi enviado. Peça ao serviço para desbloqueá-la.",
   "problem.not_found": "Isto não está mais aqui",
   "problem.not_found_text": "Comece de novo com seu número de telefone.",
   "problem.conflict": "Isso não é possível agora",
@@ -250,6 +260,8 @@ export const ptBR: Texts = {
   "rail.email.there": "Seu código chegou",
   "rail.email.lost": "O e-mail não chegou",
   "rail.unknown": "Não sabemos se a mensagem saiu, você pode enviá-la de novo",
+  "rail.held": "Não enviado, para proteger você",
+  "rail.unrung": "Sem aviso: abra o app para responder",
   "rail.code_over": "Esse código não vale mais",
   "rail.code_typed": "Você digitou o código",
 
@@ -276,6 +288,14 @@ export const ptBR: Texts = {
     "Não conseguimos contato com seu telefone agora. Escolha outra forma, ou abra o app lá e digite este número.",
   "login.asked.away.answer":
     "Não conseguimos contato com seu telefone agora. Escolha outra forma, ou abra o app lá e responda.",
+  "login.asked.unrung.type":
+    "Seu telefone não foi avisado, porque pedidos anteriores foram recusados ou ficaram sem resposta. Abra o app lá, digite este número e aprove.",
+  "login.asked.unrung.answer":
+    "Seu telefone não foi avisado, porque pedidos anteriores foram recusados ou ficaram sem resposta. Abra o app lá e responda.",
+  "login.asked.or_code": "Ou peça um código.",
+  "login.locked.type":
+    "Seu telefone ainda pode responder: abra o pedido lá, digite este número e aprove.",
+  "login.locked.answer": "Seu telefone ainda pode responder: abra o pedido lá.",
   "login.asked.number": "Número para digitar no seu telefone: {number}",
   "login.code.or": "Ou digite {number} no seu telefone.",
   "login.code.sms": "Nós o enviamos por SMS.",
@@ -329,9 +349,6 @@ export const ptBR: Texts = {
   "login.end.account_locked.title": "Este acesso foi retido",
   "login.end.account_locked.text":
     "Muitos códigos errados foram digitados recentemente, por isso os códigos estão em pausa nesta conta. Sua conta está segura. Espere um pouco, depois comece de novo.",
-  "login.end.held_back.title": "Este acesso foi retido",
-  "login.end.held_back.text":
-    "O último acesso foi informado como não sendo seu, por isso os novos precisam esperar. Sua conta está segura. Espere um pouco, depois comece de novo.",
   "login.end.too_many.title": "Este acesso foi retido",
   "login.end.too_many.text":
     "Houve pedidos demais em pouco tempo, por isso nada foi enviado. Sua conta está segura. Espere um pouco, depois comece de novo.",
@@ -349,7 +366,9 @@ export const ptBR: Texts = {
     "Ele terminou enquanto esta página não estava aberta. Ninguém entrou com ele. Comece de novo.",
   "login.reported.title": "Os acessos estão retidos",
   "login.reported.text":
-    "O último foi informado como não sendo seu, por isso nenhum novo começa por 15 minutos. Sua conta está segura. Tente de novo às {time}.",
+    "Um acesso foi informado, ou algo pareceu incomum, por isso nenhum novo começa por um tempo. Sua conta está segura. Tente de novo às {time}.",
+  "login.anew.text": "Isto é uma demonstração: você também pode continuar como outra pessoa.",
+  "login.anew.go": "Continuar como outra pessoa",
   "login.broken.title": "Algo deu errado nesta página",
   "login.broken.text": "Ninguém entrou. Recarregue a página e tente de novo.",
   "login.approved.title": "Aprovado",

@@ -37,7 +37,7 @@ export const ptPT: Texts = {
   "code.locked_until":
     "Foram introduzidos demasiados códigos errados, por isso estamos a proteger a sua conta. Poderá introduzir um código novamente dentro de {time}.",
   "code.locked_text":
-    "Foram introduzidos demasiados códigos errados, por isso estamos a proteger a sua conta. Tente novamente mais tarde.",
+    "Foram introduzidos demasiados códigos errados, por isso estamos a proteger a sua conta. Os códigos ficam em pausa até o serviço os desbloquear. Peça-lhe ajuda.",
   "code.wrong_number": "Número errado?",
   "code.change": "Mudar número",
   "code.offline": "Perdeu-se a ligação. O seu código continua válido e continuamos a tentar.",
@@ -88,6 +88,7 @@ export const ptPT: Texts = {
   "reach.unknown": "Não sabemos se a mensagem saiu. Pode enviá-la novamente.",
   "reach.lost": "A mensagem não chegou.",
   "reach.unneeded": "Já não é preciso",
+  "reach.held": "Não enviado, para sua proteção.",
 
   "tried.title": "O que aconteceu até agora",
   "tried.sms": "Código por SMS",
@@ -109,6 +110,7 @@ export const ptPT: Texts = {
   "tried.unknown": "Envio incerto",
   "tried.lost": "Não chegou",
   "tried.unneeded": "Não foi preciso",
+  "tried.held": "Retido",
   "tried.expired": "Sem resposta a tempo",
   "tried.refused": "Não enviado",
   "tried.correct": "Certo",
@@ -165,6 +167,14 @@ export const ptPT: Texts = {
     "Este número é usado para entrar, por isso muda-se nas definições da sua conta.",
   "problem.blocked": "Isto foi retido por segurança",
   "problem.blocked_text": "A sua conta está segura. Aguarde um pouco e depois tente novamente.",
+  "problem.blocked_country_text":
+    "Não são enviados códigos para este país. Use outro número ou outra forma.",
+  "problem.blocked_fraud_rule_text":
+    "Algo pareceu invulgar, por isso nada foi enviado. A sua conta está segura. Aguarde um pouco ou peça ajuda ao serviço.",
+  "problem.blocked_spend_cap_text":
+    "De momento não é possível enviar códigos. Use a sua app ou tente novamente mais tarde.",
+  "problem.blocked_account_locked_text":
+    "Estamos a proteger a sua conta, por isso nada foi enviado. Peça ao serviço que a desbloqueie.",
   "problem.not_found": "Isto já não está aqui",
   "problem.not_found_text": "Comece de novo com o seu número de telefone.",
   "problem.conflict": "Isso não é possível neste momento",
@@ -249,6 +259,8 @@ export const ptPT: Texts = {
   "rail.email.there": "O seu código chegou",
   "rail.email.lost": "O e-mail não chegou",
   "rail.unknown": "Não sabemos se a mensagem saiu, pode enviá-la novamente",
+  "rail.held": "Não enviado, para sua proteção",
+  "rail.unrung": "Sem aviso: abra a app para responder",
   "rail.code_over": "Esse código já não serve",
   "rail.code_typed": "Introduziu o código",
 
@@ -275,6 +287,14 @@ export const ptPT: Texts = {
     "Não conseguimos contactar o seu telemóvel neste momento. Escolha outra forma, ou abra lá a app e introduza este número.",
   "login.asked.away.answer":
     "Não conseguimos contactar o seu telemóvel neste momento. Escolha outra forma, ou abra lá a app e responda.",
+  "login.asked.unrung.type":
+    "O seu telemóvel não foi avisado, porque pedidos anteriores foram recusados ou ficaram sem resposta. Abra lá a app, introduza este número e aprove.",
+  "login.asked.unrung.answer":
+    "O seu telemóvel não foi avisado, porque pedidos anteriores foram recusados ou ficaram sem resposta. Abra lá a app e responda.",
+  "login.asked.or_code": "Ou peça um código.",
+  "login.locked.type":
+    "O seu telemóvel ainda pode responder: abra lá o pedido, introduza este número e aprove.",
+  "login.locked.answer": "O seu telemóvel ainda pode responder: abra lá o pedido.",
   "login.asked.number": "Número a introduzir no seu telemóvel: {number}",
   "login.code.or": "Ou introduza {number} no seu telemóvel.",
   "login.code.sms": "Enviámo-lo por SMS.",
@@ -328,9 +348,6 @@ export const ptPT: Texts = {
   "login.end.account_locked.title": "Este acesso foi retido",
   "login.end.account_locked.text":
     "Foram introduzidos demasiados códigos errados recentemente, por isso os códigos estão em pausa nesta conta. A sua conta está segura. Aguarde um pouco e depois comece de novo.",
-  "login.end.held_back.title": "Este acesso foi retido",
-  "login.end.held_back.text":
-    "O último acesso foi comunicado como não sendo seu, por isso os novos têm de esperar. A sua conta está segura. Aguarde um pouco e depois comece de novo.",
   "login.end.too_many.title": "Este acesso foi retido",
   "login.end.too_many.text":
     "Houve demasiados pedidos em pouco tempo, por isso nada foi enviado. A sua conta está segura. Aguarde um pouco e depois comece de novo.",
@@ -348,7 +365,9 @@ export const ptPT: Texts = {
     "Terminou enquanto esta página não estava aberta. Ninguém entrou com ele. Comece de novo.",
   "login.reported.title": "Os acessos estão retidos",
   "login.reported.text":
-    "O último foi comunicado como não sendo seu, por isso nenhum novo começa durante 15 minutos. A sua conta está segura. Tente novamente às {time}.",
+    "Um acesso foi comunicado, ou algo pareceu invulgar, por isso nenhum novo começa durante algum tempo. A sua conta está segura. Tente novamente às {time}.",
+  "login.anew.text": "Isto é uma demonstração: também pode continuar como outra pessoa.",
+  "login.anew.go": "Continuar como outra pessoa",
   "login.broken.title": "Algo correu mal nesta página",
   "login.broken.text": "Ninguém entrou. Recarregue a página e tente novamente.",
   "login.approved.title": "Aprovado",

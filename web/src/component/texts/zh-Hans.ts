@@ -30,7 +30,8 @@ export const zhHans: Texts = {
   "code.over_text": "错误次数过多，或验证码已过期。请在下方获取新的验证码。",
   "code.locked": "验证码已暂停使用",
   "code.locked_until": "验证码输错次数过多，为保护您的账号，已暂停使用。{time}后可再次输入验证码。",
-  "code.locked_text": "验证码输错次数过多，为保护您的账号，已暂停使用。请稍后重试。",
+  "code.locked_text":
+    "验证码输错次数过多，为保护您的账号，在服务方解除锁定之前，验证码将一直暂停使用。请向服务方寻求帮助。",
   "code.wrong_number": "号码不对？",
   "code.change": "更改号码",
   "code.offline": "连接已中断。您的验证码仍然有效，我们会继续尝试连接。",
@@ -79,6 +80,7 @@ export const zhHans: Texts = {
   "reach.unknown": "无法确定是否已发出。您可以再次发送。",
   "reach.lost": "未能送达。",
   "reach.unneeded": "已不再需要",
+  "reach.held": "为保护您，未发送。",
 
   "tried.title": "到目前为止的记录",
   "tried.sms": "短信验证码",
@@ -100,6 +102,7 @@ export const zhHans: Texts = {
   "tried.unknown": "无法确定是否已发出",
   "tried.lost": "未能送达",
   "tried.unneeded": "不需要",
+  "tried.held": "已拦截",
   "tried.expired": "未及时回应",
   "tried.refused": "未发送",
   "tried.correct": "正确",
@@ -146,6 +149,11 @@ export const zhHans: Texts = {
   "problem.forbidden_text": "此号码用于登录，请在账号设置中更改。",
   "problem.blocked": "此请求已暂缓",
   "problem.blocked_text": "您的账号是安全的。请稍等一段时间再重试。",
+  "problem.blocked_country_text": "不会向此国家或地区发送验证码。请使用其他号码或其他方式。",
+  "problem.blocked_fraud_rule_text":
+    "出现了异常情况，因此没有发送任何消息。您的账号是安全的。请稍等一段时间，或向服务方寻求帮助。",
+  "problem.blocked_spend_cap_text": "目前无法发送验证码。请使用您的应用，或稍后重试。",
+  "problem.blocked_account_locked_text": "为保护您的账号，没有发送任何消息。请联系服务方解除锁定。",
   "problem.not_found": "此内容已不存在",
   "problem.not_found_text": "请输入手机号重新开始。",
   "problem.conflict": "现在无法这样操作",
@@ -228,6 +236,8 @@ export const zhHans: Texts = {
   "rail.email.there": "验证码已送达",
   "rail.email.lost": "邮件未能送达",
   "rail.unknown": "无法确定是否已发出，您可以再次发送",
+  "rail.held": "为保护您，未发送",
+  "rail.unrung": "未提醒：请打开应用回应",
   "rail.code_over": "此验证码已失效",
   "rail.code_typed": "您输入了验证码",
 
@@ -255,6 +265,13 @@ export const zhHans: Texts = {
   "login.asked.away.type":
     "目前无法联系到您的手机。请选择其他方式，或在手机上打开应用并输入此数字。",
   "login.asked.away.answer": "目前无法联系到您的手机。请选择其他方式，或在手机上打开应用并回应。",
+  "login.asked.unrung.type":
+    "由于之前的请求被拒绝或未获回应，这次没有提醒您的手机。请在手机上打开应用，输入此数字，然后批准。",
+  "login.asked.unrung.answer":
+    "由于之前的请求被拒绝或未获回应，这次没有提醒您的手机。请在手机上打开应用并回应。",
+  "login.asked.or_code": "您也可以获取验证码。",
+  "login.locked.type": "您的手机仍可回应：请在手机上打开请求，输入此数字，然后批准。",
+  "login.locked.answer": "您的手机仍可回应：请在手机上打开请求。",
   "login.asked.number": "请在手机上输入的数字：{number}",
 
   "login.code.or": "或在手机上输入 {number}。",
@@ -308,9 +325,6 @@ export const zhHans: Texts = {
   "login.end.account_locked.title": "此次登录已暂缓",
   "login.end.account_locked.text":
     "近期验证码输错次数过多，此账号的验证码已暂停使用。您的账号是安全的。请稍等一段时间，然后重新开始。",
-  "login.end.held_back.title": "此次登录已暂缓",
-  "login.end.held_back.text":
-    "上次登录被报告为非本人操作，因此新的登录需要等待。您的账号是安全的。请稍等一段时间，然后重新开始。",
   "login.end.too_many.title": "此次登录已暂缓",
   "login.end.too_many.text":
     "短时间内请求过多，因此没有发送任何消息。您的账号是安全的。请稍等一段时间，然后重新开始。",
@@ -327,7 +341,9 @@ export const zhHans: Texts = {
   "login.lost.text": "它在此页面离开期间已结束，没有人因此登录。请重新开始。",
   "login.reported.title": "登录已暂缓",
   "login.reported.text":
-    "上次登录被报告为非本人操作，因此 15 分钟内不会开始新的登录。您的账号是安全的。请在 {time} 重试。",
+    "有登录被报告，或出现了异常情况，因此暂时不会开始新的登录。您的账号是安全的。请在 {time} 重试。",
+  "login.anew.text": "这是一个演示：您也可以换一个人继续。",
+  "login.anew.go": "换一个人继续",
   "login.broken.title": "此页面出了问题",
   "login.broken.text": "没有完成任何登录。请刷新页面后重试。",
 

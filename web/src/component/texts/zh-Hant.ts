@@ -31,7 +31,8 @@ export const zhHant: Texts = {
   "code.locked": "驗證碼已暫停使用",
   "code.locked_until":
     "驗證碼輸入錯誤次數過多，為保護您的帳號，已暫停使用。{time}後可再次輸入驗證碼。",
-  "code.locked_text": "驗證碼輸入錯誤次數過多，為保護您的帳號，已暫停使用。請稍後再試。",
+  "code.locked_text":
+    "驗證碼輸入錯誤次數過多，為保護您的帳號，在服務單位解除鎖定之前，驗證碼將一直暫停使用。請向服務單位尋求協助。",
   "code.wrong_number": "號碼不對嗎？",
   "code.change": "變更號碼",
   "code.offline": "連線已中斷。您的驗證碼仍然有效，我們會繼續嘗試連線。",
@@ -80,6 +81,7 @@ export const zhHant: Texts = {
   "reach.unknown": "無法確定是否已送出。您可以再次傳送。",
   "reach.lost": "未能送達。",
   "reach.unneeded": "已不再需要",
+  "reach.held": "為保護您，未傳送。",
 
   "tried.title": "到目前為止的紀錄",
   "tried.sms": "簡訊驗證碼",
@@ -101,6 +103,7 @@ export const zhHant: Texts = {
   "tried.unknown": "無法確定是否已送出",
   "tried.lost": "未能送達",
   "tried.unneeded": "不需要",
+  "tried.held": "已攔截",
   "tried.expired": "未及時回應",
   "tried.refused": "未傳送",
   "tried.correct": "正確",
@@ -147,6 +150,12 @@ export const zhHant: Texts = {
   "problem.forbidden_text": "此號碼用於登入，請在帳號設定中變更。",
   "problem.blocked": "此請求已暫緩",
   "problem.blocked_text": "您的帳號是安全的。請稍等一段時間再試。",
+  "problem.blocked_country_text": "不會傳送驗證碼至此國家或地區。請使用其他號碼或其他方式。",
+  "problem.blocked_fraud_rule_text":
+    "出現了異常情況，因此沒有傳送任何訊息。您的帳號是安全的。請稍等一段時間，或向服務單位尋求協助。",
+  "problem.blocked_spend_cap_text": "目前無法傳送驗證碼。請使用您的應用程式，或稍後再試。",
+  "problem.blocked_account_locked_text":
+    "為保護您的帳號，沒有傳送任何訊息。請聯絡服務單位解除鎖定。",
   "problem.not_found": "此內容已不存在",
   "problem.not_found_text": "請輸入手機號碼重新開始。",
   "problem.conflict": "目前無法這樣操作",
@@ -229,6 +238,8 @@ export const zhHant: Texts = {
   "rail.email.there": "驗證碼已送達",
   "rail.email.lost": "電子郵件未能送達",
   "rail.unknown": "無法確定是否已送出，您可以再次傳送",
+  "rail.held": "為保護您，未傳送",
+  "rail.unrung": "未提醒：請開啟應用程式回應",
   "rail.code_over": "此驗證碼已失效",
   "rail.code_typed": "您輸入了驗證碼",
 
@@ -257,6 +268,13 @@ export const zhHant: Texts = {
     "目前無法聯絡到您的手機。請選擇其他方式，或在手機上開啟應用程式並輸入此數字。",
   "login.asked.away.answer":
     "目前無法聯絡到您的手機。請選擇其他方式，或在手機上開啟應用程式並回應。",
+  "login.asked.unrung.type":
+    "由於先前的請求被拒絕或未獲回應，這次沒有提醒您的手機。請在手機上開啟應用程式，輸入此數字，然後核准。",
+  "login.asked.unrung.answer":
+    "由於先前的請求被拒絕或未獲回應，這次沒有提醒您的手機。請在手機上開啟應用程式並回應。",
+  "login.asked.or_code": "您也可以取得驗證碼。",
+  "login.locked.type": "您的手機仍可回應：請在手機上開啟請求，輸入此數字，然後核准。",
+  "login.locked.answer": "您的手機仍可回應：請在手機上開啟請求。",
   "login.asked.number": "請在手機上輸入的數字：{number}",
 
   "login.code.or": "或在手機上輸入 {number}。",
@@ -311,9 +329,6 @@ export const zhHant: Texts = {
   "login.end.account_locked.title": "這次登入已暫緩",
   "login.end.account_locked.text":
     "近期驗證碼輸入錯誤次數過多，此帳號的驗證碼已暫停使用。您的帳號是安全的。請稍等一段時間，然後重新開始。",
-  "login.end.held_back.title": "這次登入已暫緩",
-  "login.end.held_back.text":
-    "上次登入被回報為非本人操作，因此新的登入需要等待。您的帳號是安全的。請稍等一段時間，然後重新開始。",
   "login.end.too_many.title": "這次登入已暫緩",
   "login.end.too_many.text":
     "短時間內請求過多，因此沒有傳送任何訊息。您的帳號是安全的。請稍等一段時間，然後重新開始。",
@@ -330,7 +345,9 @@ export const zhHant: Texts = {
   "login.lost.text": "它在此頁面離開期間已結束，沒有人因此登入。請重新開始。",
   "login.reported.title": "登入已暫緩",
   "login.reported.text":
-    "上次登入被回報為非本人操作，因此 15 分鐘內不會開始新的登入。您的帳號是安全的。請在 {time} 再試。",
+    "有登入被回報，或出現了異常情況，因此暫時不會開始新的登入。您的帳號是安全的。請在 {time} 再試。",
+  "login.anew.text": "這是一個示範：您也可以換一個人繼續。",
+  "login.anew.go": "換一個人繼續",
   "login.broken.title": "此頁面發生問題",
   "login.broken.text": "沒有完成任何登入。請重新整理頁面後再試一次。",
 

@@ -235,8 +235,25 @@ test("after a report the page says when a sign-in can start again", async () => 
   render(<LoginPage />);
   await press("Continue as Ada");
   expect(await screen.findByText("Sign-ins are held back")).toBeTruthy();
-  expect(screen.getByText(/reported as not yours.*Try again at \d\d:\d\d\.$/)).toBeTruthy();
+  expect(screen.getByText(/was reported.*Try again at \d\d:\d\d\.$/)).toBeTruthy();
   await expectAccessible();
+});
+
+test("a sign-in that is refused says why and when again, and lets somebody else begin", async () => {
+  const refused = { retry_after: 480, verification_id: "ver_9" };
+  server.on("POST /demo/sign-ins", () => problem(429, "rate_limited", refused));
+  render(<LoginPage />);
+  await press("Continue as Ada");
+  const notice = await screen.findByRole("alert");
+  expect(notice.textContent).toMatch(/^Too many requests.*You can try again in (8:00|7:59)\./);
+  expect(screen.getByRole("button", { name: "Text me a code instead" })).toBeTruthy();
+  await expectAccessible();
+  const bo = { ...ada, demo_token: "demo-2", user: "demo_bo", name: "Bo Lind" };
+  server.on("POST /demo/people", () => ({ status: 201, body: bo }));
+  await press("Go on as somebody else");
+  await screen.findByRole("button", { name: "Continue as Bo" });
+  expect(screen.queryByRole("alert")).toBeNull();
+  expect(localStorage.getItem("nod.demo.person")).toContain("demo_bo");
 });
 
 test("the number's ring goes on by the server's clock however often the page is drawn", async () => {

@@ -1,7 +1,4 @@
-import { useEffect, useRef } from "react";
 import { Announcer } from "../../component/Announcer";
-import { Notice } from "../../component/Notice";
-import { reveal } from "../../component/reveal";
 import { useSay } from "../../component/texts";
 import { Mark } from "../../theme/Mark";
 import { framed } from "../bridge";
@@ -9,9 +6,11 @@ import { AskedView } from "./AskedView";
 import { CodeView } from "./CodeView";
 import { EndedView } from "./EndedView";
 import { FinishingView } from "./FinishingView";
+import { LockedView } from "./LockedView";
 import { resultSpoken, viewOf } from "./model";
 import { SignedInView } from "./SignedInView";
 import { StartView } from "./StartView";
+import { TroubleNotice } from "./TroubleNotice";
 import { type SignIn, useSignIn } from "./useSignIn";
 import { useSpokenLadder } from "./useSpokenLadder";
 import { WaitingView } from "./WaitingView";
@@ -22,10 +21,6 @@ export function LoginPage() {
   const say = useSay();
   const signIn = useSignIn();
   const spoken = useSpokenLadder(signIn);
-  const problem = useRef<HTMLDivElement>(null);
-  useEffect(() => {
-    if (signIn.problem) reveal(problem.current);
-  }, [signIn.problem]);
   return (
     <main className="login" aria-label={say("login.title")}>
       <div className="login-card card-alone" data-phase={signIn.phase}>
@@ -33,13 +28,7 @@ export function LoginPage() {
           <Mark />
           <span>Nod Demo Bank</span>
         </header>
-        <div ref={problem} className="login-problem">
-          {signIn.problem && (
-            <Notice tone="problem" icon="warning" title={signIn.problem.title}>
-              {signIn.problem.text}
-            </Notice>
-          )}
-        </div>
+        <TroubleNotice signIn={signIn} />
         <CurrentView signIn={signIn} />
       </div>
       {!framed() && <p className="login-foot">{say("login.foot")}</p>}
@@ -59,8 +48,9 @@ function CurrentView({ signIn }: { signIn: SignIn }) {
   switch (viewOf(status)) {
     case "code":
       return <CodeView signIn={signIn} status={status} />;
-    case "waiting":
     case "locked":
+      return <LockedView signIn={signIn} status={status} />;
+    case "waiting":
       return <WaitingView signIn={signIn} status={status} />;
     default:
       return <AskedView signIn={signIn} status={status} />;

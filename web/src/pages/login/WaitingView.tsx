@@ -1,5 +1,4 @@
 import { Heading } from "../../component/Heading";
-import { Locked } from "../../component/Locked";
 import { Rail } from "../../component/Rail";
 import { railSteps } from "../../component/rail";
 import { useSay } from "../../component/texts";
@@ -15,17 +14,8 @@ export function WaitingView({ signIn, status }: { signIn: SignIn; status: Status
   return (
     <>
       <div className="login-words">
-        {status.stage === "locked" ? (
-          <>
-            <Heading>{say("code.locked")}</Heading>
-            <Locked until={status.locked_until} now={signIn.now} />
-          </>
-        ) : (
-          <>
-            <Heading>{title}</Heading>
-            <p>{text}</p>
-          </>
-        )}
+        <Heading>{title}</Heading>
+        <p>{text}</p>
       </div>
       <WaysOut signIn={signIn} status={status} first />
       <Rail steps={railSteps(say, status, signIn.tracks, null)} />

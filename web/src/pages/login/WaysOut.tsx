@@ -23,7 +23,7 @@ export function WaysOut({
 }) {
   const say = useSay();
   const { tracks, countdowns, busy } = signIn;
-  const newest = newestCode(tracks);
+  const newest = status.stage === "locked" ? undefined : newestCode(tracks);
   const ways = countdowns ? waysOf(say, status, tracks, countdowns) : [];
   return (
     <div className="login-ways">

@@ -1,5 +1,5 @@
-import { newestCode, outOfReach } from "../../component/rail";
-import type { Key, Say } from "../../component/texts";
+import { newestCode, outOfReach, sentOf, unrung } from "../../component/rail";
+import { isPlainKey, type Key, type PlainKey, type Say } from "../../component/texts";
 import { clock } from "../../component/time";
 import type { Track } from "../../component/tracks";
 import type { Countdowns, StatusBody } from "../../sdk";
@@ -18,8 +18,14 @@ export function viewOf(status: StatusBody): View {
 /** What to do on the phone; before anything is known, what most will have to do. */
 export function askedWords(say: Say, status: StatusBody | null, tracks: Track[]): string {
   const act = !status || status.match_number ? "type" : "answer";
+  if (status && unrung(status, tracks)) {
+    const codes = (status.next_actions?.sms_in ?? null) !== null;
+    const words = say(`login.asked.unrung.${act}`);
+    return say.sentences(words, codes ? say("login.asked.or_code") : null);
+  }
   if (!status || !outOfReach(status, tracks)) return say(`login.asked.${act}`);
-  const coded = tracks.some((t) => t.channel === "sms") || status.fallback?.channel === "sms";
+  const sms = sentOf(tracks).some((t) => t.channel === "sms");
+  const coded = sms || status.fallback?.channel === "sms";
   return say(`login.asked.${coded ? "coded" : "away"}.${act}`);
 }
 
@@ -39,7 +45,7 @@ export function waysOf(say: Say, status: StatusBody, tracks: Track[], left: Coun
     newestCode(tracks)?.channel, // it has a button of its own
     ...(status.alternatives ?? []).map(({ kind }) => kind),
   ];
-  const sent = new Set(tracks.map((t) => t.channel));
+  const sent = new Set(sentOf(tracks).map((t) => t.channel));
   const coded = sent.has("sms") || sent.has("voice") || sent.has("email");
   const known = { push: sent.has("push") || sent.has("websocket"), sms: sent.has("sms") };
   const way = (channel: Way["channel"], wait: number | null): Way[] => {
@@ -72,9 +78,12 @@ interface Ending {
 /** The kind words for each way a sign-in can end. */
 export function endingOf(say: Say, status: StatusBody): Ending {
   const end = endOf(status);
+  const because = `problem.blocked_${status.reason}_text`;
+  const told: PlainKey =
+    end === "too_many" && isPlainKey(because) ? because : `login.end.${end}.text`;
   return {
     title: say(`login.end.${end}.title`),
-    text: say(`login.end.${end}.text`),
+    text: say(told),
     again:
       end === "reported" ? null : say(end === "superseded" ? "login.again_here" : "login.again"),
     tone: calm.has(end) ? "plain" : "problem",
@@ -97,8 +106,7 @@ function endOf({ status, reason }: StatusBody): End {
     case "failed":
       return reason === "max_attempts" ? "max_attempts" : "unreachable";
     case "blocked":
-      if (reason === "account_locked") return "account_locked";
-      return reason === "fraud_rule" ? "held_back" : "too_many";
+      return reason === "account_locked" ? "account_locked" : "too_many";
     case "superseded":
       return "superseded";
     default:

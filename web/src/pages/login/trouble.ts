@@ -1,4 +1,4 @@
-import { problemWords } from "../../component/ProblemNotice";
+import { isTooEarly, problemWords } from "../../component/ProblemNotice";
 import type { Say } from "../../component/texts";
 import { NodError } from "../../sdk";
 import type { Trouble } from "../problem";
@@ -8,14 +8,17 @@ export function signInTrouble(say: Say, error: unknown): Trouble {
   if (!(error instanceof NodError)) {
     return { title: say("login.broken.title"), text: say("login.broken.text") };
   }
-  if (error.code === "blocked" && error.retryAfter) {
+  const againAt = error.retryAfter === undefined ? undefined : Date.now() + error.retryAfter * 1000;
+  const refused = error.verificationId !== undefined;
+  if (error.code === "blocked" && againAt) {
     // The first whole minute that is not too early.
     const minute = 60_000;
-    const at = Math.ceil((Date.now() + error.retryAfter * 1000) / minute) * minute;
+    const time = say.time(Math.ceil(againAt / minute) * minute);
     return {
       title: say("login.reported.title"),
-      text: say("login.reported.text", { time: say.time(at) }),
+      text: say("login.reported.text", { time }),
+      refused,
     };
   }
-  return problemWords(say, error);
+  return { ...problemWords(say, error), againAt, early: isTooEarly(error), refused };
 }

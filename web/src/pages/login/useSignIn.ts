@@ -1,7 +1,7 @@
 import { useCallback, useEffect, useRef, useState } from "react";
 import { type Say, useSay } from "../../component/texts";
 import { type Countdowns, Rest, type StatusBody } from "../../sdk";
-import { asPerson, ensurePerson, type Person } from "../person";
+import { asPerson, becomeSomebodyElse, ensurePerson, type Person } from "../person";
 import type { Trouble } from "../problem";
 import { useAttempt } from "../useAttempt";
 import { forget, keepOpen, keepSignedIn, openSignIn, type SignedIn, signedIn } from "./session";
@@ -30,6 +30,8 @@ export interface SignIn extends Omit<Following, "state">, Omit<Remembering, "wel
   cancel: () => void;
   finish: () => void;
   leave: () => void;
+  /** Begins anew as another demo person, and so do the phones of this browser. */
+  beSomebodyElse: () => void;
 }
 
 const rest = new Rest({ baseUrl: location.origin });
@@ -100,6 +102,7 @@ export function useSignIn(): SignIn {
     start: (channel) => void start(channel),
     finish: () => void finish(),
     leave,
+    beSomebodyElse: () => void attempt(async () => setPerson(await becomeSomebodyElse())),
   };
 }
 

@@ -7,6 +7,7 @@ import { NO_COUNTDOWNS, type StatusBody } from "../../sdk";
 import { AskedView } from "./AskedView";
 import { CodeView } from "./CodeView";
 import { EndedView } from "./EndedView";
+import { LockedView } from "./LockedView";
 import { SignedInView } from "./SignedInView";
 import { StartView } from "./StartView";
 import type { SignIn } from "./useSignIn";
@@ -51,6 +52,7 @@ const signIn = (more: Partial<SignIn> = {}): SignIn => ({
   remember: false,
   setRemember: vi.fn(),
   forgetBrowsers: vi.fn(),
+  beSomebodyElse: vi.fn(),
   ...more,
 });
 
@@ -109,15 +111,58 @@ test("when nothing is under way, asking again comes first", async () => {
   await expectAccessible();
 });
 
-test("a lock says how long", async () => {
+test("a lock says how long, and that the phone can still answer", async () => {
+  const tracks = [{ id: "dlv_1", channel: "sms", device: "", state: "delivered", class: "" }];
+  const page = signIn({ tracks });
   const locked_until = new Date(serverNow + 600_000).toISOString();
   const { rerender } = render(
-    <WaitingView signIn={signIn()} status={body({ stage: "locked", locked_until })} />,
+    <LockedView signIn={page} status={body({ stage: "locked", locked_until })} />,
   );
   expect(screen.getByText(/You can type a code again in 10 minutes\.$/)).toBeTruthy();
+  expect(screen.getByText(/^Your phone can still answer: .* type this number/)).toBeTruthy();
+  expect(screen.getByRole("status", { name: /^Number to type on your phone/ })).toBeTruthy();
+  expect(screen.queryByRole("textbox")).toBeNull();
+  expect(screen.queryByRole("button", { name: /^Resend/ })).toBeNull();
   await expectAccessible();
-  rerender(<WaitingView signIn={signIn()} status={body({ stage: "locked" })} />);
-  expect(screen.getByText(/Try again later\.$/)).toBeTruthy();
+  const over = { match_number: null, prompt_expires_at: null };
+  rerender(<LockedView signIn={page} status={body({ stage: "locked", ...over })} />);
+  expect(screen.getByText(/until the service unlocks them\. Ask it for help\.$/)).toBeTruthy();
+  expect(screen.queryByText(/can still answer/)).toBeNull();
+});
+
+test("a phone that was not rung is told of, with what helps", async () => {
+  const suppressed = (id: string, channel: string) => ({
+    id,
+    channel,
+    device: "dev_1",
+    state: "suppressed",
+    class: "policy",
+  });
+  const tracks = [
+    suppressed("dlv_1", "websocket"),
+    suppressed("dlv_2", "push"),
+    suppressed("dlv_3", "sms"),
+  ];
+  const page = signIn({ tracks, countdowns: { ...NO_COUNTDOWNS, sms: 0 } });
+  const { rerender } = render(
+    <AskedView signIn={page} status={body({ next_actions: { sms_in: 0 } })} />,
+  );
+  expect(screen.getByText(/^Your phone was not rung, .* Or ask for a code\.$/)).toBeTruthy();
+  expect(screen.getAllByText("Not rung: open the app to answer")).toHaveLength(2);
+  expect(screen.getByText("Not sent, to keep you safe")).toBeTruthy();
+  await userEvent.click(screen.getByRole("button", { name: "Text me a code" }));
+  expect(page.next).toHaveBeenCalled(); // the first code: none has left
+  await expectAccessible();
+  rerender(<AskedView signIn={page} status={body({ next_actions: { sms_in: null } })} />);
+  expect(screen.getByText(/Open the app there, type this number, and approve\.$/)).toBeTruthy();
+});
+
+test("a longer number stands in groups, and is still one number", () => {
+  render(<AskedView signIn={signIn()} status={body({ match_number: "042917" })} />);
+  const number = screen.getByRole("status", {
+    name: "Number to type on your phone: 0 4 2 9 1 7",
+  });
+  expect([...number.children].map(({ textContent }) => textContent)).toEqual(["042", "917"]);
 });
 
 test("a code is sent again, by its own way or by another, as far as the server offers it", async () => {
