@@ -17,9 +17,10 @@
 // process held comes due by itself.
 //
 //	queued ─▶ leased ─▶ sending ─▶ accepted, undelivered, failed, unknown
-//	  ▲         │          │
-//	  └─────────┘          └─▶ retrying ─▶ (due again after 1, 2, 4 s ± 50 %)
-//	 the lease ended: nothing had left
+//	  ▲        │  │        │
+//	  └────────┘  │        └─▶ retrying ─▶ (due again after 1, 2, 4 s ± 50 %)
+//	 the lease    │
+//	  ended       └─▶ suppressed (the integrator said no)
 //
 //	leased    committed by the claim: this worker's, nothing has left
 //	sending   committed just before the request leaves: it may have left
@@ -38,6 +39,13 @@
 // when the channel returns. It is never logged, queued or stored; [Message]
 // prints without it. A push holds neither code nor number: the request in it is
 // signed, and encrypted for the device's own key.
+//
+// # Who may say no
+//
+// Before a code leaves for a number the integrator may be asked ([Gate]), between the
+// lease and the commit that it leaves. A no, and by default no answer in time,
+// suppresses the delivery: it is not tried again by itself. Only what is asked about
+// waits; no prompt, push or mail does.
 //
 // # What nothing waits for
 //

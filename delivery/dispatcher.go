@@ -54,6 +54,13 @@ type Config struct {
 	Webhooks Webhooks
 	Poster   Poster
 
+	// Gate is asked before a code leaves for a number; nil: nobody is.
+	Gate Gate
+	// GateTimeout is how long its answer is waited for; 0 is 1 s, 3 s is the most.
+	GateTimeout time.Duration
+	// GateOpen lets codes leave when no answer came. Without it none does.
+	GateOpen bool
+
 	// Workers is how many tries may be under way over one channel; 0 is 128. A
 	// channel that is full makes its own deliveries wait, never another's.
 	Workers int
@@ -76,6 +83,7 @@ type Dispatcher struct {
 	over                 chan Message   // what is to be withdrawn
 	asking               chan struct{}  // the places of those who ask
 	tries                sync.WaitGroup // also questions, withdrawals and posts
+	gate                 quiet
 	figures              figures
 }
 
@@ -88,6 +96,10 @@ func New(c Config) *Dispatcher {
 		c.Timeout = 10 * time.Second
 	}
 	c.Timeout = min(c.Timeout, c.Policy.LeaseLife/2)
+	if c.GateTimeout <= 0 {
+		c.GateTimeout = gateTimeout
+	}
+	c.GateTimeout = min(c.GateTimeout, gateMost, c.Policy.LeaseLife/2)
 	if c.Drain <= 0 {
 		c.Drain = 10 * time.Second
 	}
@@ -98,7 +110,7 @@ func New(c Config) *Dispatcher {
 		config: c, host: hostOf(c.Authority.URL()),
 		deliveries: newRound(c.Log, "nothing is delivered"), webhooks: newRound(c.Log, "no webhook leaves"),
 		over: make(chan Message, c.Workers), asking: make(chan struct{}, c.Workers),
-		figures: figures{Stats: Stats{Sent: map[Sent]uint64{}, Sending: map[verify.Channel]int{}}},
+		figures: figures{Stats: Stats{Sent: map[Sent]uint64{}, Sending: map[verify.Channel]int{}}, gated: map[verify.Channel]int{}},
 	}
 }
 
@@ -136,7 +148,7 @@ func (d *Dispatcher) room(ctx context.Context) int {
 	for {
 		room := batch
 		for c := range d.config.Channels {
-			room = min(room, d.config.Workers-d.figures.sending(c))
+			room = min(room, d.config.Workers-d.figures.beyondGate(c))
 		}
 		if room > 0 {
 			return room

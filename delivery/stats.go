@@ -29,6 +29,7 @@ type Stats struct {
 	Asks        Tally // questions to providers: what became of a message; done: it was told
 	Withdrawals Tally // pushes that were to be taken back
 	Webhooks    Tally // tries to bring an event to the integrator; dropped: the outcome could not be written
+	Gate        Tally // questions to the integrator whether a code may leave; failed: no answer came
 }
 
 // Tally counts work of one kind.
@@ -51,6 +52,7 @@ const (
 type figures struct {
 	mu sync.Mutex
 	Stats
+	gated map[verify.Channel]int // tries under way of which the [Gate] is being asked
 }
 
 // Stats returns the figures of this moment.
@@ -100,6 +102,20 @@ func (f *figures) sending(c verify.Channel) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.Sending[c]
+}
+
+// atGate counts who comes to the gate, and who leaves it.
+func (f *figures) atGate(c verify.Channel, n int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.gated[c] += n
+}
+
+// beyondGate is how many tries of a channel are under way and not at the gate.
+func (f *figures) beyondGate(c verify.Channel) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.Sending[c] - f.gated[c]
 }
 
 // unlimited is the room of work whose room is kept elsewhere.

@@ -14,6 +14,9 @@ import (
 // try brings one leased delivery on its way and writes what came of it.
 func (d *Dispatcher) try(ctx context.Context, l leased, j job, token string) {
 	if l.v.Delivery(j.id).State == verify.StateLeased {
+		if !d.passes(ctx, l, j, token) {
+			return
+		}
 		leaves := false
 		began, err := d.write(ctx, l.v.ID, func(fresh *verify.Verification, at time.Time) error {
 			leaves = fresh.Send(j.id, token, d.config.Policy, at)

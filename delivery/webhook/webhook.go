@@ -64,32 +64,51 @@ type Config struct {
 // Endpoint is where webhooks go. It is safe for concurrent use.
 type Endpoint struct {
 	url    *url.URL
-	keys   [][]byte
+	keys   keys
 	client *http.Client
 }
 
 // New makes an endpoint; it connects to nobody. An error names the setting at fault
 // and never repeats it.
 func New(c Config) (*Endpoint, error) {
-	u, err := url.Parse(c.URL)
+	u, err := addressOf("NOD_WEBHOOK_URL", c.URL)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := keysOf(c.Secrets)
+	if err != nil {
+		return nil, err
+	}
+	return &Endpoint{url: u, keys: keys, client: wire.NewClient(nil)}, nil
+}
+
+// addressOf reads where a setting says that requests go.
+func addressOf(setting, text string) (*url.URL, error) {
+	u, err := url.Parse(text)
 	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Hostname() == "" {
-		return nil, errors.New("NOD_WEBHOOK_URL must be an address like https://example.com/webhooks")
+		return nil, errors.New(setting + " must be an address like https://example.com/nod")
 	}
 	if u.User != nil || u.Fragment != "" {
-		return nil, errors.New("NOD_WEBHOOK_URL must hold no user, password or fragment: webhooks prove themselves by their signature")
+		return nil, errors.New(setting + " must hold no user, password or fragment: requests prove themselves by their signature")
 	}
-	if len(c.Secrets) < 1 || len(c.Secrets) > 2 {
+	return u, nil
+}
+
+// keys sign, each for itself.
+type keys [][]byte
+
+func keysOf(secrets []string) (ks keys, err error) {
+	if len(secrets) < 1 || len(secrets) > 2 {
 		return nil, errors.New("NOD_WEBHOOK_SECRET must hold one secret, or the new and the old one separated by a comma while it is replaced")
 	}
-	e := &Endpoint{url: u, client: wire.NewClient(nil)}
-	for _, secret := range c.Secrets {
+	for _, secret := range secrets {
 		key, err := keyOf(secret)
 		if err != nil {
 			return nil, fmt.Errorf("NOD_WEBHOOK_SECRET: %w", err)
 		}
-		e.keys = append(e.keys, key)
+		ks = append(ks, key)
 	}
-	return e, nil
+	return ks, nil
 }
 
 // keyOf reads a secret as the standard writes it.
@@ -131,16 +150,10 @@ func (e *Endpoint) Post(ctx context.Context, w delivery.Webhook) delivery.Webhoo
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	ctx, call := wire.One(ctx)
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, e.url.String(), bytes.NewReader(content))
+	req, err := e.keys.request(ctx, e.url, w.ID, w.ClaimedAt, content)
 	if err != nil {
 		return delivery.WebhookOutcome{Detail: "encoding"}
 	}
-	at := strconv.FormatInt(w.ClaimedAt.Unix(), 10)
-	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("User-Agent", "nod")
-	req.Header.Set("webhook-id", w.ID)
-	req.Header.Set("webhook-timestamp", at)
-	req.Header.Set("webhook-signature", e.sign(w.ID, at, content))
 	res, err := e.client.Do(req)
 	if err != nil {
 		return delivery.WebhookOutcome{Detail: detailOf(err, call)}
@@ -149,10 +162,25 @@ func (e *Endpoint) Post(ctx context.Context, w delivery.Webhook) delivery.Webhoo
 	return outcomeOf(res.StatusCode, wire.RetryAfterWithin(res.Header, w.ClaimedAt, longestWait))
 }
 
+// request makes a signed POST of JSON.
+func (ks keys) request(ctx context.Context, to *url.URL, id string, at time.Time, content []byte) (*http.Request, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to.String(), bytes.NewReader(content))
+	if err != nil {
+		return nil, err
+	}
+	seconds := strconv.FormatInt(at.Unix(), 10)
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("User-Agent", "nod")
+	req.Header.Set("webhook-id", id)
+	req.Header.Set("webhook-timestamp", seconds)
+	req.Header.Set("webhook-signature", ks.sign(id, seconds, content))
+	return req, nil
+}
+
 // sign makes the value of webhook-signature.
-func (e *Endpoint) sign(id, at string, content []byte) string {
-	signatures := make([]string, len(e.keys))
-	for i, key := range e.keys {
+func (ks keys) sign(id, at string, content []byte) string {
+	signatures := make([]string, len(ks))
+	for i, key := range ks {
 		mac := hmac.New(sha256.New, key)
 		mac.Write([]byte(id + "." + at + "."))
 		mac.Write(content)
@@ -204,17 +232,21 @@ var reasons = map[string]string{
 // Check asks the address for its head, which tells nobody anything: any answer will
 // do. The error says what is wrong with NOD_WEBHOOK_URL.
 func (e *Endpoint) Check(ctx context.Context) error {
+	return reach(ctx, "NOD_WEBHOOK_URL", e.client, e.url)
+}
+
+func reach(ctx context.Context, setting string, client *http.Client, u *url.URL) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	ctx, call := wire.One(ctx)
-	req, err := http.NewRequestWithContext(ctx, http.MethodHead, e.url.String(), nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodHead, u.String(), nil)
 	if err != nil {
-		return errors.New("NOD_WEBHOOK_URL is no address of HTTP")
+		return errors.New(setting + " is no address of HTTP")
 	}
-	res, err := e.client.Do(req)
+	res, err := client.Do(req)
 	if err != nil {
 		detail := detailOf(err, call)
-		return fmt.Errorf("NOD_WEBHOOK_URL cannot be reached (%s): %s", detail, reasons[detail])
+		return fmt.Errorf("%s cannot be reached (%s): %s", setting, detail, reasons[detail])
 	}
 	return res.Body.Close()
 }

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -23,7 +24,10 @@ import (
 	"nod/verify"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	_ = os.Setenv("HTTP_PROXY", "http://127.0.0.1:1") // of plain HTTP to others than this machine; it is read once
+	goleak.VerifyTestMain(m)
+}
 
 // newSecret makes a secret of n bytes.
 func newSecret(n int) string {
