@@ -95,10 +95,7 @@ func (f *foreignUsers) check(ctx context.Context, token string, now time.Time) (
 	if err != nil {
 		return "", err
 	}
-	var c struct {
-		verify.Claims
-		NotBefore int64 `json:"nbf"`
-	}
+	var c verify.Claims
 	if json.Unmarshal(payload, &c) != nil || c.Issuer != f.config.Issuer || !c.Audience.Has(f.audience) || !validUserID(c.Subject) {
 		return "", errUserToken
 	}
@@ -106,7 +103,7 @@ func (f *foreignUsers) check(ctx context.Context, token string, now time.Time) (
 	switch {
 	case c.Expires == 0, !now.Before(ends), ends.Sub(now) > userTokenLife+tokenLeeway,
 		c.IssuedAt != 0 && c.Expires-c.IssuedAt > int64(userTokenLife/time.Second),
-		now.Add(tokenLeeway).Unix() < max(c.IssuedAt, c.NotBefore):
+		now.Add(tokenLeeway).Unix() < max(c.IssuedAt, c.Begins):
 		return "", errUserToken
 	}
 	return c.Subject, nil

@@ -169,7 +169,7 @@ func (a *Authority) Reply(token string, d *Device, now time.Time) (Reply, error)
 	if err != nil {
 		return Reply{}, err
 	}
-	if !a.recent(c, now) || (c.Expires != 0 && now.Unix() >= c.Expires) {
+	if !a.recent(c, now) {
 		return Reply{}, errToken
 	}
 	return Reply{VerificationID: c.VerificationID, DeviceID: d.ID, PromptSHA256: c.PromptSHA256, Decision: c.Decision, Number: c.Number, UserVerification: c.UserVerification}, nil
@@ -218,10 +218,11 @@ func (a *Authority) fresh(c Claims, now time.Time, maxLife time.Duration) error 
 	return nil
 }
 
-// recent reports whether iat is within the leeway of now, on both sides, and nbf
-// is not to come.
+// recent reports whether iat is within the leeway of now, on both sides. An nbf and
+// an exp are kept to where a token carries them.
 func (a *Authority) recent(c Claims, now time.Time) bool {
-	return now.Sub(time.Unix(c.IssuedAt, 0)).Abs() <= clockLeeway+time.Second && c.Begins <= now.Add(clockLeeway).Unix()
+	return now.Sub(time.Unix(c.IssuedAt, 0)).Abs() <= clockLeeway+time.Second &&
+		c.Begins <= now.Add(clockLeeway).Unix() && (c.Expires == 0 || now.Unix() < c.Expires)
 }
 
 // errToken says as little as possible to who presents a bad token.
