@@ -68,6 +68,7 @@ func (s *Session) frame() (Frame, bool) {
 		v, broken := errors.AsType[*violation](err)
 		switch {
 		case err != nil && !broken:
+			s.socket.closeNow() // the library would go on after some errors, as after a frame without a mask
 			return Frame{}, false
 		case s.closingDown():
 		case broken:

@@ -179,6 +179,10 @@ func New(c Config) (*Hub, error) {
 	return h, nil
 }
 
+// MaxPerIP is how many connections one client [Address] may hold; negative: any
+// number.
+func (h *Hub) MaxPerIP() int { return h.config.MaxPerIP }
+
 // Publish sends m to everybody on its topic, on every node, and tells how many
 // heard it, as far as the broker knows.
 func (h *Hub) Publish(ctx context.Context, m Message) (receivers int, err error) {
