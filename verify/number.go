@@ -59,6 +59,10 @@ func (n Number) Country() string {
 	return phonenumbers.GetRegionCodeForNumber(p)
 }
 
+// KnownCountry reports whether a code is of a country that has numbers: ISO 3166-1
+// alpha-2, in capitals.
+func KnownCountry(code string) bool { return phonenumbers.GetCountryCodeForRegion(code) != 0 }
+
 // String shows the mask.
 func (n Number) String() string { return n.Mask() }
 

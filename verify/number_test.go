@@ -76,3 +76,11 @@ func FuzzParseNumber(f *testing.F) {
 		}
 	})
 }
+
+func TestKnownCountry(t *testing.T) {
+	for code, want := range map[string]bool{"DE": true, "US": true, "XK": true, "UK": false, "ZZ": false, "001": false, "de": false, "": false} {
+		if verify.KnownCountry(code) != want {
+			t.Errorf("%q is known: %t", code, !want)
+		}
+	}
+}
