@@ -188,7 +188,7 @@ func TestGateAndWhatHappensMeanwhile(t *testing.T) {
 	})
 	t.Run("the worker ends", func(t *testing.T) {
 		bubble(t, func(w *world) {
-			_, stop := w.run(behind(dozes()), func(c *delivery.Config) { c.Drain, c.GateTimeout = time.Millisecond, 3 * time.Second })
+			_, stop := w.run(behind(dozes()), func(c *delivery.Config) { c.Drain, c.GateTimeout = time.Millisecond, 3*time.Second })
 			w.begin(over(verify.SMS))
 			w.at(time.Second)
 			if err := stop(); err != nil {
