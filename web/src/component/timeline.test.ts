@@ -48,6 +48,7 @@ test("every event of the contract has words of its own", () => {
       "queued accepted retrying unknown delivered displayed responded undelivered failed suppressed expired canceled fallback_started",
     phone: "changed",
     operator: "acted",
+    risk: "limit_hit push_suppressed budget_exceeded spend_warning spend_stop assessed",
   };
   for (const [room, list] of Object.entries(names)) {
     for (const name of list.split(" ")) {
@@ -73,6 +74,39 @@ test("what an operator did is told with the session it was done by", () => {
     icon: "shield",
     by: "console 3fa9c1d2",
   });
+});
+
+test("what keeps people and money safe is told with its figures", () => {
+  const told = (name: string, more: object) => eventWords(event(1, name, more));
+  expect([
+    told("verification.locked", { until: at(24 * 3600_000 + 10) }),
+    told("verification.locked", {}),
+    told("risk.limit_hit", { limit: "sends_phone" }),
+    told("risk.limit_hit", { limit: "newer_than_this" }),
+    told("risk.budget_exceeded", { country: "LV", limit: "country_day", mode: "deny" }),
+    told("risk.budget_exceeded", { limit: "ip_hour", mode: "record_only" }),
+    told("risk.spend_warning", { percent: 80 }),
+    told("risk.assessed", { score: 60, reasons: ["new_device", "unusual_hour"] }),
+    told("delivery.suppressed", { channel: "sms", detail: "sends_user" }),
+    told("delivery.suppressed", { channel: "voice", detail: "presend" }),
+    told("delivery.suppressed", { channel: "push" }),
+    told("operator.acted", { action: "block", detail: "prefix +37120" }),
+    told("operator.acted", { action: "unlock", detail: "country LV" }),
+  ]).toEqual([
+    "Too many wrong codes: code entry is paused for 24 hours",
+    "Too many wrong codes: code entry is paused until somebody unlocks the person",
+    "Limit reached: codes to this number",
+    "Limit reached: newer_than_this",
+    "Too many codes to Latvia today that nobody proved",
+    "Too many codes for one network address this hour that nobody proved, only noted so far",
+    "80 % of the day's budget for codes is spent",
+    "Looked unusual (60 of 100): a new browser, an unusual hour",
+    "Held back an SMS: too many codes to this person",
+    "Held back a call: your own server said no",
+    "Held back a notification",
+    "An operator blocked prefix +37120",
+    "An operator lifted the block of country LV",
+  ]);
 });
 
 test("a phone that is not connected is no failure", () => {

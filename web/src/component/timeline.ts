@@ -1,4 +1,5 @@
 import type { IconName } from "../theme/Icon";
+import { heldWords, safetyWords } from "./safety";
 import { delay } from "./time";
 
 /** One event of a verification's audit trail; it never holds a secret. */
@@ -19,9 +20,18 @@ export interface TimelineEvent {
   country?: string;
   /** BCP 47, of the texts. */
   locale?: string;
-  /** What an operator did, and by whose session or key. */
+  /** What an operator did, to what, and by whose session or key. */
   action?: string;
+  detail?: string;
   by?: string;
+  /** Of a rule: which limit was met, whether it only notes, and until when it holds. */
+  limit?: string;
+  mode?: string;
+  until?: string;
+  percent?: number;
+  /** How unusual a start was, 0 to 100, and what spoke for that. */
+  score?: number;
+  reasons?: string[];
 }
 
 /** One line of the timeline. */
@@ -80,7 +90,7 @@ function iconOf(event: TimelineEvent): IconName {
   }
 }
 
-const rooms: Record<string, IconName> = { code: "lock", operator: "shield" };
+const rooms: Record<string, IconName> = { code: "lock", operator: "shield", risk: "shield" };
 
 function toneOf(event: TimelineEvent): Line["tone"] {
   if (event.name === "verification.approved" || event.name === "delivery.responded") return "good";
@@ -123,6 +133,8 @@ const reasons: Record<string, string> = {
   phone_changed: "the number was changed",
   rate_limited: "there were too many",
   fraud_rule: "it looked like fraud",
+  country: "no codes go to this country",
+  spend_cap: "the day's budget for codes is spent",
   account_locked: "the person is held back",
 };
 
@@ -145,10 +157,18 @@ const acts: Record<string, string> = {
   enable_webhooks: "An operator enabled webhooks",
 };
 
+function actWords({ action = "", detail }: TimelineEvent): string {
+  if (detail && action === "block") return `An operator blocked ${detail}`;
+  if (detail && action === "unlock") return `An operator lifted the block of ${detail}`;
+  return acts[action] ?? "An operator acted";
+}
+
 /** What an event means, in plain words. An unknown name stands for itself. */
 export function eventWords(event: TimelineEvent): string {
   const way = ways[event.channel ?? ""] ?? "another way";
   const why = event.reason && reasons[event.reason] ? `: ${reasons[event.reason]}` : "";
+  const safety = safetyWords(event);
+  if (safety) return safety;
   switch (event.name) {
     case "verification.created":
       return event.purpose === "phone" ? "Proof of a number asked for" : "Sign-in asked for";
@@ -172,8 +192,6 @@ export function eventWords(event: TimelineEvent): string {
       return "A newer sign-in took its place";
     case "verification.blocked":
       return `Blocked before anything was sent${why}`;
-    case "verification.locked":
-      return "Code entry is paused";
     case "verification.reused":
       return "Joined the one already open";
     case "code.issued":
@@ -210,13 +228,13 @@ export function eventWords(event: TimelineEvent): string {
     case "delivery.expired":
       return `Too late for ${way}`;
     case "delivery.suppressed":
-      return `Held back: ${way}`;
+      return `Held back ${way}${heldWords(event)}`;
     case "delivery.fallback_started":
       return `Moving on to ${way}`;
     case "phone.changed":
       return "The number was left for another";
     case "operator.acted":
-      return acts[event.action ?? ""] ?? "An operator acted";
+      return actWords(event);
     default:
       return event.name;
   }

@@ -1,3 +1,4 @@
+import { countryName } from "../../component/country";
 import { channelIcons } from "../../component/timeline";
 import type { IconName } from "../../theme/Icon";
 
@@ -31,13 +32,6 @@ export function canFail(channel: string | undefined): boolean {
 export function byLadder(a: { channel?: string }, b: { channel?: string }): number {
   const order = Object.keys(names);
   return order.indexOf(a.channel ?? "") - order.indexOf(b.channel ?? "");
-}
-
-const countries = new Intl.DisplayNames("en", { type: "region", fallback: "code" });
-
-/** "Germany" for "DE"; what is no country code stands for itself. */
-export function countryName(code: string): string {
-  return /^[A-Z]{2}$/.test(code) ? (countries.of(code) ?? code) : code;
 }
 
 /** A sentence with the names of the countries that stand in it as codes. */

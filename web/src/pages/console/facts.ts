@@ -1,5 +1,5 @@
+import { countryName } from "../../component/country";
 import { methodWords, type TimelineEvent } from "../../component/timeline";
-import { countryName } from "./channels";
 import { duration, type Row } from "./model";
 import { when } from "./when";
 

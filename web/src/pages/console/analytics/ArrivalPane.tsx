@@ -1,5 +1,5 @@
+import { countryName } from "../../../component/country";
 import { Columns } from "../Columns";
-import { countryName } from "../channels";
 import { took } from "../numbers";
 import type { Report } from "../useReport";
 import { ReportPane } from "./ReportPane";

@@ -1,9 +1,10 @@
 import { useState } from "react";
+import { countryName } from "../../../component/country";
 import { Icon } from "../../../theme/Icon";
 import { Bar } from "../Bar";
 import { Choice } from "../Choice";
 import { Columns } from "../Columns";
-import { byLadder, canFail, channelIcon, channelName, countryName } from "../channels";
+import { byLadder, canFail, channelIcon, channelName } from "../channels";
 import { count, percent, share, took } from "../numbers";
 import { useReport } from "../useReport";
 import { ReportPane } from "./ReportPane";
