@@ -124,9 +124,8 @@ func (c caller) view(v *verify.Verification) view {
 }
 
 const (
-	consoleCookie = "nod_console"
-	secretHeader  = "Nod-Client-Secret" //nolint:gosec // a name, no secret
-	keyPrefix     = "nod_sk_"
+	secretHeader = "Nod-Client-Secret" //nolint:gosec // a name, no secret
+	keyPrefix    = "nod_sk_"
 )
 
 var errCredential = &verify.Refusal{Code: verify.CodeUnauthenticated, Detail: "This credential is not valid here: it is wrong, ended or revoked. Get a new one and try again."}
@@ -182,15 +181,10 @@ func (s *Server) presented(r *http.Request, allowed who) []func() (caller, error
 	if secret := r.Header.Get(secretHeader); secret != "" {
 		add(func() (caller, error) { return s.byClientSecret(ctx, secret) })
 	}
-	if cookie, err := r.Cookie(consoleCookie); err == nil && s.ownPage(r) {
+	if cookie, err := r.Cookie(s.consoleCookie); err == nil && s.fromOwnPage(r) {
 		add(func() (caller, error) { return s.bySession(ctx, cookie.Value) })
 	}
 	return checks
-}
-
-// ownPage reports whether a cookie counts: for reading, and from nod's own pages.
-func (s *Server) ownPage(r *http.Request) bool {
-	return r.Method == http.MethodGet || r.Header.Get("Origin") == s.origins[0]
 }
 
 // byAPIKey knows keys by their keyed hash: the server never holds one.
@@ -230,6 +224,9 @@ func (s *Server) byUserToken(ctx context.Context, token string) (caller, error) 
 
 func (s *Server) bySession(ctx context.Context, token string) (caller, error) {
 	c, err := s.consoleSession(ctx, token)
+	if err == nil {
+		s.operators.remember(token, time.Unix(c.Expires, 0))
+	}
 	return caller{role: byConsole, id: c.ID, key: c.KeyHash}, err
 }
 

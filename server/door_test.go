@@ -86,6 +86,7 @@ func open(t testing.TB, alter func(*server.Config), broker ...hub.Broker) *door 
 	d.authority = verify.NewAuthority(d.store.Keys(), publicURL)
 	policy := verify.DefaultPolicy()
 	policy.HasPush, policy.HasSMS, policy.HasVoice, policy.HasEmail = true, true, true, true
+	policy.Limits = verify.Limits{} // most tests are about something else: see limited
 	connections := hub.Config{
 		Authenticate: func(ctx context.Context, a hub.Auth) (hub.Identity, hub.Client, error) {
 			return front.Authenticate(ctx, a)
@@ -101,6 +102,7 @@ func open(t testing.TB, alter func(*server.Config), broker ...hub.Broker) *door 
 	c := server.Config{
 		Authority: d.authority, Policy: &policy, Store: d.store, Hub: center, Outbox: d.outbox,
 		APIKeys: []string{d.store.Keys().Hash("api_key", apiKey)}, Analytics: d.store, Log: log, Version: "test",
+		RequestsPerMinute: -1,
 	}
 	if alter != nil {
 		alter(&c)
@@ -228,7 +230,8 @@ func (d *door) ask(w who, method, path string, body any) reply {
 	for name, value := range w {
 		req.Header.Set(name, value)
 	}
-	req.Host = cmp.Or(w["Host"], req.Host)
+	req.Host = cmp.Or(w["Host"], "nod.example")
+	req.RemoteAddr = cmp.Or(w["RemoteAddr"], req.RemoteAddr)
 	rec := httptest.NewRecorder()
 	d.handler.ServeHTTP(rec, req)
 	a := reply{TB: d.TB, code: rec.Code, header: rec.Header(), text: rec.Body.String()}

@@ -61,8 +61,9 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		s.traffic.saw(c.Request().Method, path, status, took)
 		level := slog.LevelInfo
 		switch {
-		case path == "/healthz" || path == "/readyz":
-			level = slog.LevelDebug // a balancer asks every second
+		case path == "/healthz" || path == "/readyz",
+			path == "/ws" && (status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable):
+			level = slog.LevelDebug // a balancer asks every second; a flood that the hub sheds must not become one of lines
 		case status >= http.StatusInternalServerError:
 			level = slog.LevelError
 		}
@@ -119,32 +120,5 @@ func (s *Server) cors(next echo.HandlerFunc) echo.HandlerFunc {
 		h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, Idempotency-Key, Last-Event-ID, "+secretHeader)
 		h.Set("Access-Control-Max-Age", "7200")
 		return c.NoContent(http.StatusNoContent)
-	}
-}
-
-// guard sets the headers that every answer has. Pages frame each other on the
-// stage, nobody else frames them.
-func (s *Server) guard(next echo.HandlerFunc) echo.HandlerFunc {
-	policy := strings.Join([]string{
-		"default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self' data:", "font-src 'self'",
-		"connect-src 'self' " + strings.Replace(s.authority.URL(), "http", "ws", 1),
-		"worker-src 'self'", "manifest-src 'self'", "frame-src 'self'", "frame-ancestors 'self'", "base-uri 'none'", "form-action 'self'",
-	}, "; ")
-	secure := strings.HasPrefix(s.authority.URL(), "https:")
-	return func(c echo.Context) error {
-		h := c.Response().Header()
-		h.Set("Content-Security-Policy", policy)
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("X-Frame-Options", "SAMEORIGIN")
-		h.Set("Referrer-Policy", "no-referrer")
-		h.Set("Cross-Origin-Opener-Policy", "same-origin")
-		h.Set("Cache-Control", "no-store") // what may be kept says so
-		if s.retired.Load() {
-			h.Set("Connection", "close") // the next request finds a node that stays
-		}
-		if secure {
-			h.Set("Strict-Transport-Security", "max-age=31536000")
-		}
-		return next(c)
 	}
 }

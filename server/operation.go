@@ -159,7 +159,7 @@ func (s *Server) newAPI() huma.API {
 				"user":    bearer("A user token: a JWT whose sub is the user_id, good for an hour at most."),
 				"page":    {Type: "apiKey", In: "header", Name: secretHeader, Description: "The client_secret of one verification."},
 				"device":  {Type: "apiKey", In: "header", Name: "Authorization", Description: "Device <token>: a JWT (typ nod-device+jwt, ES256) by the device, with iss, aud, iat, exp ≤ 60 s and a jti used once."},
-				"console": {Type: "apiKey", In: "cookie", Name: consoleCookie, Description: "A console session; also taken as bearer."},
+				"console": {Type: "apiKey", In: "cookie", Name: s.consoleCookie, Description: "A console session; also taken as bearer. The cookie counts only from nod's own pages."},
 			}},
 		},
 		Formats:       map[string]huma.Format{"application/json": format, "json": format},

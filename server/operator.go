@@ -30,8 +30,9 @@ func (s *Server) openConsole(ctx context.Context, in *consoleInput) (*consoleAns
 		return nil, err
 	}
 	t := tokenOf(s.authority.ConsoleToken(made.ID, callerFrom(ctx).id, made.At), made.At, verify.ConsoleLife)
+	s.operators.remember(t.Token, made.At.Add(verify.ConsoleLife))
 	cookie := &http.Cookie{ //nolint:gosec // Secure wherever nod is reached over https
-		Name: consoleCookie, Value: t.Token, Path: "/", MaxAge: int(verify.ConsoleLife / time.Second),
+		Name: s.consoleCookie, Value: t.Token, Path: "/", MaxAge: int(verify.ConsoleLife / time.Second),
 		HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: strings.HasPrefix(s.authority.URL(), "https:"),
 	}
 	return &consoleAnswer{cookie.String(), t}, nil
@@ -71,7 +72,7 @@ func (s *Server) outbox(ctx context.Context, in *outboxInput) (*outboxAnswer, er
 	to := plusOf(in.To)
 	found := box.List(to, in.After, outboxPage)
 	if len(found) == 0 && in.Wait > 0 {
-		leave, err := s.live.room.enter(callerFrom(ctx))
+		leave, err := s.stay(ctx)
 		if err != nil {
 			return nil, err
 		}

@@ -62,7 +62,8 @@ const (
 	codeMethodNotAllowed = "method_not_allowed"
 	codeInternal         = "internal"
 	codeUnavailable      = "unavailable"
-	codeRateLimited      = "rate_limited"
+	codeMisdirected      = "misdirected"
+	codeRateLimited      = verify.CodeRateLimited
 )
 
 // kind is what all problems of one code share.
@@ -72,7 +73,7 @@ type kind struct {
 }
 
 // problems are the contract's codes (section 3) with their statuses and titles,
-// in its order; method_not_allowed is added to it.
+// in its order; method_not_allowed and misdirected are added to it.
 var problems = []kind{
 	{codeInvalidJSON, "The body is not JSON", 400},
 	{verify.CodeUnauthenticated, "No valid credential", 401},
@@ -88,13 +89,14 @@ var problems = []kind{
 	{verify.CodeIdempotencyConflict, "The key was used for another request", 409},
 	{verify.CodeExpired, "Expired", 410},
 	{codePayloadTooLarge, "The body is too large", 413},
+	{codeMisdirected, "Not the name of this server", 421},
 	{codeUnknownField, "Unknown field", 422},
 	{verify.CodeInvalidPhone, "Not a phone number", 422},
 	{verify.CodeInvalidRequest, "A field is not acceptable", 422},
 	{verify.CodeNoChannel, "No way to reach the person", 422},
 	{verify.CodeLocked, "Locked", 423},
 	{verify.CodeCooldown, "Too soon", 429},
-	{codeRateLimited, "Too many requests", 429},
+	{verify.CodeRateLimited, "Too many requests", 429},
 	{verify.CodeTooManyAttempts, "No try is left", 429},
 	{codeInternal, "A fault of the server", 500},
 	{codeUnavailable, "Not available now", 503},

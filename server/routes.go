@@ -97,15 +97,15 @@ var table = []section{
 	{"Pages", []route{
 		raw(get, "/docs", public, "", (*Server).docs),
 		raw(get, "/docs.css", public, "", (*Server).docsStyle),
-		raw(get, "/", public, "", (*Server).stagePage),
-		raw(get, "/login", public, "", (*Server).demoPage),
-		raw(get, "/phone", public, "", (*Server).demoPage),
+		raw(get, "/", public, "", ourName((*Server).stagePage)),
+		raw(get, "/login", public, "", ourName((*Server).demoPage)),
+		raw(get, "/phone", public, "", ourName((*Server).demoPage)),
 		raw(get, "/phone-worker.js", public, "", (*Server).demoFile),
 		raw(get, "/phone.webmanifest", public, "", (*Server).demoFile),
-		raw(get, "/console", public, "", (*Server).consolePage),
+		raw(get, "/console", public, "", ourName((*Server).consolePage)),
 		raw(get, "/assets/*", public, "", (*Server).file),
-		raw(get, "/demo/*", public, "", (*Server).demo),
-		raw(post, "/demo/*", public, "", (*Server).demo),
+		raw(get, "/demo/*", public, "", ourName((*Server).demo)),
+		raw(post, "/demo/*", public, "", ourName((*Server).demo)),
 	}},
 }
 

@@ -97,6 +97,13 @@ type Config struct {
 	// TrustedProxies are the peers whose X-Forwarded-For is believed.
 	TrustedProxies []netip.Prefix
 
+	// RequestsPerMinute is how much one address may ask of this node, calls with an
+	// API key and consoles apart (IPv6 by /64); 0: 600; less than 0: any number.
+	RequestsPerMinute int
+	// Place tells in which country an address is, as ISO 3166-1 alpha-2, or an empty
+	// string; nil: it is never known. It must be safe for concurrent use and quick.
+	Place func(ip string) string
+
 	Pages fs.FS        // the built pages; nil: none
 	Demo  http.Handler // the demo's integrator, at /demo; nil: no demo
 
@@ -136,6 +143,11 @@ type Server struct {
 	repaired  *repairFigures
 	receipts  *receipts
 	reports   reports
+	throttle  *throttle
+	operators *operators
+
+	consoleCookie string
+	own           []string // the names, without ports, that this server goes by
 
 	// What may fail many times a second.
 	unpublished, unrepaired, unrecorded, unanswered, unfit trouble
@@ -162,7 +174,7 @@ func New(c Config) (*Server, error) {
 	}
 	s := &Server{
 		authority: c.Authority, keys: c.Authority.Keys(), policy: c.Policy,
-		store: c.Store, decisions: c.Decisions, hub: c.Hub, apiKeys: c.APIKeys, config: c, log: c.Log, live: newLive(), reports: newReports(),
+		store: c.Store, decisions: c.Decisions, hub: c.Hub, apiKeys: c.APIKeys, config: c, log: c.Log, live: newLive(), reports: newReports(), operators: newOperators(),
 		unpublished: trouble{log: c.Log, what: "changes are not published, readers repair it"},
 		unrepaired:  trouble{log: c.Log, what: "the store fails connections that missed something, they wait"},
 		unrecorded:  trouble{log: c.Log, what: "connected devices are not recorded"},
@@ -174,6 +186,8 @@ func New(c Config) (*Server, error) {
 		return nil, errors.New("making a server: the public URL needs a scheme and a host")
 	}
 	s.origins = append([]string{own.Scheme + "://" + own.Host}, c.AllowedOrigins...)
+	s.own = namesOf(s.origins)
+	s.consoleCookie = consoleCookie(own.Scheme)
 	if s.users, err = newForeignUsers(c.UserTokens, c.Authority.URL()); err != nil {
 		return nil, fmt.Errorf("making a server: %w", err)
 	}
@@ -184,6 +198,9 @@ func New(c Config) (*Server, error) {
 		return nil, fmt.Errorf("making a server: registering its metrics: %w", err)
 	}
 	if s.receipts, err = newReceipts(c.Registry); err != nil {
+		return nil, fmt.Errorf("making a server: registering its metrics: %w", err)
+	}
+	if s.throttle, err = newThrottle(c.RequestsPerMinute, c.Registry); err != nil {
 		return nil, fmt.Errorf("making a server: registering its metrics: %w", err)
 	}
 	skew := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
@@ -208,7 +225,8 @@ func (s *Server) open() {
 	s.echo = echo.New()
 	s.echo.HTTPErrorHandler = s.refuse
 	s.echo.IPExtractor = ClientIP(s.config.TrustedProxies)
-	s.echo.Use(s.observe, s.guard, s.cors, unescapeParams)
+	// Whoever asks too much is refused before there is an id or a line in the log.
+	s.echo.Use(s.guard, s.cors, s.throttled, s.observe, unescapeParams)
 	api := s.newAPI()
 	s.route(api)
 	s.manual = sync.OnceValue(func() []byte { return manual(api.OpenAPI()) })

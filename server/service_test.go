@@ -40,15 +40,6 @@ func TestPages(t *testing.T) {
 			if !strings.Contains(r.text, word) || !strings.HasPrefix(r.header.Get("Content-Type"), "text/html") {
 				t.Errorf("%s is %s: %.80s", path, r.header.Get("Content-Type"), r.text)
 			}
-			policy := r.header.Get("Content-Security-Policy")
-			for _, part := range []string{"default-src 'none'", "frame-ancestors 'self'", "script-src 'self';", "style-src 'self';", "wss://nod.example"} {
-				if !strings.Contains(policy, part) {
-					t.Errorf("%s: the policy lacks %s: %s", path, part, policy)
-				}
-			}
-			if strings.Contains(policy, "unsafe") || r.header.Get("X-Content-Type-Options") != "nosniff" || r.header.Get("Referrer-Policy") != "no-referrer" {
-				t.Errorf("%s: %v", path, r.header)
-			}
 			d.ask(nobody, "HEAD", path, nil).allow(200)
 		}
 		asset := d.ask(nobody, "GET", "/assets/main-1a2b.js", nil).allow(200)
@@ -123,7 +114,7 @@ func TestPagesHaveOneName(t *testing.T) {
 		})
 		for host, code := range map[string]int{
 			"127.0.0.1:8080": 200, "localhost:8080": 307, "[::1]:8080": 307,
-			"localhost:9090": 200, "nod.example:8080": 200, "a b": 200,
+			"localhost:9090": 200, "nod.example:8080": 421, "a b": 421,
 		} {
 			r := d.ask(who{"Host": host}, "GET", "/phone?slot=2", nil).allow(code)
 			if to := r.header.Get("Location"); code == 307 && to != "http://127.0.0.1:8080/phone?slot=2" {

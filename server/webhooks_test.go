@@ -175,7 +175,7 @@ func TestGoneWebhooks(t *testing.T) {
 func TestForeignPageSendsNoWebhooks(t *testing.T) {
 	withWebhooks(t, func(d *door) {
 		token := d.ask(byKey, "POST", "/api/v1/console-sessions", nil).allow(201).str("token")
-		cookie := who{"Cookie": "nod_console=" + token}
+		cookie := who{"Cookie": "__Host-nod_console=" + token}
 		d.ask(cookie.with("Origin", "https://evil.example"), "POST", webhooks+"/test", nil).deny(401, "unauthenticated")
 		d.ask(cookie.with("Origin", publicURL), "POST", webhooks+"/test", nil).allow(202)
 	})
