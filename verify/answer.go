@@ -85,6 +85,10 @@ func (v *Verification) decide(d *Delivery, s Status, r Reason, now time.Time) Ve
 	event, m := EventDenied, Method("")
 	if s == Approved {
 		event, m = EventApproved, ByApp
+		v.Meters.user().rested()
+	} else {
+		v.Meters.user().tire(now)
+		v.Meters.denied(now)
 	}
 	v.end(s, r, m, event, now, EventData{DeviceID: d.DeviceID, Channel: d.Channel})
 	return Verdict{Accepted: true}

@@ -36,9 +36,9 @@ type Block struct {
 func (k *Keys) BlockKey(kind, value string) string {
 	switch kind {
 	case BlockNumber:
-		return k.HashNumber(StoredNumber(value))
+		return k.hash("block number", value)
 	case BlockPrefix:
-		return k.hash("prefix", strings.TrimPrefix(value, "+"))
+		return k.hash("prefix", strings.TrimPrefix(value, "+")) // a prefix's meter has the same
 	}
 	return value
 }
@@ -49,7 +49,7 @@ func (k *Keys) BlockKeys(n Number) []Block {
 	if n.IsZero() {
 		return nil
 	}
-	all := []Block{{Kind: BlockNumber, Key: k.HashNumber(n)}}
+	all := []Block{{Kind: BlockNumber, Key: k.BlockKey(BlockNumber, n.e164)}}
 	for digits := BlockDigitsLeast; digits <= BlockDigitsMost && digits < len(n.e164); digits++ {
 		all = append(all, Block{Kind: BlockPrefix, Key: k.BlockKey(BlockPrefix, n.e164[:1+digits])})
 	}

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"cmp"
 	"crypto/subtle"
 	"math"
 	"slices"
@@ -14,27 +15,49 @@ import (
 // gets a code that a phone gets, nor the other way round: what was typed says which
 // of the two the person holds. So the newest code is always the one that was sent
 // last, and what is told of it is about what the person looks at.
+//
+// It is the one door for codes, and counts what goes through it; who calls it has asked
+// held first.
 func (v *Verification) sendCode(p *Policy, ch Channel, now time.Time, resend int) {
 	c := v.newestCode()
 	if c == nil || (c.Channel == Email) != (ch == Email) || !c.Live(now) || c.ExpiresAt.Sub(now) < p.CodeLife/2 {
-		generation := 1
-		if c != nil {
-			generation = c.Generation + 1
-		}
-		v.Codes = append(v.Codes, Code{
-			Generation: generation, KeyID: v.KeyID, Channel: ch, Length: p.codeLength(v.Match),
+		next := Code{
+			Generation: 1, KeyID: v.KeyID, Channel: ch, Length: p.codeLength(v.Match),
 			IssuedAt: now, ExpiresAt: now.Add(p.CodeLife), MaxTries: p.TriesPerCode,
-		})
+		}
+		switch {
+		case c != nil:
+			next.Generation, next.Length = c.Generation+1, c.Length
+		case v.wantsLonger(p.Limits.WrongCodesAll):
+			next.Length = p.codeLength(Strict)
+		}
+		v.Codes = append(v.Codes, next)
 		c = v.newestCode()
 		v.emit(EventCodeIssued, now, EventData{Channel: ch})
 	}
 	v.LastChannel = ch
-	d := Delivery{Channel: ch, CodeGeneration: c.Generation, Resend: resend, DueAt: now}
+	d := Delivery{Channel: ch, CodeGeneration: c.Generation, Resend: resend, DueAt: now, Cost: v.sent(p, ch, now)}
 	if ch.number() {
 		d.Country = v.country()
 	}
 	v.addDelivery(d, now)
 }
+
+// withhold leaves a code out that was to leave by itself, and does not try it again: the
+// delivery says what stopped it. That the user is locked is no more than learned.
+func (v *Verification) withhold(ch Channel, why *Stop, now time.Time) {
+	if why.Reason == AccountLocked {
+		v.LockedUntil = v.lockEnd(now)
+		return
+	}
+	v.tell(why.events, now)
+	v.addDelivery(Delivery{
+		Channel: ch, State: StateSuppressed, Class: ClassPolicy, Detail: cmp.Or(why.Limit, string(why.Reason)), Country: v.country(),
+	}, now)
+}
+
+// withheld reports whether the delivery is of a code that was never made.
+func (d *Delivery) withheld() bool { return !d.Channel.App() && d.CodeGeneration == 0 }
 
 // Check compares a typed code with every live one, whichever way it went; the one
 // that it is says by what method the verification is approved. The guess is counted before
@@ -42,15 +65,39 @@ func (v *Verification) sendCode(p *Policy, ch Channel, now time.Time, resend int
 // each, so that asking for more codes gives no more guesses at one of them. A right
 // one ends the verification: no code is accepted twice. A wrong code is no refusal: Check
 // reports false and the aggregate remembers. It refuses when no code can be
-// checked: already_decided, expired, too_many_attempts or conflict.
+// checked: already_decided, locked, blocked, rate_limited, expired, too_many_attempts or
+// conflict. What is refused is not counted, so a lock never grows by hammering.
 func (v *Verification) Check(keys *Keys, code string, p *Policy, now time.Time) (bool, error) {
 	if v.Terminal() {
 		return false, v.decided()
 	}
+	if err := v.checkable(p, now); err != nil {
+		return false, err
+	}
 	if v.liveCode(now) == nil {
 		return false, v.noCode(now)
 	}
-	var hit *Code
+	right := v.guessed(p, now)
+	if hit := v.compare(keys, code, now); hit != nil {
+		right()
+		hit.Tries-- // a right code costs nothing
+		v.Guesses = append(v.Guesses, Guess{At: now, Channel: hit.Channel, OK: true})
+		v.end(Approved, "", codeMethod(hit.Channel), EventApproved, now, EventData{Channel: hit.Channel})
+		return true, nil
+	}
+	newest := v.newestCode()
+	v.Guesses = append(v.Guesses, Guess{At: now, Channel: newest.Channel})
+	v.emit(EventCheckFailed, now, EventData{Channel: newest.Channel})
+	if v.liveCode(now) == nil {
+		v.emit(EventCodeExhausted, now, EventData{Channel: newest.Channel})
+	}
+	v.guessedWrong(p, now)
+	v.settle(p, now)
+	return false, nil
+}
+
+// compare costs every live code a try and finds the one that was typed; nil: none.
+func (v *Verification) compare(keys *Keys, code string, now time.Time) (hit *Code) {
 	for i := range v.Codes {
 		c := &v.Codes[i]
 		if !c.Live(now) {
@@ -62,23 +109,7 @@ func (v *Verification) Check(keys *Keys, code string, p *Policy, now time.Time) 
 			hit = c
 		}
 	}
-	newest := v.newestCode()
-	typed := newest
-	if hit != nil {
-		typed = hit
-	}
-	v.Guesses = append(v.Guesses, Guess{At: now, Channel: typed.Channel, OK: hit != nil})
-	if hit != nil {
-		hit.Tries-- // a right code costs nothing
-		v.end(Approved, "", codeMethod(hit.Channel), EventApproved, now, EventData{Channel: hit.Channel})
-		return true, nil
-	}
-	v.emit(EventCheckFailed, now, EventData{Channel: newest.Channel})
-	if v.liveCode(now) == nil {
-		v.emit(EventCodeExhausted, now, EventData{Channel: newest.Channel})
-	}
-	v.settle(p, now)
-	return false, nil
+	return hit
 }
 
 // noCode says why nothing can be checked.
@@ -108,7 +139,8 @@ func codeMethod(c Channel) Method {
 // then they are the other way that the page offers. A code that was certainly not
 // taken yet is taken back for it, so that one wish never makes two messages, and
 // costs what an outage does: nothing. It refuses with already_decided, expired,
-// in_progress, max_resends_reached, cooldown or no_channel; a refused resend is an
+// locked, in_progress, max_resends_reached, cooldown, rate_limited, blocked or no_channel;
+// a refused resend is an
 // event of its own (see [Verification.RejectResend]).
 func (v *Verification) Resend(ch Channel, p *Policy, now time.Time) error {
 	if v.Terminal() {
@@ -120,6 +152,9 @@ func (v *Verification) Resend(ch Channel, p *Policy, now time.Time) error {
 	if err := v.takes(ch, p); err != nil {
 		return err
 	}
+	if until := v.lockEnd(now); ch != Push && !until.IsZero() {
+		return locked(until, now).refusal()
+	}
 	if v.onItsWay() {
 		return &Refusal{Code: CodeInProgress, RetryAfter: time.Second, Detail: "The last message is still on its way. Wait a moment."}
 	}
@@ -129,6 +164,9 @@ func (v *Verification) Resend(ch Channel, p *Policy, now time.Time) error {
 	}
 	if wait := v.wait(ch, p, now); wait > 0 {
 		return cooldown(wait)
+	}
+	if stop := v.held(p, ch, now); stop != nil {
+		return stop.refusal()
 	}
 	nth, waited := 0, time.Duration(0)
 	if !free {
@@ -154,6 +192,7 @@ func (v *Verification) Resend(ch Channel, p *Policy, now time.Time) error {
 // another resend is taken, is no news: so a page that asks without end writes no
 // rows without end.
 func (v *Verification) RejectResend(r *Refusal, now time.Time) {
+	v.NoteLimit(r, now)
 	if slices.Contains(v.Refused, r.Code) {
 		return
 	}
@@ -164,11 +203,14 @@ func (v *Verification) RejectResend(r *Refusal, now time.Time) {
 // Next leaves the app for the number now, without waiting for the ladder, or for the
 // next try of a code that was certainly not taken yet. It is no resend: it costs no
 // count and waits for no cooldown but that of an earlier session. It refuses with
-// already_decided, expired, in_progress, cooldown or, when there is no further
-// channel, conflict.
+// already_decided, expired, locked, in_progress, cooldown, rate_limited, blocked or, when
+// there is no further channel, conflict.
 func (v *Verification) Next(p *Policy, now time.Time) error {
 	if v.Terminal() {
 		return v.decided()
+	}
+	if until := v.lockEnd(now); !until.IsZero() {
+		return locked(until, now).refusal()
 	}
 	if v.someCode((*Delivery).OnItsWay) {
 		return &Refusal{Code: CodeInProgress, RetryAfter: time.Second, Detail: "A code is already on its way. Wait a moment."}
@@ -177,7 +219,11 @@ func (v *Verification) Next(p *Policy, now time.Time) error {
 		return cooldown(v.NotBefore.Sub(now))
 	}
 	if (!v.hasCode() || v.codeInFlight()) && v.canCode(p) {
+		if stop := v.held(p, v.codeChannel(), now); stop != nil {
+			return stop.refusal()
+		}
 		v.takeBack(now)
+		v.Refused = nil
 		v.fallBack(v.codeChannel(), p, now)
 		v.settle(p, now)
 		return nil
@@ -197,9 +243,9 @@ func (v *Verification) takes(ch Channel, p *Policy) error {
 	case Push:
 		ok = v.Purpose == Login && v.Channel != SMS && v.Channel != Voice && len(v.Devices) > 0
 	case SMS:
-		ok = v.Channel != Push && p.HasSMS && v.reachable()
+		ok = v.Channel != Push && p.HasSMS && v.open(p)
 	case Voice:
-		ok = v.Channel != Push && p.HasVoice && v.reachable()
+		ok = v.Channel != Push && p.HasVoice && v.open(p)
 	case Email:
 		ok = v.Purpose == Login && v.Channel != Push && p.HasEmail && v.mailable()
 	}
@@ -207,6 +253,15 @@ func (v *Verification) takes(ch Channel, p *Policy) error {
 		return &Refusal{Code: CodeNoChannel, Field: "channel", Detail: "This verification cannot use that channel. Leave channel out to repeat the last one."}
 	}
 	return nil
+}
+
+// open reports whether codes may go to the number at all.
+func (v *Verification) open(p *Policy) bool {
+	if !v.reachable() {
+		return false
+	}
+	_, barred := v.barred(p)
+	return !barred
 }
 
 func (v *Verification) reachable() bool { return !v.Number.IsZero() && !v.NumberDead }
@@ -253,7 +308,7 @@ func (v *Verification) untried(ch Channel) bool {
 		return false
 	}
 	for i := range v.Deliveries {
-		if v.Deliveries[i].Channel == ch {
+		if d := &v.Deliveries[i]; d.Channel == ch && !d.withheld() {
 			return false
 		}
 	}
@@ -269,7 +324,7 @@ func (v *Verification) free(ch Channel) bool {
 		return false
 	}
 	for i := len(v.Deliveries) - 1; i >= 0; i-- {
-		if d := &v.Deliveries[i]; !d.Channel.App() {
+		if d := &v.Deliveries[i]; !d.Channel.App() && !d.withheld() {
 			notTaken := d.State == StateRetrying || d.State == StateCanceled || (d.State == StateFailed && d.Class == ClassTransient)
 			return d.Unanswered || notTaken
 		}
@@ -368,7 +423,7 @@ func (v *Verification) Actions(p *Policy, now time.Time) Actions {
 		return a
 	}
 	zero := 0
-	if v.liveCode(now) != nil {
+	if v.liveCode(now) != nil && v.aside().lockEnd(now).IsZero() {
 		a.CheckIn = &zero
 	}
 	a.PushIn, a.VoiceIn, a.SMSIn = v.sendIn(Push, p, now), v.sendIn(Voice, p, now), v.sendIn(SMS, p, now)
@@ -390,6 +445,12 @@ func (v *Verification) sendIn(ch Channel, p *Policy, now time.Time) *int {
 		return nil
 	}
 	wait := v.wait(ch, p, now)
+	if stop := v.aside().held(p, ch, now); stop != nil {
+		if stop.RetryAfter == 0 || stop.Reason == AccountLocked {
+			return nil
+		}
+		wait = max(wait, stop.RetryAfter)
+	}
 	switch first := !v.hasCode() && ch == v.codeChannel(); {
 	case first && v.Prompt.Open(now) && !v.Prompt.DisplayedAt.IsZero():
 		wait = max(wait, v.Prompt.DisplayedAt.Add(p.OfferAfter).Sub(now))
@@ -400,6 +461,17 @@ func (v *Verification) sendIn(ch Channel, p *Policy, now time.Time) *int {
 	}
 	rest := Rest(wait)
 	return &rest
+}
+
+// aside is the verification for a look at its meters, as far as they were read, that
+// needs none of them.
+func (v *Verification) aside() *Verification {
+	if v.Meters == nil {
+		return v
+	}
+	looked, meters := *v, *v.Meters
+	looked.Meters = &meters
+	return &looked
 }
 
 func (v *Verification) newestCode() *Code {

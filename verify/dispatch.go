@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -237,8 +238,9 @@ func (v *Verification) refund(d *Delivery) {
 	}
 }
 
+// addDelivery adds one that is queued, unless it says otherwise.
 func (v *Verification) addDelivery(d Delivery, now time.Time) {
-	d.ID, d.State, d.Class, d.CreatedAt, d.ChangedAt = NewID("dlv"), StateQueued, ClassNone, now, now
+	d.ID, d.State, d.Class, d.CreatedAt, d.ChangedAt = NewID("dlv"), cmp.Or(d.State, StateQueued), cmp.Or(d.Class, ClassNone), now, now
 	v.Deliveries = append(v.Deliveries, d)
 	v.emitDelivery(&v.Deliveries[len(v.Deliveries)-1], now)
 }
@@ -259,6 +261,7 @@ func (v *Verification) dropInFlight(now time.Time, of func(*Delivery) bool, to D
 // dispatcher's own affair and make no event.
 func (v *Verification) move(d *Delivery, to DeliveryState, now time.Time) {
 	d.State, d.ChangedAt = to, now
+	v.giveBack(d, now)
 	switch to {
 	case StateLeased, StateSending:
 	default:
@@ -348,7 +351,9 @@ func (v *Verification) bearer(named *Delivery) *Delivery {
 func (v *Verification) arrived(d *Delivery, now time.Time) {
 	d.LeaseToken, d.LeaseEndAt = "", time.Time{}
 	if d.AcceptedAt.IsZero() {
-		d.Class, d.Detail = ClassNone, ""
+		if d.Class = ClassNone; d.State != StateSuppressed {
+			d.Detail = ""
+		}
 		v.accepted(d, now)
 		v.move(d, StateAccepted, now)
 	}
@@ -358,7 +363,7 @@ func (v *Verification) arrived(d *Delivery, now time.Time) {
 // push at once, even if it was acknowledged. One push is enough, unless an
 // acknowledgement took it back before it left.
 func (v *Verification) Away(deviceID string, p *Policy, now time.Time) {
-	if v.Terminal() || !v.Prompt.Open(now) || !p.HasPush {
+	if v.Terminal() || !v.Prompt.Open(now) || !p.HasPush || v.hushed() {
 		return
 	}
 	if d := v.promptDelivery(Push, deviceID); d != nil && d.State != StateCanceled {

@@ -118,7 +118,8 @@ func (m *Meters) proved(v *Verification, by Method, now time.Time) {
 		return
 	}
 	if m.Prefix != nil {
-		m.Prefix.Unproved = slices.DeleteFunc(m.Prefix.Unproved, func(u Unproved) bool { return u.ID == v.ID })
+		its := trace(v.ID)
+		m.Prefix.Unproved = slices.DeleteFunc(m.Prefix.Unproved, func(u Unproved) bool { return u.ID == its })
 	}
 	for i := range v.Deliveries {
 		if d := &v.Deliveries[i]; d.Channel.number() && d.State != StateSuppressed {
@@ -154,7 +155,7 @@ func (m *Meter) unproved(id string, l Limit, now time.Time) {
 	}
 	from := now.Add(-l.Per).UnixMilli()
 	m.Unproved = slices.DeleteFunc(m.Unproved, func(u Unproved) bool { return u.At <= from })
-	m.Unproved = append(m.Unproved, Unproved{At: now.UnixMilli(), ID: id})
+	m.Unproved = append(m.Unproved, Unproved{At: now.UnixMilli(), ID: trace(id)})
 	m.keep(now.Add(l.Per))
 	if len(m.Unproved) < l.N {
 		return

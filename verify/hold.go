@@ -52,12 +52,40 @@ func (s *Standing) Block(by string, now time.Time) []Event {
 	return es
 }
 
-// Unlock lifts the block and what a report ("this isn't me") holds back, and returns
+// Unlock lifts the block, a lock for wrong codes, what a row of prompts that were denied
+// or ignored silenced and what a report ("this isn't me") holds back, and returns
 // what happened, as Block does. Against trusted devices an earlier report goes on to speak: that the
 // person asks for a new sign-in does not say that the browser is theirs.
 func (s *Standing) Unlock(by string, now time.Time) []Event {
 	s.BlockedAt, s.LiftedAt = time.Time{}, now
-	return s.acted(ActUnlock, by, now)
+	if u := s.Meters.user(); u != nil {
+		u.Wrong, u.Until, u.Tired = nil, 0, nil
+	}
+	es := s.acted(ActUnlock, by, now)
+	for _, v := range s.Open {
+		if !v.LockedUntil.IsZero() && !v.Terminal() {
+			v.LockedUntil = time.Time{}
+			v.restage(now)
+			v.NextAt = now // what else it can do now, its next turn finds
+		}
+	}
+	return es
+}
+
+// Relock tells the user's pending verifications of a lock that one of them brought: a
+// check of theirs is refused already, and now they say so.
+func (s *Standing) Relock(p *Policy, now time.Time) {
+	u := s.Meters.user()
+	if u == nil || u.Until <= now.UnixMilli() {
+		return
+	}
+	until := time.UnixMilli(u.Until).UTC()
+	for _, v := range s.Open {
+		if !v.Terminal() && v.LockedUntil.Before(until) {
+			v.lock(until, now)
+			v.settle(p, now)
+		}
+	}
 }
 
 func (s *Standing) acted(action, by string, now time.Time) []Event {

@@ -66,8 +66,12 @@ func (v *Verification) push(deviceID string, now time.Time) {
 	v.addDelivery(Delivery{Channel: Push, DeviceID: deviceID, PromptGeneration: v.Prompt.Generation, Fallback: true, DueAt: now}, now)
 }
 
-// fallBack sends a code over another channel, by itself.
+// fallBack sends a code over another channel, by itself, unless something holds it back.
 func (v *Verification) fallBack(ch Channel, p *Policy, now time.Time) {
+	if stop := v.held(p, ch, now); stop != nil {
+		v.withhold(ch, stop, now)
+		return
+	}
 	v.emit(EventFallbackStarted, now, EventData{Channel: ch, Country: v.country()})
 	v.sendCode(p, ch, now, 0)
 	v.Deliveries[len(v.Deliveries)-1].Fallback = true
@@ -77,7 +81,7 @@ func (v *Verification) fallBack(ch Channel, p *Policy, now time.Time) {
 // sent: then it is SMS that does not work. It does not when the person takes no
 // messages, who would not be called either.
 func (v *Verification) callInstead(p *Policy, now time.Time) {
-	if !p.VoiceFallback || v.takes(Voice, p) != nil || v.codeInFlight() {
+	if !p.VoiceFallback || v.lockedNow(now) || v.takes(Voice, p) != nil || v.codeInFlight() {
 		return
 	}
 	failed := 0
@@ -89,7 +93,7 @@ func (v *Verification) callInstead(p *Policy, now time.Time) {
 			failed++
 		}
 	}
-	if failed >= 2 {
+	if failed >= 2 && !v.tired(p, now) {
 		v.fallBack(Voice, p, now)
 	}
 }
@@ -120,7 +124,7 @@ func (v *Verification) pushDue(p *Policy, dev *Device) time.Time {
 func (v *Verification) codeDue(p *Policy) time.Time {
 	pr := &v.Prompt
 	shown := !pr.DisplayedAt.IsZero() && len(v.Devices) > 0
-	if v.Channel != Auto || shown || v.hasCode() || !v.canCode(p) {
+	if v.Channel != Auto || shown || v.hasCode() || v.someCode((*Delivery).withheld) || v.hushed() || !v.canCode(p) {
 		return time.Time{}
 	}
 	due := pr.OpenedAt.Add(p.SocketTimeout + p.PushTimeout + p.FallbackSlack)
@@ -130,7 +134,7 @@ func (v *Verification) codeDue(p *Policy) time.Time {
 	if at, ok := v.appFails(p); ok {
 		due = earlier(due, at)
 	}
-	return later(due, v.NotBefore)
+	return later(later(due, v.NotBefore), v.LockedUntil)
 }
 
 // appFails says from when on no device can be reached any more: each push is
@@ -166,7 +170,8 @@ func (v *Verification) pushAcked() bool {
 	return false
 }
 
-// openPrompt asks all devices at once, each with its own deliveries.
+// openPrompt asks all devices at once, each with its own deliveries, or lets them find
+// the prompt when the person is to be left in peace.
 func (v *Verification) openPrompt(p *Policy, now time.Time, resend int) {
 	v.closePrompt(now)
 	v.dropInFlight(now, func(d *Delivery) bool { return d.Channel.App() }, StateCanceled)
@@ -175,14 +180,24 @@ func (v *Verification) openPrompt(p *Policy, now time.Time, resend int) {
 		OpenedAt: now, ExpiresAt: earlier(now.Add(p.PromptLife), v.SessionEndsAt),
 	}
 	v.LastChannel = Push
+	v.Meters.user().prompted(&p.Limits, now)
+	each := Delivery{Channel: WebSocket, PromptGeneration: v.Prompt.Generation, Resend: resend, DueAt: now}
+	if v.tired(p, now) {
+		v.emit(EventPushSuppressed, now, EventData{})
+		each.State, each.Class, each.Detail, each.DueAt = StateSuppressed, ClassPolicy, limitFatigue, time.Time{}
+	}
 	for i := range v.Devices {
-		v.addDelivery(Delivery{Channel: WebSocket, DeviceID: v.Devices[i].ID, PromptGeneration: v.Prompt.Generation, Resend: resend, DueAt: now}, now)
+		each.DeviceID = v.Devices[i].ID
+		v.addDelivery(each, now)
 	}
 }
 
 func (v *Verification) closePrompt(now time.Time) {
 	if v.Prompt.Generation > 0 && v.Prompt.ClosedAt.IsZero() {
 		v.Prompt.ClosedAt = now
+		if !now.Before(v.Prompt.ExpiresAt) {
+			v.ignored()
+		}
 	}
 }
 
@@ -213,16 +228,20 @@ func (v *Verification) settle(p *Policy, now time.Time) {
 		}
 		return
 	}
+	v.restage(now)
+	v.NextAt = v.nextAt(p, now)
+}
+
+func (v *Verification) restage(now time.Time) {
 	if s := v.stage(now); s != v.Stage {
 		v.Stage = s
 		v.emit(EventStageChanged, now, EventData{Stage: s})
 	}
-	v.NextAt = v.nextAt(p, now)
 }
 
 // exhausted reports whether nothing is live and nothing can be sent.
 func (v *Verification) exhausted(p *Policy, now time.Time) bool {
-	if v.Prompt.Open(now) || v.codeOut(now) || v.codeInFlight() {
+	if v.Prompt.Open(now) || v.codeOut(now) || v.codeInFlight() || v.codeLocked(now) {
 		return false
 	}
 	if !v.reachable() && v.sendable(Email, p) { // the one way that is left for a code
@@ -238,7 +257,14 @@ func (v *Verification) exhausted(p *Policy, now time.Time) bool {
 	return v.NumberDead && v.Purpose == Login && v.takes(Push, p) != nil
 }
 
+// codeLocked reports whether a code was made that cannot be typed for the user's lock.
+// Then the session goes on, and the page may tell.
+func (v *Verification) codeLocked(now time.Time) bool { return v.hasCode() && v.lockedNow(now) }
+
 func (v *Verification) stage(now time.Time) Stage {
+	if v.codeLocked(now) {
+		return Locked
+	}
 	if v.codeOut(now) {
 		return CodeEntry
 	}
@@ -252,7 +278,7 @@ func (v *Verification) stage(now time.Time) Stage {
 			if d.acked() {
 				return Prompted
 			}
-			if d.State != StateQueued && d.State != StateLeased {
+			if d.State != StateQueued && d.State != StateLeased && d.State != StateSuppressed {
 				stage = ContactingApp
 			}
 		}
@@ -267,6 +293,9 @@ func (v *Verification) stage(now time.Time) Stage {
 // nextAt is the earliest moment at which [Verification.Advance] has work.
 func (v *Verification) nextAt(p *Policy, now time.Time) time.Time {
 	next := v.SessionEndsAt
+	if v.lockedNow(now) {
+		next = earlier(next, v.LockedUntil)
+	}
 	for i := range v.Deliveries {
 		switch d := &v.Deliveries[i]; d.State {
 		case StateQueued, StateRetrying:

@@ -1,6 +1,9 @@
 package verify
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Limit is how many in how long: never more than N in any span of Per, wherever it
 // begins. The zero value limits nothing.
@@ -41,4 +44,252 @@ type Limits struct {
 	// Price is what a code to a country costs with the dearest provider, in
 	// micro-units. While there is a cap, what has no price is not sent.
 	Price func(country string) (micros int64, ok bool)
+}
+
+// The limits by the names that events and deliveries tell. Those of the rules against
+// fraud stand with them.
+const (
+	limitSendsPhone = "sends_phone"
+	limitSendsUser  = "sends_user"
+	limitSendsIP    = "sends_ip"
+	limitChecksIP   = "checks_ip"
+	limitPrompts    = "prompts"
+)
+
+// lasting is the span from which on too many wrong codes lock until an operator
+// unlocks: who has guessed for a year is not one who forgets.
+const lasting = 365 * 24 * time.Hour
+
+// longest is the span that the limits look back.
+func longest(limits []Limit) (per time.Duration) {
+	for _, l := range limits {
+		per = max(per, l.Per)
+	}
+	return per
+}
+
+// count adds a moment to one of the meter's own times.
+func (m *Meter) count(t *Times, limits []Limit, now time.Time) {
+	*t = t.with(now, limits)
+	m.keep(now.Add(longest(limits)))
+}
+
+// held says why nothing may be sent over ch now; nil: it may. It changes nothing. Of a
+// prompt it is how many the user had; of a code the user's lock, how many were sent to
+// the number, of the user and for the person's IP and, where a number is paid for, the
+// rules against fraud.
+func (v *Verification) held(p *Policy, ch Channel, now time.Time) *Stop {
+	if ch.App() {
+		return full(limitPrompts, v.Meters.user().prompts().wait(p.Limits.Prompts, now))
+	}
+	if until := v.lockEnd(now); !until.IsZero() {
+		return locked(until, now)
+	}
+	m := v.Meters
+	stop := full(limitSendsUser, m.user().sends().wait(p.Limits.SendsUser, now))
+	if ch.number() {
+		stop = stop.or(full(limitSendsPhone, m.phone().sends().wait(p.Limits.SendsPhone, now)))
+	}
+	if stop = stop.or(full(limitSendsIP, m.ip().sends().wait(p.Limits.SendsIP, now))); stop != nil {
+		return stop
+	}
+	return m.gate(v, p, ch, now)
+}
+
+// sent counts a code that leaves over ch, and returns what is reserved for it.
+func (v *Verification) sent(p *Policy, ch Channel, now time.Time) (cost int64) {
+	m := v.Meters
+	if u := m.user(); u != nil {
+		u.count(&u.Sends, p.Limits.SendsUser, now)
+	}
+	if n := m.phone(); n != nil && ch.number() {
+		n.count(&n.Sends, p.Limits.SendsPhone, now)
+	}
+	if ip := m.ip(); ip != nil {
+		ip.count(&ip.Sends, p.Limits.SendsIP, now)
+	}
+	return m.sent(v, p, ch, now)
+}
+
+func (m *Meter) sends() Times {
+	if m == nil {
+		return nil
+	}
+	return m.Sends
+}
+
+func (m *Meter) prompts() Times {
+	if m == nil {
+		return nil
+	}
+	return m.Prompts
+}
+
+func (m *Meter) checks() Times {
+	if m == nil {
+		return nil
+	}
+	return m.Checks
+}
+
+// full is a limit that has no room for so long; nil: it has.
+func full(limit string, wait time.Duration) *Stop {
+	if wait <= 0 {
+		return nil
+	}
+	return &Stop{Reason: RateLimited, Limit: limit, RetryAfter: wait, events: tells(EventLimitHit, EventData{Limit: limit})}
+}
+
+// or is the one of two full limits that holds longer, so that what is told to wait is
+// enough for both.
+func (s *Stop) or(other *Stop) *Stop {
+	if s == nil || other != nil && other.RetryAfter > s.RetryAfter {
+		return other
+	}
+	return s
+}
+
+// refusal is what who asked is told.
+func (s *Stop) refusal() *Refusal {
+	r := &Refusal{Code: CodeBlocked, RetryAfter: s.RetryAfter, Limit: s.Limit, tells: s.events}
+	switch s.Reason {
+	case AccountLocked:
+		r.Code, r.Detail = CodeLocked, "Too many wrong codes were typed, so no code is sent or checked for a while. Confirm in the app, or wait until the lock ends."
+	case RateLimited:
+		r.Code, r.Detail = CodeRateLimited, "This was asked for too often. Wait, or use another way."
+	case CountryBarred:
+		r.Detail = "No code is sent to numbers of this country. Use the app, or another number."
+	case SpendStopped:
+		r.Detail = "No more codes are sent by SMS or call today. Use the app, or try again tomorrow."
+	default:
+		r.Detail = "No code is sent to this number. Use the app, or another number."
+	}
+	return r
+}
+
+// NoteLimit records that a limit refused a step, once until another send is taken: who
+// hammers fills no timeline. It is for a write of its own, as what refuses writes nothing.
+func (v *Verification) NoteLimit(r *Refusal, now time.Time) {
+	if r.Limit == "" || v.Terminal() || slices.Contains(v.Refused, r.Limit) {
+		return
+	}
+	v.Refused = append(v.Refused, r.Limit)
+	v.tell(r.tells, now)
+}
+
+// tell emits what a limit has to tell.
+func (v *Verification) tell(events []Event, now time.Time) {
+	for _, e := range events {
+		v.emit(e.Name, now, e.Data)
+	}
+}
+
+// lockEnd is when the user's lock on codes ends; zero: there is none.
+func (v *Verification) lockEnd(now time.Time) time.Time {
+	until := v.LockedUntil
+	if u := v.Meters.user(); u != nil {
+		until = later(until, time.UnixMilli(u.Until).UTC())
+	}
+	if !until.After(now) {
+		return time.Time{}
+	}
+	return until
+}
+
+// locked is the lock that ends then.
+func locked(until, now time.Time) *Stop {
+	s := &Stop{Reason: AccountLocked}
+	if until.Before(Forever) {
+		s.RetryAfter = until.Sub(now)
+	}
+	return s
+}
+
+// lock closes code entry and takes back the codes that have not left. The app's
+// approval stays open: a thief who guesses must not be able to shut the owner out.
+func (v *Verification) lock(until, now time.Time) {
+	v.LockedUntil = until
+	v.dropInFlight(now, func(d *Delivery) bool { return !d.Channel.App() }, StateCanceled)
+	data := EventData{}
+	if until.Before(Forever) {
+		data.Until = FormatTime(until)
+	}
+	v.emit(EventLocked, now, data)
+}
+
+// lockedNow reports whether the verification knows of a lock.
+func (v *Verification) lockedNow(now time.Time) bool { return v.LockedUntil.After(now) }
+
+// checkable refuses a guess that may not be made: of a locked user, for a number that an
+// operator has blocked, or from an IP that has made too many. What it lets through is
+// counted for that IP.
+func (v *Verification) checkable(p *Policy, now time.Time) error {
+	if until := v.lockEnd(now); !until.IsZero() {
+		return locked(until, now).refusal()
+	}
+	m := v.Meters
+	if m.want(NeedAll) && v.newestCode() != nil && v.newestCode().Channel.number() {
+		if s := m.blocked(); s != nil {
+			return s.refusal()
+		}
+	}
+	if s := full(limitChecksIP, m.ip().checks().wait(p.Limits.ChecksIP, now)); s != nil {
+		return s.refusal()
+	}
+	return nil
+}
+
+// guessed counts a guess before it is compared, for the person's IP and, as a wrong one,
+// for the user. Success, a resend, another session or another number resets nothing: what
+// is counted for the user is counted for each of the user's numbers, too. It returns what
+// takes the wrong one back from the user.
+func (v *Verification) guessed(p *Policy, now time.Time) (right func()) {
+	if ip := v.Meters.ip(); ip != nil {
+		ip.count(&ip.Checks, p.Limits.ChecksIP, now)
+	}
+	u := v.Meters.user()
+	if u == nil {
+		return func() {}
+	}
+	wrong, ends := u.Wrong, u.Ends
+	u.count(&u.Wrong, p.Limits.WrongCodes, now)
+	return func() { u.Wrong, u.Ends = wrong, ends }
+}
+
+// guessedWrong locks the user whose wrong codes are as many as a limit allows: until the
+// oldest of them is out of its span, so that there are never more in any.
+func (v *Verification) guessedWrong(p *Policy, now time.Time) {
+	v.sums = append(v.sums, Sum{SumWrongCodes, now.UTC().Truncate(time.Hour), 1})
+	u := v.Meters.user()
+	if u == nil {
+		return
+	}
+	for _, l := range p.Limits.WrongCodes {
+		wait := u.Wrong.wait([]Limit{l}, now)
+		switch {
+		case wait <= 0:
+		case l.Per >= lasting:
+			u.Until = Forever.UnixMilli()
+		default:
+			u.Until = max(u.Until, now.Add(wait).UnixMilli())
+		}
+	}
+	if until := v.lockEnd(now); !until.IsZero() {
+		u.keep(earlier(until, now.Add(profileKept)).Add(reportMemory))
+		v.lock(until, now)
+	}
+}
+
+// refusedBefore is the row that the same refusal left a moment ago; empty: there is none.
+func (m *Meter) refusedBefore(why Reason, code string, now time.Time) string {
+	if m == nil || m.Refused == nil || m.Refused.Reason != why || m.Refused.Code != code || now.Sub(time.UnixMilli(m.Refused.At)) >= refusedFor {
+		return ""
+	}
+	return m.Refused.ID
+}
+
+// wantsLonger reports whether so many wrong codes were typed all over the deployment that
+// the codes of new sessions are longer: who tries a few codes of many people finds fewer.
+func (v *Verification) wantsLonger(l Limit) bool {
+	return l.N > 0 && v.Meters.want(NeedAll) && v.Meters.WrongToday >= l.N
 }

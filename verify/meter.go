@@ -1,6 +1,8 @@
 package verify
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
 	"net/netip"
 	"slices"
 	"time"
@@ -31,7 +33,14 @@ type Meter struct {
 // Unproved is a send of which nobody knows yet that a person had asked for it.
 type Unproved struct {
 	At int64  `json:"at"` // unix ms
-	ID string `json:"id"` // of the verification
+	ID string `json:"id"` // of the verification: see trace
+}
+
+// trace stands for a verification in a meter of several people, which outlasts its
+// erasure: who has the id finds it, and nobody comes from it to the id.
+func trace(id string) string {
+	sum := sha256.Sum256([]byte(id))
+	return base64.RawURLEncoding.EncodeToString(sum[:9])
 }
 
 // Refused is a create that left a row as blocked. The same again within a minute names
@@ -55,9 +64,9 @@ func (m *Meter) ExpiresAt(now time.Time) time.Time {
 	return later(now, time.UnixMilli(max(m.Ends, m.Until)))
 }
 
-// Forget drops what says who the person is, for an erasure. What limits count stays:
+// Forget drops what says who the person is and names a row, for an erasure. What limits count stays:
 // it names nobody, and whoever could erase it could start over.
-func (m *Meter) Forget() { m.Profile = nil }
+func (m *Meter) Forget() { m.Profile, m.Refused = nil, nil }
 
 // keep has the meter kept at least until then.
 func (m *Meter) keep(until time.Time) { m.Ends = max(m.Ends, until.UnixMilli()) }

@@ -15,6 +15,8 @@ type Refusal struct {
 	RetryAfter     time.Duration // when waiting helps; 0 otherwise
 	VerificationID string        // of the row that a refused create left; empty otherwise
 	Limit          string        // which limit was hit; empty: none
+
+	tells []Event // see [Verification.NoteLimit]
 }
 
 // Error implements error with the code and the detail.

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"cmp"
+	"strings"
 	"time"
 )
 
@@ -37,24 +38,27 @@ type Request struct {
 // purpose needs a number. When the number had a code a moment ago the delay step of
 // that earlier session goes on, or starting anew would be a way around it; when the
 // user reported a login a moment ago, new ones are held back. Start then returns
-// both a blocked verification, to be kept, and the refusal to answer: cooldown or
-// blocked. A trusted device that nothing speaks against stands in for the person:
-// then nobody is asked and the verification is approved at once.
+// both a blocked verification, to be kept, and the refusal to answer: cooldown,
+// rate_limited, locked or blocked. Where the same was refused a moment ago it returns
+// no verification, and the refusal names the earlier one. A limit on codes refuses only
+// where no app can be asked: else the app alone is. A trusted device that nothing speaks
+// against stands in for the person: then nobody is asked and the verification is
+// approved at once.
 func Start(q Request, s *Situation, p *Policy, now time.Time) (*Verification, error) {
 	v := &Verification{
 		ID: q.ID, UserID: q.UserID, Purpose: q.Purpose, Status: Pending, Stage: Queued,
 		Channel: s.channel(q, p), Number: q.Number, Email: q.Email, Locale: cmp.Or(q.Locale, s.Settings.Locale), Context: q.Context,
-		BindingMessage: q.BindingMessage, Match: q.Match, UserVerification: q.UserVerification,
+		BindingMessage: q.BindingMessage, Match: cmp.Or(q.Match, Typed), UserVerification: q.UserVerification,
 		KeyID: q.KeyID, SecretGeneration: 1, Prompt: Prompt{SignKeyID: q.SignKeyID},
 		CreatedAt: now, SessionEndsAt: now.Add(p.SessionLife), Devices: s.Devices, Delays: p.predict(q.Number),
-	}
-	if v.Match == "" {
-		v.Match = Typed
+		Meters: s.Meters, Seen: q.Seen,
 	}
 	if e := s.Earlier; e != nil && now.Sub(e.CodeAcceptedAt) < p.SessionLife {
 		v.BaseStep, v.NotBefore = e.step(), e.CodeAcceptedAt.Add(v.delay(p, e.step()))
 	}
-	if v.skip(&q, s, now) {
+	score, reasons := assess(&q, s, now)
+	risk := EventData{Score: score, Reasons: strings.Join(reasons, ",")}
+	if v.skip(&q, s, p, risk, now) {
 		return v, nil
 	}
 	if err := v.sensible(); err != nil {
@@ -63,32 +67,62 @@ func Start(q Request, s *Situation, p *Policy, now time.Time) (*Verification, er
 	if !p.HasEmail {
 		v.Email = Mailbox{} // it would never be used, so it is not kept
 	}
+	if score >= riskyScore && v.Match == Typed {
+		v.Match = Strict
+	}
 	if s.Hold.Blocked() {
-		return v, v.block(AccountLocked, refuse(CodeBlocked, "This user is blocked by an operator. Unlock the user before starting a verification."), now)
+		return v.block(AccountLocked, refuse(CodeBlocked, "This user is blocked by an operator. Unlock the user before starting a verification."), now)
 	}
 	useApp, useCode, err := v.routes(p)
 	if err != nil {
+		if why, barred := v.barred(p); barred && v.Channel != Push {
+			return v.block(why, (&Stop{Reason: why}).refusal(), now)
+		}
 		return nil, err
 	}
 	if held := s.ReportedAt.Add(p.ReportHold).Sub(now); v.Purpose == Login && !s.ReportedAt.IsZero() && held > 0 && !s.Hold.lets(s.ReportedAt) {
-		return v, v.block(FraudRule, &Refusal{Code: CodeBlocked, RetryAfter: held,
+		return v.block(FraudRule, &Refusal{Code: CodeBlocked, RetryAfter: held,
 			Detail: "The last sign-in of this user was reported as not theirs, so new ones are held back for a while. Try again later."}, now)
 	}
 	if useCode && now.Before(v.NotBefore) {
-		return v, v.block(RateLimited, cooldown(v.NotBefore.Sub(now)), now)
+		return v.block(RateLimited, cooldown(v.NotBefore.Sub(now)), now)
+	}
+	stop, held := v.limited(useApp, useCode, p, now)
+	if stop != nil {
+		return v.block(stop.Reason, stop.refusal(), now)
 	}
 	if s.Open != nil {
 		s.Open.supersede(v.ID, now)
 	}
-	v.created(now)
+	v.created(risk, now)
 	if useApp {
 		v.openPrompt(p, now, 0)
 	}
-	if useCode {
-		v.sendCode(p, v.codeChannel(), now, 0)
+	switch ch := v.codeChannel(); {
+	case !useCode || useApp && v.hushed():
+	case held != nil:
+		v.withhold(ch, held, now)
+	default:
+		v.sendCode(p, ch, now, 0)
 	}
 	v.settle(p, now)
 	return v, nil
+}
+
+// limited says what stops a start, and what only holds the code back that it would send
+// beside asking the app. A lock is known from the start on, code or not.
+func (v *Verification) limited(useApp, useCode bool, p *Policy, now time.Time) (stop, held *Stop) {
+	v.LockedUntil = v.lockEnd(now)
+	if useApp {
+		stop = v.held(p, Push, now)
+	}
+	if useCode {
+		held = v.held(p, v.codeChannel(), now)
+	}
+	if !useApp {
+		return held, nil
+	}
+	return stop, held
 }
 
 // channel is what a request asks for. A login that names no channel goes the way that
@@ -108,17 +142,30 @@ func (s *Situation) channel(q Request, p *Policy) Channel {
 	return s.Settings.Channel()
 }
 
-func (v *Verification) created(now time.Time) {
+// created tells of a start, and how unusual it is, if it is.
+func (v *Verification) created(risk EventData, now time.Time) {
 	v.emit(EventCreated, now, EventData{Purpose: v.Purpose, Channel: v.Channel, Country: v.country(), Locale: v.Locale})
+	if risk.Score > 0 {
+		v.emit(EventRiskAssessed, now, risk)
+	}
 }
 
-// block ends a verification before anything was sent; the row stays, and the
-// refusal names it.
-func (v *Verification) block(why Reason, r *Refusal, now time.Time) *Refusal {
+// block ends a verification before anything was sent; the row stays, and the refusal
+// names it. The same refusal again within a minute leaves none: it names that one.
+func (v *Verification) block(why Reason, r *Refusal, now time.Time) (*Verification, error) {
+	u := v.Meters.user()
+	if r.VerificationID = u.refusedBefore(why, r.Code, now); r.VerificationID != "" {
+		return nil, r
+	}
+	v.tell(r.tells, now)
 	v.Status, v.Stage, v.Reason, v.EndedAt = Blocked, "", why, now
 	v.emit(EventBlocked, now, EventData{Reason: why, Channel: v.Channel, Country: v.country()})
 	r.VerificationID = v.ID
-	return r
+	if u != nil {
+		u.Refused = &Refused{why, r.Code, v.ID, now.UnixMilli()}
+		u.keep(now.Add(refusedFor))
+	}
+	return v, r
 }
 
 // sensible refuses what cannot be asked for its purpose.
@@ -163,13 +210,26 @@ func (v *Verification) routes(p *Policy) (app, code bool, err error) {
 
 // canCode reports whether a code can leave over the number.
 func (v *Verification) canCode(p *Policy) bool {
-	switch {
-	case v.Number.IsZero() || v.NumberDead || v.Channel == Push:
-		return false
-	case v.Channel == Voice:
-		return p.HasVoice
+	has := p.HasSMS
+	if v.Channel == Voice {
+		has = p.HasVoice
 	}
-	return p.HasSMS
+	return has && v.Channel != Push && v.open(p)
+}
+
+// barred says why codes never go to the number, if they do not. It is looked up once.
+func (v *Verification) barred(p *Policy) (Reason, bool) {
+	if b := &v.bar; !b.known && !v.Number.IsZero() {
+		b.known = true
+		b.why, b.barred = p.Limits.bars(v.Number)
+	}
+	return v.bar.why, v.bar.barred
+}
+
+// bar is what [Limits].bars said of the number.
+type bar struct {
+	known, barred bool
+	why           Reason
 }
 
 func (v *Verification) codeChannel() Channel {
@@ -228,6 +288,9 @@ func (v *Verification) decided() *Refusal {
 
 // end is the one door to a terminal status.
 func (v *Verification) end(s Status, r Reason, m Method, event string, now time.Time, data EventData) {
+	if s == Approved && m != ByTrustedDevice {
+		v.Meters.proved(v, m, now)
+	}
 	v.closePrompt(now)
 	v.dropInFlight(now, func(*Delivery) bool { return true }, StateCanceled)
 	v.Status, v.Reason, v.Method, v.Stage = s, r, m, ""

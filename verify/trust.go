@@ -22,7 +22,8 @@ const (
 	MaxTrusted = 20
 	// maxNetworks is how many networks a trusted device remembers: the newest.
 	maxNetworks = 10
-	// reportMemory is how long "this isn't me" speaks against every skip of the user.
+	// reportMemory is how long "this isn't me", a lock and fatigue speak against every
+	// skip of the user.
 	reportMemory = 30 * 24 * time.Hour
 )
 
@@ -77,6 +78,9 @@ const (
 	doubtReused   doubt = "reused"   // a token that was used up: somebody has a copy
 	doubtBlocked  doubt = "blocked"  // the user, by an operator
 	doubtReported doubt = "reported" // "this isn't me", in the last 30 days
+	doubtLocked   doubt = "locked"   // too many wrong codes, in the last 30 days
+	doubtTired    doubt = "tired"    // prompts denied or ignored in a row, in the last 30 days and none approved since
+	doubtRisky    doubt = "risky"    // the start looks unusual
 	doubtAsked    doubt = "asked"    // for what only a person can give: see [Request.person]
 	doubtNetwork  doubt = "network"  // the person was never approved from here
 )
@@ -85,7 +89,7 @@ const (
 // in for its person: the one place where anything can speak against it (contract,
 // section 4). That a token was used up comes before all that would only make it
 // useless here, because the alarm must not depend on where the thief sits.
-func (s *Situation) doubt(q *Request, now time.Time) doubt {
+func (s *Situation) doubt(q *Request, p *Policy, score int, now time.Time) doubt {
 	d, c := s.Trusted, q.Trusted
 	switch {
 	case q.Purpose != Login || d == nil || d.ID != c.DeviceID || d.UserID != q.UserID || !d.Live(now) || c.Generation > d.Generation:
@@ -96,12 +100,23 @@ func (s *Situation) doubt(q *Request, now time.Time) doubt {
 		return doubtBlocked
 	case !s.ReportedAt.IsZero() && now.Sub(s.ReportedAt) < reportMemory:
 		return doubtReported
+	case s.Meters.user().lockedLately(now):
+		return doubtLocked
+	case s.Meters.user().tired(p.Limits.Fatigue, reportMemory, now):
+		return doubtTired
+	case score >= riskyScore:
+		return doubtRisky
 	case q.person():
 		return doubtAsked
 	case !slices.Contains(d.Networks, c.Network):
 		return doubtNetwork
 	}
 	return ""
+}
+
+// lockedLately reports whether the user is or was locked, unless an operator has unlocked.
+func (m *Meter) lockedLately(now time.Time) bool {
+	return m != nil && m.Until > 0 && now.Before(time.UnixMilli(m.Until).Add(reportMemory))
 }
 
 // person reports whether a login is one that only the person can approve, however
@@ -114,8 +129,8 @@ func (q *Request) person() bool {
 // skip approves v in its first moment when a trusted device stands in for the
 // person. Otherwise v goes on as if no token had come, except that a reused one
 // ends the whole family.
-func (v *Verification) skip(q *Request, s *Situation, now time.Time) bool {
-	switch why := s.doubt(q, now); why {
+func (v *Verification) skip(q *Request, s *Situation, p *Policy, risk EventData, now time.Time) bool {
+	switch why := s.doubt(q, p, risk.Score, now); why {
 	case doubtUnknown:
 		return false
 	case doubtReused:
@@ -131,7 +146,7 @@ func (v *Verification) skip(q *Request, s *Situation, now time.Time) bool {
 		s.Open.supersede(v.ID, now)
 	}
 	v.Email = Mailbox{} // no code will be sent
-	v.created(now)
+	v.created(risk, now)
 	v.emit(EventSkippedTrusted, now, EventData{TrustedID: v.TrustedID})
 	v.end(Approved, "", ByTrustedDevice, EventApproved, now, EventData{})
 	s.Trusted.use(q.Trusted.Generation, now)

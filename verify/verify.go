@@ -19,6 +19,7 @@
 //
 // The stage of a pending one is read off the facts, the first that holds:
 //
+//	locked           too many wrong codes were typed: neither this code nor another helps, the app does
 //	code_entry       a code that may have arrived can still be typed
 //	prompted         the prompt is open and a device has it
 //	contacting_app   the prompt is open and has left for a device
@@ -255,6 +256,7 @@ type Verification struct {
 	sums   []Sum
 	trust  TrustRule // see [Verification.TakeTrust]
 	place  string    // see country
+	bar    bar       // see barred
 }
 
 // Terminal reports whether the verification has ended.
