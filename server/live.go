@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"maps"
+	"net/netip"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -12,6 +13,8 @@ import (
 )
 
 const (
+	maxWatchers   = 32               // pages on one node that follow one verification over a socket: more than a person has tabs
+	maxConsoles   = 64               // on one node: each hears every event
 	repairers     = 16               // goroutines that read the store for connections that missed something
 	repairAgain   = 2 * time.Second  // after the store failed one
 	clockEvery    = 10 * time.Second // between two looks at the store's clock
@@ -54,7 +57,7 @@ func newLive() *live {
 	return &live{
 		backlog: backlog{more: make(chan struct{}, 1)},
 		phones:  phones{first: map[string]*deviceClient{}},
-		over:    over, close: closeAll, room: room{owned: map[owner]int{}}, anew: make(chan struct{}),
+		over:    over, close: closeAll, room: room{owned: map[owner]int{}, from: map[netip.Addr]int{}}, anew: make(chan struct{}),
 		node: newNodeName(), health: health{known: map[string]answered{}}, pulse: newPulseReader(),
 		consoles: map[*hub.Session]*consoleClient{},
 		left:     map[string]struct{}{},

@@ -56,7 +56,7 @@ func (s *Server) admitWatcher(ctx context.Context, a hub.Auth) (hub.Identity, hu
 	case err != nil:
 		return hub.Identity{}, nil, err
 	}
-	who := hub.Identity{Role: roleWatcher, ID: v.ID, Topic: verificationTopic(v.ID)}
+	who := hub.Identity{Role: roleWatcher, ID: v.ID, Topic: verificationTopic(v.ID), Most: maxWatchers}
 	if v.Terminal() {
 		who.ExpiresAt = v.EndedAt.Add(watchAfterEnd)
 	}
@@ -77,7 +77,7 @@ func (s *Server) admitConsole(ctx context.Context, token string) (hub.Identity, 
 	case err != nil:
 		return hub.Identity{}, nil, err
 	}
-	return hub.Identity{Role: roleConsole, ID: c.ID, Topic: consoleTopic, ExpiresAt: time.Unix(c.Expires, 0)},
+	return hub.Identity{Role: roleConsole, ID: c.ID, Topic: consoleTopic, Most: maxConsoles, ExpiresAt: time.Unix(c.Expires, 0)},
 		&consoleClient{server: s}, nil
 }
 

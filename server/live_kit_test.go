@@ -54,7 +54,7 @@ func wireOver(t *testing.T, broker hub.Broker, test func(t *testing.T, w *wired)
 
 func (w *wired) listen() {
 	network := newPipes()
-	front := &http.Server{Handler: w.handler, ReadHeaderTimeout: time.Second}
+	front := &http.Server{Handler: w.handler, ReadHeaderTimeout: time.Second, ReadTimeout: 10 * time.Second, ConnContext: server.ConnContext}
 	transport := &http.Transport{DialContext: network.dial, DisableKeepAlives: true}
 	w.client = &http.Client{Transport: transport}
 	var serving sync.WaitGroup

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -10,48 +11,65 @@ import (
 	"nod/verify"
 )
 
-// Event streams and long polls cost a goroutine each, which a socket does not. So
-// a node holds no more of them than this at once, and nobody but an integrator
-// more than a person with many tabs.
+// Event streams and long polls cost a goroutine and the buffers of HTTP each, which
+// a socket does not. So a node holds no more of them than this at once, and nobody
+// but an integrator, whose server speaks for many, more than a person with many tabs,
+// and one address no more than cost as much as the sockets that it may have.
 const (
-	maxWaiting = 4096
-	maxOwn     = 32
+	maxWaiting  = 4096
+	maxOwn      = 32
+	streamPrice = 4 // sockets
 )
 
 // room counts who waits.
 type room struct {
 	mu    sync.Mutex
 	all   int
-	owned map[owner]int // no entry is 0
+	owned map[owner]int      // no entry is 0
+	from  map[netip.Addr]int // by client address, all but integrators; no entry is 0
 }
 
-// owner is a caller, whatever the credential.
+// owner is a caller, whatever the credential: a page is its verification.
 type owner struct {
 	role who
 	id   string
 }
 
-// enter takes a place for a request that stays; leave gives it back.
-func (r *room) enter(c caller) (leave func(), err error) {
+// enter takes a place for a request that stays; leave gives it back. One address
+// may have mostFrom of them; 0 is any number.
+func (r *room) enter(c caller, mostFrom int) (leave func(), err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	o := owner{c.role, c.id}
+	o, from, person := owner{c.role, c.id}, hub.Address(c.ip), c.role != byKey
 	switch {
 	case r.all == maxWaiting:
 		return nil, tooMany(codeUnavailable, "Too many are waiting here at this moment. Try again shortly.")
-	case r.owned[o] == maxOwn && c.role != byKey:
-		return nil, tooMany(codeRateLimited, "You are waiting here in many places already. Close some of them.")
+	case person && r.owned[o] == maxOwn:
+		return nil, tooMany(verify.CodeRateLimited, "You are waiting here in many places already. Close some of them.")
+	case person && mostFrom > 0 && r.from[from] >= mostFrom:
+		return nil, tooMany(verify.CodeRateLimited, "Too many are waiting here from your network address. Close some of them.")
 	}
 	r.all++
 	r.owned[o]++
+	if person {
+		r.from[from]++
+	}
 	return func() {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		r.all--
-		if r.owned[o]--; r.owned[o] == 0 {
-			delete(r.owned, o)
+		release(r.owned, o)
+		if person {
+			release(r.from, from)
 		}
 	}, nil
+}
+
+// release takes one off a count that goes with the last.
+func release[K comparable](counts map[K]int, k K) {
+	if counts[k]--; counts[k] == 0 {
+		delete(counts, k)
+	}
 }
 
 // waiting is how many are in the room.
@@ -71,7 +89,7 @@ func tooMany(code, detail string) *Problem {
 // or when the server stops.
 func (s *Server) await(ctx context.Context, id string, seq int64, wait time.Duration) (*verify.Verification, time.Time, error) {
 	ctx = patiently(ctx)
-	leave, err := s.live.room.enter(callerFrom(ctx))
+	leave, err := s.stay(ctx)
 	if err != nil {
 		return nil, time.Time{}, err
 	}

@@ -29,7 +29,7 @@ const (
 // without loss or repetition. The stream ends some seconds after the result.
 func (s *Server) streamEvents(c echo.Context) error {
 	ctx := patiently(c.Request().Context())
-	leave, err := s.live.room.enter(callerFrom(ctx))
+	leave, err := s.stay(ctx)
 	if err != nil {
 		return err
 	}
@@ -52,6 +52,7 @@ func (s *Server) streamEvents(c echo.Context) error {
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("Cache-Control", "no-store, no-transform")
 	h.Set("X-Accel-Buffering", "no") // a proxy must not wait for more
+	narrow(ctx)
 	c.Response().WriteHeader(http.StatusOK)
 	if err = st.run(ctx, resumed, news); err == nil {
 		err = st.patience() // for what ends the body, which is written once this returns

@@ -292,6 +292,7 @@ func (d *demo) messages(w http.ResponseWriter, r *http.Request, p person) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Accel-Buffering", "no")
 	out := &stream{w: w, c: http.NewResponseController(w)}
+	_ = out.c.SetReadDeadline(time.Time{}) // a request has to arrive in seconds, but this one has and stays
 	err := out.write(": hello\n\n")
 	for after := ""; err == nil && r.Context().Err() == nil; {
 		var messages []client.Message
