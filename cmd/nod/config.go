@@ -49,6 +49,7 @@ type config struct {
 	Policy         verify.Policy
 	AutoDelays     bool // what was counted decides on resend delays; Policy has those until then
 	providers      providers
+	guards         guards
 }
 
 // setting is one variable: how it is read, and what is allowed, in words for
@@ -64,7 +65,7 @@ type setting struct {
 var errNotAllowed = errors.New("not allowed")
 
 // settings are all variables of this version, in the order of the contract.
-var settings = slices.Concat(serverSettings, providerSettings, analyticsSettings, policySettings)
+var settings = slices.Concat(serverSettings, providerSettings, analyticsSettings, policySettings, limitSettings)
 
 var serverSettings = []setting{
 	{"NOD_ADDR", "127.0.0.1:8080", "host:port", false, func(c *config, v string) error {
@@ -201,7 +202,7 @@ const resendDelays = "60s,120s,300s"
 // later are variables of the contract that this version has no use for: who sets
 // one must hear so, or would think that it works.
 var later = []string{
-	"NOD_SMS_COUNTRIES", "NOD_SPEND_CAP", "NOD_EVENTS_URL", "OTEL_EXPORTER_OTLP_ENDPOINT",
+	"NOD_EVENTS_URL", "OTEL_EXPORTER_OTLP_ENDPOINT",
 }
 
 // unused names the variables that are set in vain.
@@ -287,7 +288,7 @@ func readConfig(getenv func(string) string) (config, error) {
 			return c, fmt.Errorf("%s has a value that is not allowed. Allowed: %s", s.name, s.allowed)
 		}
 	}
-	return c, errors.Join(c.agree(), c.providers.agree())
+	return c, errors.Join(c.agree(), c.providers.agree(c.guards.Presend.URL), c.guards.agree(&c))
 }
 
 // agree checks what no setting can say alone.

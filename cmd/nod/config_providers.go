@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -159,13 +160,16 @@ func base(name string, field func(*providers) *string) setting {
 // file is a setting that names a file; what is in it is checked by who uses it.
 func file(name, allowed string, field func(*providers) *[]byte) setting {
 	return setting{name, "", allowed, false, func(c *config, v string) (err error) {
-		*field(&c.providers), err = os.ReadFile(v) //nolint:gosec // the operator's own file
+		*field(&c.providers), err = readWhole(v)
 		return err
 	}}
 }
 
-// agree checks what no setting can say alone: groups are whole.
-func (p *providers) agree() error {
+func readWhole(path string) ([]byte, error) { return os.ReadFile(path) } //nolint:gosec // the operator's own file
+
+// agree checks what no setting can say alone: groups are whole. Who is asked at presend,
+// if anybody is, knows nod by the secret of the webhooks.
+func (p *providers) agree(presend string) error {
 	for _, group := range []struct {
 		needs  []string // its first names it
 		values []string
@@ -175,7 +179,7 @@ func (p *providers) agree() error {
 		{[]string{"NOD_VONAGE_API_KEY", "NOD_VONAGE_API_SECRET", "NOD_VONAGE_FROM"}, []string{p.Vonage.Key, p.Vonage.Secret, p.Vonage.From}},
 		{[]string{"NOD_SNS_REGION", "NOD_SNS_ACCESS_KEY_ID", "NOD_SNS_SECRET_ACCESS_KEY"}, []string{p.SNS.Region, p.SNS.KeyID, p.SNS.Secret}},
 		{[]string{"NOD_SMTP_URL", "NOD_EMAIL_FROM"}, []string{p.SMTPURL, p.EmailFrom}},
-		{[]string{"NOD_WEBHOOK_URL", "NOD_WEBHOOK_SECRET"}, []string{p.WebhookURL, strings.Join(p.Webhook, ",")}},
+		{[]string{"NOD_WEBHOOK_URL or NOD_PRESEND_URL", "NOD_WEBHOOK_SECRET"}, []string{cmp.Or(p.WebhookURL, presend), strings.Join(p.Webhook, ",")}},
 	} {
 		if missing := slices.Index(group.values, ""); missing >= 0 && strings.Join(group.values, "") != "" {
 			return fmt.Errorf("%s is needed: %s are set together or not at all", group.needs[missing], strings.Join(group.needs, ", "))

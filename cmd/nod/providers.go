@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 
@@ -33,8 +34,10 @@ type ways struct {
 	routers     []routed
 	poster      delivery.Poster // nil: the integrator has no webhook
 	webhookHost string
-	pushKey     string                        // what a browser subscribes to Web Push with; empty: it is off
-	checkPush   func(verify.PushTarget) error // nil: Web Push is off, and no other target is looked at
+	gate        delivery.Gate                      // nil: nobody is asked before a code leaves
+	price       func(country string) (int64, bool) // see [verify.Limits]; nil: there are no prices
+	pushKey     string                             // what a browser subscribes to Web Push with; empty: it is off
+	checkPush   func(verify.PushTarget) error      // nil: Web Push is off, and no other target is looked at
 	checks      []check
 }
 
@@ -74,6 +77,9 @@ func newWays(c *config, s surroundings) (*ways, error) {
 	if err := w.addNumbers(c, s); err != nil {
 		return nil, err
 	}
+	if err := w.addIntegrator(c); err != nil {
+		return nil, err
+	}
 	p := &c.providers
 	if p.SMTPURL != "" {
 		mail, err := email.New(email.Config{URL: p.SMTPURL, From: p.EmailFrom})
@@ -83,15 +89,30 @@ func newWays(c *config, s surroundings) (*ways, error) {
 		w.channels[verify.Email] = mail
 		w.checks = append(w.checks, check{"smtp", mail})
 	}
+	return w, nil
+}
+
+// addIntegrator adds the ways to the integrator: one that is told events, and one that is
+// asked before a code leaves.
+func (w *ways) addIntegrator(c *config) error {
+	p := &c.providers
 	if p.WebhookURL != "" {
 		endpoint, err := webhook.New(webhook.Config{URL: p.WebhookURL, Secrets: p.Webhook})
 		if err != nil {
-			return nil, err
+			return err
 		}
 		w.poster, w.webhookHost = endpoint, endpoint.Host()
 		w.checks = append(w.checks, check{"webhook", endpoint})
 	}
-	return w, nil
+	if url := c.guards.Presend.URL; url != "" {
+		gate, err := webhook.NewGate(webhook.Config{URL: url, Secrets: p.Webhook})
+		if err != nil {
+			return err
+		}
+		w.gate = gate
+		w.checks = append(w.checks, check{"presend", gate})
+	}
+	return nil
 }
 
 // addPush adds the providers of push that are set up, each behind a router of its
@@ -143,6 +164,9 @@ func (w *ways) addNumbers(c *config, s surroundings) error {
 	p := &c.providers
 	prices, err := pricesOf(p.Prices)
 	if err != nil {
+		return err
+	}
+	if w.price, err = priceOf(prices, p.smsOrder(), c.Policy.Limits.SpendCap > 0); err != nil {
 		return err
 	}
 	texters := map[string]delivery.Channel{}
@@ -204,6 +228,31 @@ func pricesOf(text []byte) (sms.Prices, error) {
 	}
 	return prices, nil
 }
+
+// priceOf is what a code costs at most, whichever provider brings it. Where none is set
+// up it costs as much as with the dearest that has a price: so the cap can be tried with
+// the simulator. While there is a cap no code may be without a price.
+func priceOf(prices sms.Prices, order []string, capped bool) (func(country string) (int64, bool), error) {
+	if prices == nil {
+		return nil, nil
+	}
+	if len(order) == 0 {
+		order = slices.Collect(maps.Keys(prices))
+	}
+	for _, name := range order {
+		if _, everywhere := prices.Dearest(elsewhere, []string{name}); capped && !everywhere {
+			return nil, fmt.Errorf(`NOD_SPEND_CAP needs a price of %s for every country, as "*", in NOD_PRICES_FILE`, name)
+		}
+	}
+	return func(country string) (int64, bool) {
+		price, known := prices.Dearest(country, order)
+		micros := math.Round(price * 1e6)
+		return int64(micros), known && micros < math.MaxInt64
+	}, nil
+}
+
+// elsewhere is no country, so that its price is that of all others.
+const elsewhere = ""
 
 // addCalls adds calls, where the account's sender is a number. Whether a call
 // starts by itself is the operator's wish.

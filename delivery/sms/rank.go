@@ -70,6 +70,19 @@ func (p Prices) of(provider, country string) (float64, bool) {
 	return price, ok
 }
 
+// Dearest is what a message to a country costs at most, whichever of the providers
+// takes it; false where one of them has no price, or there is none: then nobody knows.
+func (p Prices) Dearest(country string, providers []string) (most float64, known bool) {
+	for _, name := range providers {
+		price, ok := p.of(name, country)
+		if !ok {
+			return 0, false
+		}
+		most = max(most, price)
+	}
+	return most, len(providers) > 0
+}
+
 // steps are measured conversions in steps of five points: by country, then by
 // provider. A provider with too few messages is absent.
 type steps map[string]map[string]int

@@ -222,3 +222,25 @@ func TestReadPrices(t *testing.T) {
 		}
 	}
 }
+
+func TestDearest(t *testing.T) {
+	prices := sms.Prices{"a": {"US": 3, "*": 1}, "b": {"US": 2}, "c": {"*": 4}}
+	for _, c := range []struct {
+		country   string
+		providers string
+		want      float64
+		known     bool
+	}{
+		{"US", "a b", 3, true},
+		{"US", "b a c", 4, true},
+		{"DE", "a", 1, true},
+		{"", "a c", 4, true},    // of a number of no country
+		{"DE", "a b", 0, false}, // nobody knows what b costs there
+		{"US", "a nobody", 0, false},
+		{"US", "", 0, false},
+	} {
+		if got, known := prices.Dearest(c.country, strings.Fields(c.providers)); got != c.want || known != c.known {
+			t.Errorf("to %q with %q it costs %v %t, want %v %t", c.country, c.providers, got, known, c.want, c.known)
+		}
+	}
+}
