@@ -54,7 +54,7 @@ func (m *Meters) gate(v *Verification, p *Policy, ch Channel, now time.Time) *St
 	if !ch.number() || !m.want(NeedAll) {
 		return nil
 	}
-	if why, barred := p.Limits.bars(v.Number); barred {
+	if why, barred := v.barred(p); barred {
 		return &Stop{Reason: why}
 	}
 	if s := m.blocked(); s != nil {
