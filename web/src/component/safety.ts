@@ -69,6 +69,7 @@ function reasonWords(told: string[] | undefined): string {
 
 const held: Record<string, string> = {
   presend: "your own server said no",
+  presend_unanswered: "your own server did not answer",
   country: "no codes go to this country",
   fraud_rule: "a rule against fraud",
   spend_cap: "the day's budget for codes is spent",

@@ -4,6 +4,7 @@ import { ThemeButton } from "../../component/ThemeButton";
 import { Mark } from "../../theme/Mark";
 import { ActsPane } from "./ActsPane";
 import { Analytics } from "./analytics/Analytics";
+import { BlocksPane } from "./BlocksPane";
 import { FiguresRow } from "./FiguresRow";
 import { LivePane } from "./live/LivePane";
 import { type Together, together } from "./nodes";
@@ -73,6 +74,7 @@ export function Board({ token, onClose }: { token: string; onClose: (lost: boole
         <div className="board-more">
           {simulated && <OutboxList outbox={outbox} onChoose={setChosen} />}
           <WebhooksPane webhooks={webhooks} onChoose={setChosen} />
+          <BlocksPane token={token} heard={seen.acts + acted} />
           <ActsPane acts={acts} onChoose={setChosen} />
         </div>
       </main>

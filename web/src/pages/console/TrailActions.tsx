@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState } from "react";
 import { Button } from "../../component/Button";
-import { ActionDialog } from "./ActionDialog";
 import { type Act, actWords } from "./acts";
+import { ConfirmDialog } from "./ConfirmDialog";
 import type { Row } from "./model";
 import { useAct } from "./useAct";
 
@@ -11,6 +11,7 @@ export function TrailActions({
   id,
   row,
   open,
+  locked,
   onActed,
 }: {
   token: string;
@@ -18,10 +19,13 @@ export function TrailActions({
   row: Row | null;
   /** It has not ended, so that it can be canceled. */
   open: boolean;
+  /** Too many wrong codes hold its person back. */
+  locked: boolean;
   onActed: () => void;
 }) {
   const [asked, ask] = useState<Act | null>(null);
-  const acting = useAct(token, id, row, onActed);
+  const words = (act: Act) => actWords(act, row, locked);
+  const acting = useAct(token, id, (act) => words(act).done, onActed);
   const group = useRef<HTMLFieldSetElement>(null);
   // The button that had the focus goes when there is nothing left to cancel.
   const used = useRef(false);
@@ -36,7 +40,7 @@ export function TrailActions({
         {acts.map((act) => (
           <Button
             key={act}
-            tone={actWords(act, row).danger ? "danger" : "plain"}
+            tone={words(act).danger ? "danger" : "plain"}
             aria-haspopup="dialog"
             onClick={() => {
               used.current = true;
@@ -44,14 +48,20 @@ export function TrailActions({
               ask(act);
             }}
           >
-            {actWords(act, row).name}
+            {words(act).name}
           </Button>
         ))}
       </fieldset>
       <p className="trail-said" role="status">
         {acting.said}
       </p>
-      <ActionDialog act={asked} row={row} acting={acting} onClose={() => ask(null)} />
+      <ConfirmDialog
+        question={asked && words(asked)}
+        busy={acting.busy}
+        problem={acting.problem}
+        onGo={async () => asked !== null && (await acting.act(asked))}
+        onClose={() => ask(null)}
+      />
     </>
   );
 }

@@ -3,6 +3,7 @@ import { Notice } from "../../component/Notice";
 import { Skeleton } from "../../component/Skeleton";
 import { Timeline } from "../../component/Timeline";
 import { timelineLines } from "../../component/timeline";
+import { isLocked } from "./acts";
 import { factsOf, statusOf } from "./facts";
 import type { Row } from "./model";
 import { StatusTag } from "./StatusTag";
@@ -73,6 +74,7 @@ export function TrailView({
             id={id}
             row={trail.row}
             open={status === "pending"}
+            locked={isLocked(events, Date.now())}
             onActed={() => {
               trail.again();
               onActed();

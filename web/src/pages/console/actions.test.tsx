@@ -216,6 +216,20 @@ describe("an operator", () => {
     expect(mine()).toHaveLength(1);
   });
 
+  test("lifts the lock of a person who is locked, under its own name", async () => {
+    events.push({ seq: 3, name: "verification.locked", at: at(2) });
+    await openOne({ stage: "locked" });
+    server.on(`POST /api/v1/verifications/${id(1)}/unlock`, () => {
+      events.push({ seq: 4, name: "operator.acted", action: "unlock", at: at(5) });
+      return { status: 204 };
+    });
+    expect(trail().getByText(/code entry is paused until somebody unlocks/)).toBeTruthy();
+    await userEvent.click(trail().getByRole("button", { name: "Lift the lock" }));
+    await userEvent.click(within(await dialog()).getByRole("button", { name: "Lift it" }));
+    expect(await trail().findByText(/^The lock is lifted/)).toBeTruthy();
+    expect(await trail().findByRole("button", { name: "Unlock person" })).toBeTruthy();
+  });
+
   test("who thinks again changes nothing", async () => {
     await openOne();
     await userEvent.click(trail().getByRole("button", { name: "Block person" }));
@@ -261,10 +275,12 @@ describe("an operator", () => {
     acts = [
       { at: at(2), action: "unlock", by: "console 77777777", verification_id: id(2) },
       { at: at(1), action: "enable_webhooks", by: "key 3fa9c1d2" },
+      { at: at(0), action: "block", by: "key 3fa9c1d2", detail: "country LV" },
     ];
     peer.send("event", { name: "operator.acted", at: at(2), action: "unlock" });
     const list = within(await screen.findByRole("list", { name: "What operators did" }));
-    expect(list.getAllByRole("listitem")).toHaveLength(2);
+    expect(list.getAllByRole("listitem")).toHaveLength(3);
+    expect(list.getByText("Blocked country LV")).toBeTruthy();
     expect(list.getByText("Enabled webhooks")).toBeTruthy();
     await userEvent.click(list.getByRole("button", { name: "Unlocked a person" }));
     await untilAsked(server, `GET /api/v1/verifications/${id(2)}/timeline`);

@@ -1,27 +1,32 @@
+import type { TimelineEvent } from "../../component/timeline";
+import type { Question } from "./ConfirmDialog";
 import type { Row } from "./model";
 
 /** What an operator may do about a verification or its person. */
 export type Act = "cancel" | "block" | "unlock";
 
 /** An act in words: before it is done, and after. */
-export interface ActWords {
+export interface ActWords extends Question {
   /** On the button that opens the dialog. */
   name: string;
-  title: string;
-  /** What will happen, to whom, and what stays. */
-  text: string;
-  /** On the button that does it. */
-  go: string;
-  /** On the button that leads out. */
-  keep: string;
   /** What came of it. */
   done: string;
-  /** It takes something from a person. */
-  danger?: true;
 }
 
-/** The words of an act on a verification. */
-export function actWords(act: Act, row: Row | null): ActWords {
+/** Whether too many wrong codes hold the person back, as far as a timeline tells. */
+export function isLocked(events: TimelineEvent[], now: number): boolean {
+  const lock = events.findLast(
+    ({ name, reason }) =>
+      name === "verification.locked" ||
+      (name === "verification.blocked" && reason === "account_locked"),
+  );
+  const unlock = events.findLast(({ action }) => action === "unlock");
+  if (!lock || (unlock && unlock.seq > lock.seq)) return false;
+  return !lock.until || Date.parse(lock.until) > now;
+}
+
+/** The words of an act on a verification; unlocking a `locked` person lifts that lock before all. */
+export function actWords(act: Act, row: Row | null, locked = false): ActWords {
   // A number does not break over two lines.
   const phone = row?.phone.replaceAll(" ", "\u00a0");
   const whose = phone ? `the person behind ${phone}` : "this person";
@@ -47,6 +52,16 @@ export function actWords(act: Act, row: Row | null): ActWords {
         danger: true,
       };
     case "unlock":
+      if (locked) {
+        return {
+          name: "Lift the lock",
+          title: "Lift the lock?",
+          text: `Codes are paused for ${whose}, since too many wrong ones were typed. Then they can be sent and typed again at once, and wrong ones are counted anew; a block ends, too. Be sure that you speak to the right person first: whoever guesses codes hopes for this.`,
+          go: "Lift it",
+          keep: "Leave it",
+          done: "The lock is lifted: codes can be sent and typed again.",
+        };
+      }
       return {
         name: "Unlock person",
         title: "Unlock this person?",
@@ -65,6 +80,8 @@ export interface OperatorAct {
   /** By whose session or call: "console 3fa9c1d2", "key 3fa9c1d2". */
   by: string;
   verification_id?: string;
+  /** To what, where that is no verification's person: "number +1 ••• 23", "country LV". */
+  detail?: string;
 }
 
 const done: Record<string, string> = {
@@ -79,6 +96,8 @@ const done: Record<string, string> = {
 };
 
 /** What an operator did, in words. */
-export function doneWords({ action }: OperatorAct): string {
+export function doneWords({ action, detail }: OperatorAct): string {
+  if (detail && action === "block") return `Blocked ${detail}`;
+  if (detail && action === "unlock") return `Lifted the block of ${detail}`;
   return done[action] ?? action;
 }

@@ -9,6 +9,7 @@ export const shortcuts: readonly { keys: readonly string[]; does: string }[] = [
   { keys: ["k", "↑"], does: "The one before" },
   { keys: ["Enter"], does: "Show its timeline" },
   { keys: ["t"], does: "Go to the timeline and what can be done" },
+  { keys: ["b"], does: "Go to the blocks" },
   { keys: ["?"], does: "Show these shortcuts" },
   { keys: ["Esc"], does: "Close what is open" },
 ];

@@ -1,8 +1,7 @@
 import { useState } from "react";
 import { NodError } from "../../sdk";
 import { type Trouble, trouble } from "../problem";
-import { type Act, actWords } from "./acts";
-import type { Row } from "./model";
+import type { Act } from "./acts";
 import { send } from "./session";
 
 /** What an operator does about one verification. */
@@ -19,7 +18,12 @@ export interface Acting {
 }
 
 /** Cancels, blocks and unlocks; `onActed` when something was done, or had been done before. */
-export function useAct(token: string, id: string, row: Row | null, onActed: () => void): Acting {
+export function useAct(
+  token: string,
+  id: string,
+  done: (act: Act) => string,
+  onActed: () => void,
+): Acting {
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<Trouble | null>(null);
   const [said, setSaid] = useState("");
@@ -33,8 +37,9 @@ export function useAct(token: string, id: string, row: Row | null, onActed: () =
       setProblem(null);
       setSaid("");
       try {
+        const words = done(act); // before the timeline says that it is so
         await send(token, `/api/v1/verifications/${encodeURIComponent(id)}/${act}`);
-        setSaid(actWords(act, row).done);
+        setSaid(words);
         return true;
       } catch (error) {
         setProblem(whyNot(error));

@@ -1,0 +1,131 @@
+import { useEffect, useId, useRef, useState } from "react";
+import { Button } from "../../component/Button";
+import { Notice } from "../../component/Notice";
+import { Skeleton } from "../../component/Skeleton";
+import { BlockForm } from "./BlockForm";
+import { type Block, type BlockKind, blockQuestion, blockWords, liftQuestion } from "./blocks";
+import { ConfirmDialog, type Question } from "./ConfirmDialog";
+import { type Blocks, useBlocks } from "./useBlocks";
+import { when } from "./when";
+import "./BlocksPane.css";
+
+/** What is asked about in the dialog, and what is to be done then. */
+interface Asked {
+  question: Question;
+  go: () => ReturnType<Blocks["add"]>;
+  /** What the field says where the server finds nothing to do; absent: it is not about the field. */
+  unfit?: string;
+}
+
+/** What operators have blocked: numbers, prefixes, countries and people; add to it, and lift it. */
+export function BlocksPane({ token, heard }: { token: string; heard: number }) {
+  const blocks = useBlocks(token, heard);
+  const [asked, ask] = useState<Asked | null>(null);
+  const [fault, setFault] = useState("");
+  const [done, setDone] = useState(0);
+  const heading = useRef<HTMLHeadingElement>(null);
+  const used = useRef(false);
+  const id = useId();
+  // What had the focus may be gone with the block.
+  useEffect(() => {
+    if (!used.current || asked || document.activeElement !== document.body) return;
+    heading.current?.focus({ preventScroll: true });
+  }, [asked]);
+  const open = (next: Asked) => {
+    used.current = true;
+    blocks.forget();
+    setFault("");
+    ask(next);
+  };
+  const go = async () => {
+    const outcome = await asked?.go();
+    if (outcome === "unfit") setFault(asked?.unfit ?? "");
+    if (outcome === "done" && asked?.unfit) setDone((times) => times + 1);
+    return outcome !== "failed";
+  };
+  return (
+    <section className="pane blocks" aria-labelledby={id}>
+      <h2 id={id} ref={heading} tabIndex={-1}>
+        Blocks
+      </h2>
+      <BlockForm
+        done={done}
+        fault={fault}
+        busy={blocks.busy}
+        onBlock={(kind, value, unfit) =>
+          open({
+            question: blockQuestion(kind, value),
+            go: () => blocks.add(kind, value),
+            unfit,
+          })
+        }
+        onLift={(kind, value) =>
+          open({
+            question: liftQuestion(kind, value),
+            go: () => blocks.lift({ kind, value }),
+            unfit: "No block stands on this. Nothing was changed.",
+          })
+        }
+        onType={() => setFault("")}
+      />
+      <p className="blocks-said" role="status">
+        {blocks.said}
+      </p>
+      {blocks.unread && (
+        <Notice tone="problem" icon="warning" title={blocks.unread.title}>
+          {blocks.unread.text}
+        </Notice>
+      )}
+      <BlockList
+        blocks={blocks}
+        onLift={(kind, label, block) =>
+          open({ question: liftQuestion(kind, label), go: () => blocks.lift({ id: block.id }) })
+        }
+      />
+      <ConfirmDialog
+        question={asked?.question ?? null}
+        busy={blocks.busy}
+        problem={blocks.problem}
+        onGo={go}
+        onClose={() => ask(null)}
+      />
+    </section>
+  );
+}
+
+function BlockList({
+  blocks: { blocks, unread, busy },
+  onLift,
+}: {
+  blocks: Blocks;
+  onLift: (kind: BlockKind, label: string, block: Block) => void;
+}) {
+  if (!blocks) return unread ? null : <Skeleton lines={2} />;
+  if (blocks.length === 0) {
+    return (
+      <p className="pane-empty">
+        Nothing is blocked by hand. What you block stands here, with who did it and when.
+      </p>
+    );
+  }
+  return (
+    <ul className="blocks-list" aria-label="What is blocked">
+      {blocks.map((block) => (
+        <li key={block.id} className="blocks-one">
+          <span className="blocks-what">{blockWords(block.kind, block.label)}</span>
+          <span className="blocks-who">
+            {when(block.at)} <code>{block.by}</code>
+          </span>
+          <Button
+            disabled={busy}
+            aria-haspopup="dialog"
+            aria-label={`Lift the block of ${blockWords(block.kind, block.label)}`}
+            onClick={() => onLift(block.kind, block.label, block)}
+          >
+            Lift
+          </Button>
+        </li>
+      ))}
+    </ul>
+  );
+}
