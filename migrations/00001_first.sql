@@ -66,6 +66,8 @@ create table verifications (
     code_accepted_at        bigint,
     last_channel            text    not null,
     number_dead             boolean not null,
+    locked_until            bigint,           -- no code before
+    seen                    text    not null, -- JSON: keyed hashes of where it was started from, and the country
     next_at                 bigint,           -- when something is due by itself
     seq                     bigint  not null  -- of the last event; an update names the one it read
 );
@@ -123,6 +125,7 @@ create table deliveries (
     attempts          bigint  not null, -- counted before they run
     tried             text    not null, -- providers that certainly did not take it, comma-separated
     country           text    not null, -- the number's; empty for an app and a mailbox
+    cost              bigint  not null, -- what is reserved for it, in micro-units; 0: nothing
     created_at        bigint  not null,
     due_at            bigint,
     lease_token       text    not null, -- a worker that lost its lease writes nothing
@@ -187,6 +190,39 @@ create table holds (
     blocked_at bigint, -- null unless the user is blocked
     lifted_at  bigint  -- reports from before hold nothing back
 );
+
+-- The users who are blocked, for an operator.
+create index holds_blocked on holds (blocked_at, user_id) where blocked_at is not null;
+
+-- What operators refuse codes to: numbers, prefixes of numbers, countries.
+create table blocks (
+    id      text   not null primary key,
+    kind    text   not null, -- number, prefix or country
+    key     text   not null unique, -- the kind and a keyed hash, or the country's code
+    label   text   not null, -- what an operator knows it by: a number is masked
+    at      bigint not null,
+    made_by text   not null
+);
+create index blocks_newest on blocks (at, id);
+
+-- What a user, a number, an address, a prefix of numbers or a country used lately, for the
+-- limits. They outlast erasures, or limits would not hold, and name nobody: keyed hashes,
+-- but for the codes of countries. What is in the state only package verify knows.
+create table meters (
+    key        text   not null primary key,
+    state      text   not null, -- JSON
+    expires_at bigint not null  -- then it says nothing any more
+);
+create index meters_expired on meters (expires_at);
+
+-- Sums of the whole deployment that limits look at, and what was told of them once.
+create table sums (
+    name  text   not null,
+    start bigint not null, -- of the hour or of the day, UTC
+    n     bigint not null,
+    primary key (name, start)
+);
+create index sums_old on sums (start);
 
 -- Browsers in which a user was approved and asked to be remembered. A token is
 -- derived from the row, the newest one and the one before from its generation.

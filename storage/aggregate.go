@@ -212,6 +212,7 @@ func (t *tx) saveOwned(a *aggregate) error {
 		return err
 	}
 	t.hold(written...)
+	t.sums = append(t.sums, a.TakeSums()...)
 	es := a.TakeEvents()
 	t.changes = append(t.changes, verify.Change{Verification: a.Verification, Events: es})
 	return t.tell(es)

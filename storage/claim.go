@@ -3,6 +3,7 @@ package storage
 import (
 	"cmp"
 	"context"
+	"slices"
 	"time"
 
 	"nod/verify"
@@ -32,19 +33,12 @@ func (s *Store) ClaimDue(ctx context.Context, limit int, rule func(*verify.Verif
 		if err != nil {
 			return err
 		}
-		parts := make([]*part, len(due))
-		for i, o := range due {
-			parts[i] = t.collect(func() error {
-				a, err := watch(o)
-				if err != nil {
-					return err
-				}
-				if err := rule(a.Verification, now); err != nil {
-					return err
-				}
-				return t.save(a)
-			})
+		parts, err := t.decideEach(ctx, due, now, rule)
+		if err != nil {
+			return err
 		}
+		// What one that the database refuses has counted stays counted: a meter that is
+		// too high lets nothing through.
 		if err := t.sendEach(ctx, parts); err != nil {
 			return err
 		}
@@ -68,6 +62,55 @@ func (s *Store) ClaimDue(ctx context.Context, limit int, rule func(*verify.Verif
 		return nil, time.Time{}, err
 	}
 	return claimed, next, nil
+}
+
+// turn is the turn of one verification among many in a claim.
+type turn struct {
+	i  int
+	of *subject
+}
+
+// decideEach runs the rule on each, as [tx.decide] does on one, and puts the outcome that
+// counts into its place. The meters of all that want some are read together. One whose
+// rule fails gives back what it counted.
+func (t *tx) decideEach(ctx context.Context, each []opened, now time.Time, rule func(*verify.Verification, time.Time) error) ([]*part, error) {
+	read, parts, waiting := slices.Clone(each), make([]*part, len(each)), make([]turn, len(each))
+	for i, o := range each {
+		waiting[i] = turn{i, subjectOf(o.Verification)}
+	}
+	for have := verify.NeedNone; ; {
+		var (
+			again []turn
+			of    []*subject
+			most  verify.Need
+		)
+		for _, w := range waiting {
+			var lacks verify.Need
+			p := t.collect(func() error {
+				a, n, err := t.attempt(read[w.i], w.of, have, now, rule)
+				if lacks = n; err != nil || n != verify.NeedNone {
+					return err
+				}
+				each[w.i].Verification = a.Verification
+				return t.save(a)
+			})
+			parts[w.i] = p
+			if lacks != verify.NeedNone {
+				again, of, most = append(again, w), append(of, w.of), max(most, lacks)
+			}
+			if err := t.meters.settle(lacks == verify.NeedNone && p.failed == nil); err != nil {
+				return nil, err
+			}
+		}
+		if len(again) == 0 {
+			return parts, nil
+		}
+		var err error
+		if now, err = t.readMeters(ctx, most, of...); err != nil {
+			return nil, err
+		}
+		waiting, have = again, most
+	}
 }
 
 // claim locks what is due and reads all that belongs to it.

@@ -83,6 +83,8 @@ var verifications = newTable("verifications", []string{"id"}, emptyVerification,
 	{"code_accepted_at", false, func(r *verificationRow) any { return (*millis)(&r.CodeAcceptedAt) }},
 	{"last_channel", false, func(r *verificationRow) any { return &r.LastChannel }},
 	{"number_dead", false, func(r *verificationRow) any { return &r.NumberDead }},
+	{"locked_until", false, func(r *verificationRow) any { return (*millis)(&r.LockedUntil) }},
+	{"seen", true, func(r *verificationRow) any { return &document[verify.Seen]{&r.Seen} }},
 	{"next_at", false, func(r *verificationRow) any { return (*millis)(&r.NextAt) }},
 	{"seq", false, func(r *verificationRow) any { return &r.Seq }},
 })
@@ -128,6 +130,7 @@ var deliveries = newTable("deliveries", []string{"id"}, blank, []column[delivery
 	{"attempts", false, func(r *deliveryRow) any { return &r.Attempts }},
 	{"tried", false, func(r *deliveryRow) any { return &r.Tried }},
 	{"country", false, func(r *deliveryRow) any { return &r.Country }},
+	{"cost", false, func(r *deliveryRow) any { return &r.Cost }},
 	{"created_at", true, func(r *deliveryRow) any { return (*millis)(&r.CreatedAt) }},
 	{"due_at", false, func(r *deliveryRow) any { return (*millis)(&r.DueAt) }},
 	{"lease_token", false, func(r *deliveryRow) any { return &r.LeaseToken }},
@@ -300,4 +303,38 @@ var tallies = newTable("tallies", []string{"span", "start", "family", "cell", "m
 	{"cell", true, func(r *tallyRow) any { return &r.Cell }},
 	{"measure", true, func(r *tallyRow) any { return &r.measure }},
 	{"n", false, func(r *tallyRow) any { return &r.n }},
+})
+
+// blockRow is an operator's block under its name.
+type blockRow struct {
+	verify.Block
+	name string // see [nameOf]
+}
+
+var blocks = newTable("blocks", []string{"id"}, blank, []column[blockRow]{
+	{"id", true, func(r *blockRow) any { return &r.ID }},
+	{"kind", true, func(r *blockRow) any { return &r.Kind }},
+	{"key", true, func(r *blockRow) any { return &r.name }},
+	{"label", true, func(r *blockRow) any { return &r.Label }},
+	{"at", true, func(r *blockRow) any { return (*millis)(&r.At) }},
+	{"made_by", true, func(r *blockRow) any { return &r.By }},
+})
+
+// meterRow is a meter as it rests.
+type meterRow struct {
+	key       string // subject and hash
+	state     string // JSON
+	expiresAt time.Time
+}
+
+var meters = newTable("meters", []string{"key"}, blank, []column[meterRow]{
+	{"key", true, func(r *meterRow) any { return &r.key }},
+	{"state", false, func(r *meterRow) any { return &r.state }},
+	{"expires_at", false, func(r *meterRow) any { return (*millis)(&r.expiresAt) }},
+})
+
+var sums = newTable("sums", []string{"name", "start"}, blank, []column[verify.Sum]{
+	{"name", true, func(s *verify.Sum) any { return &s.Name }},
+	{"start", true, func(s *verify.Sum) any { return (*millis)(&s.Start) }},
+	{"n", false, func(s *verify.Sum) any { return &s.N }},
 })

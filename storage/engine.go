@@ -46,6 +46,7 @@ type dialect struct {
 	skipLocked string // the same, passing by what others hold
 	inList     string // one of the values in a JSON array, which is parameter $1
 	lock       string // takes the lock named by parameter %d until the end of the transaction; empty: there is one writer anyway
+	lockEach   string // takes those of meters, by their keys in a JSON array, which is parameter $1; empty likewise
 	clock      string // the database's clock, an expression; empty: it is the process's
 	process    *clock
 	running    string // reads when the oldest transaction that runs began; empty: there is one writer
@@ -64,7 +65,10 @@ type tx struct {
 	conn    querier
 	held    []statement // go out with the next ones, at the latest before COMMIT
 	keys    *verify.Keys
+	since   time.Time       // when the deployment's database was made
 	changes []verify.Change // told after COMMIT
+	meters  book            // of those who were counted
+	sums    []verify.Sum    // to be added
 
 	webhooks bool // events are told to the integrator too
 }
@@ -95,8 +99,8 @@ func (t *tx) look(ctx context.Context, all ...statement) (now time.Time, err err
 }
 
 // locks takes named locks in the order given. Everybody names them in one order:
-// idempotency key (by its row), user, phone, then the rows themselves, and behind
-// them the trusted devices of a user with their rows.
+// idempotency key (by its row), user, phone, then the rows themselves, behind them the
+// meters, and then the trusted devices of a user with their rows.
 func (t *tx) locks(names ...string) []statement {
 	if t.lock == "" {
 		return nil
@@ -114,17 +118,18 @@ func (t *tx) locks(names ...string) []statement {
 type part struct {
 	writes  []statement
 	changes []verify.Change
+	sums    []verify.Sum
 	failed  error
 }
 
 // collect runs do, which sends nothing, and takes what it held back and changed out
 // of the transaction.
 func (t *tx) collect(do func() error) *part {
-	held, changes := t.held, t.changes
-	t.held, t.changes = nil, nil
+	held, changes, sums := t.held, t.changes, t.sums
+	t.held, t.changes, t.sums = nil, nil, nil
 	err := do()
-	p := &part{t.held, t.changes, err}
-	t.held, t.changes = held, changes
+	p := &part{t.held, t.changes, t.sums, err}
+	t.held, t.changes, t.sums = held, changes, sums
 	return p
 }
 
@@ -157,7 +162,7 @@ func (t *tx) send(ctx context.Context, parts ...*part) (failed, broken error) {
 	}
 	if failed = t.run(ctx, plain("release savepoint step")); failed == nil {
 		for _, p := range parts {
-			t.changes = append(t.changes, p.changes...)
+			t.changes, t.sums = append(t.changes, p.changes...), append(t.sums, p.sums...)
 		}
 		return nil, nil
 	}

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"time"
 
 	"nod/verify"
 )
@@ -80,12 +81,9 @@ func (s *Store) endAll(ctx context.Context, userID string) error {
 			return err
 		}
 		for _, o := range t.open(&f) {
-			a, err := watch(o)
+			a, err := t.decide(ctx, o, now, (*verify.Verification).Cancel)
 			if err != nil {
-				return err
-			}
-			if err := a.Cancel(now); err != nil {
-				return fmt.Errorf("ending verification %s: %w", a.ID, err)
+				return fmt.Errorf("ending verification %s: %w", o.ID, err)
 			}
 			if err := t.save(a); err != nil {
 				return err
@@ -128,7 +126,7 @@ func (s *Store) eraseRows(ctx context.Context, userID, by string) error {
 			if more, err = t.eraseRest(ctx, userID); more || err != nil {
 				return err
 			}
-			now, err := t.look(ctx)
+			now, err := t.forgetMeter(ctx, userID)
 			if err != nil {
 				return err
 			}
@@ -208,6 +206,17 @@ func (t *tx) keepActs(ctx context.Context, condition string, args ...any) error 
 func (t *tx) forgetPerson(person string) {
 	t.hold(plain("update tally_cursor set erasures = erasures + 1"),
 		plain("update tally_people set person = $1 where person = $2", rand.Text(), person))
+}
+
+// forgetMeter takes from the user's meter what is no limit's: those must not be got
+// around by an erasure, and name nobody.
+func (t *tx) forgetMeter(ctx context.Context, userID string) (now time.Time, err error) {
+	of := &subject{userID: userID}
+	if now, err = t.readMeters(ctx, verify.NeedUser, of); err != nil {
+		return now, err
+	}
+	t.metersOf(of, verify.NeedUser).User.Forget()
+	return now, t.meters.settle(true)
 }
 
 // eraseRest deletes what is of no verification. It says whether there is more.

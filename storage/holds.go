@@ -2,14 +2,15 @@ package storage
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"nod/verify"
 )
 
-// UpdateStanding runs rule on what operators decided about a user and on the user's
-// pending verifications, in the transaction that writes what it changed with the
-// events that the rule returns. No create of the user runs meanwhile. A user of whom
+// UpdateStanding runs rule on what operators decided about a user, on the user's meter
+// and on the user's pending verifications, in the transaction that writes what it changed
+// with the events that the rule returns. No create of the user runs meanwhile. A user of whom
 // nothing is known has the zero hold under their name. The operator may have come to
 // the user through a verification of theirs, which then is the standing's, also when it
 // has ended; one that is not there is [verify.ErrNotFound]. once is as in
@@ -37,18 +38,26 @@ func (s *Store) UpdateStanding(ctx context.Context, userID, through string, once
 			all = append(all, verifications.reading(&f.rows, ended+t.forUpdate, through, userID))
 			all = append(all, f.owned("in (select id from verifications "+ended+")", through, userID)...)
 		}
-		now, err := t.look(ctx, append(all, f.live("= $1", userID))...)
+		of := &subject{userID: userID}
+		taken, metered, err := t.readingMeters(verify.NeedUser, of)
 		if err != nil {
 			return err
 		}
-		standing := verify.Standing{Hold: holdOf(userID, rows)}
+		now, err := t.look(ctx, append(append(all, f.live("= $1", userID)), metered...)...)
+		if err != nil {
+			return err
+		}
+		if err := t.take(verify.NeedUser, taken, now); err != nil {
+			return err
+		}
+		standing := verify.Standing{Hold: holdOf(userID, rows), Meters: t.metersOf(of, verify.NeedUser)}
 		var watched []*aggregate
 		for _, o := range t.open(&f) {
 			a, err := watch(o)
 			if err != nil {
 				return err
 			}
-			watched = append(watched, a)
+			watched, a.Meters = append(watched, a), standing.Meters
 			if !a.Terminal() {
 				standing.Open = append(standing.Open, a.Verification)
 			}
@@ -67,6 +76,15 @@ func (s *Store) UpdateStanding(ctx context.Context, userID, through string, once
 				return err
 			}
 			t.hold(written...)
+		}
+		if standing.Meters.Lacks() != verify.NeedNone {
+			return errors.New("a rule of a standing wants more than the user's meter")
+		}
+		for _, a := range watched {
+			a.Meters = nil
+		}
+		if err := t.meters.settle(true); err != nil {
+			return err
 		}
 		if err := t.saveStanding(watched, es); err != nil {
 			return err

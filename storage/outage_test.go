@@ -284,13 +284,13 @@ func TestUnknownOutcome(t *testing.T) {
 	caller, leave := context.WithCancel(ctx)
 	answer := make(chan error, 1)
 	go func() {
-		answer <- s.CreateVerification(caller, verify.Applicant{UserID: q.UserID, Purpose: q.Purpose, Number: q.Number}, nil,
+		answer <- s.CreateVerification(caller, verify.Applicant{UserID: q.UserID, Purpose: q.Purpose, Number: q.Number, Codes: true}, nil,
 			func(sit *verify.Situation, now time.Time) (*verify.Verification, error) {
 				runs++
 				return verify.Start(q, sit, policy, now)
 			})
 	}()
-	for again := time.NewTicker(5 * time.Millisecond); len(texts(t, f.raw, "select 'x' from pg_stat_activity where wait_event = 'advisory'")) == 0; <-again.C {
+	for again := time.NewTicker(5 * time.Millisecond); len(texts(t, f.raw, "select 'x' from pg_locks where locktype = 'advisory' and classid = 0 and objid = 1 and not granted")) == 0; <-again.C {
 	}
 	leave() // a caller who leaves does not stop a COMMIT
 	f.net.Cut()

@@ -67,6 +67,7 @@ func openPostgres(ctx context.Context, url string) (*postgres, error) {
 		skipLocked: " for update skip locked",
 		inList:     "= any (array(select jsonb_array_elements_text($1::jsonb)))",
 		lock:       "pg_advisory_xact_lock(hashtextextended($%d, 0))",
+		lockEach:   "select pg_advisory_xact_lock(hashtextextended('meter ' || value, 0)) from jsonb_array_elements_text($1::jsonb)",
 		clock:      "floor(extract(epoch from clock_timestamp()) * 1000)::bigint",
 		running: "select floor(extract(epoch from min(xact_start)) * 1000)::bigint from pg_stat_activity" +
 			" where datname = current_database() and backend_type = 'client backend'",

@@ -115,6 +115,7 @@ type Store struct {
 	reserved engine // the same database over connections kept back
 	end      func() error
 	keys     *verify.Keys
+	since    time.Time // when the database was made
 	told     *announcer
 	shared   *shared
 	log      *slog.Logger
@@ -206,8 +207,11 @@ func (s *Store) write(ctx context.Context, do func(context.Context, *tx) error) 
 	err := s.engine.write(ctx, func(ctx context.Context, t *tx) error {
 		s.told.leave(places) // of a try that lost
 		places = nil
-		t.keys, t.webhooks = s.keys, s.endpoint != ""
+		t.keys, t.since, t.webhooks = s.keys, s.since, s.endpoint != ""
 		if err := do(ctx, t); err != nil {
+			return err
+		}
+		if err := t.flush(); err != nil {
 			return err
 		}
 		places = s.told.queue(t.changes) // the locks are still held: this is the order of the commits
@@ -249,6 +253,7 @@ func (s *Store) loadKeys(ctx context.Context, secret, previous []byte) (keys *ve
 				return err
 			}
 		}
+		s.since = stored[0].CreatedAt
 		keys, err = verify.OpenKeys(stored, secret, nil)
 		if !errors.Is(err, verify.ErrWrongSecret) || previous == nil {
 			return err

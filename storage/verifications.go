@@ -2,6 +2,7 @@ package storage
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -11,38 +12,90 @@ import (
 // CreateVerification runs rule in one transaction with the situation of the
 // applicant, which no other create of the same user or number can change
 // meanwhile. What the rule returns is written with its events, and so are
-// Situation.Open, Situation.Left and Situation.Trusted where it changed them;
-// returning Situation.Open itself writes only those. An error of the rule is
-// returned as it is and nothing is kept. With a once that was used before, the rule
-// does not run: a [*verify.Replay] or [verify.ErrIdempotencyConflict] is returned.
+// Situation.Open, Situation.Left and Situation.Trusted where it changed them, and
+// what it counted in Situation.Meters; returning Situation.Open itself writes only
+// those. An error of the rule is returned as it is and nothing is kept. The rule runs
+// again when it wanted more meters than were read. With a once that was used before,
+// it does not run: a [*verify.Replay] or [verify.ErrIdempotencyConflict] is returned.
 func (s *Store) CreateVerification(ctx context.Context, who verify.Applicant, once *verify.Once, rule func(*verify.Situation, time.Time) (*verify.Verification, error)) error {
-	return s.write(ctx, func(ctx context.Context, t *tx) error {
-		if err := t.reserve(ctx, once); err != nil {
+	w := wants{need: verify.NeedUser}
+	switch {
+	case who.Codes && who.Spends:
+		w.need = verify.NeedSpend
+	case who.Codes:
+		w.need = verify.NeedAll
+	}
+	for {
+		err := s.write(ctx, func(ctx context.Context, t *tx) error {
+			if err := t.reserve(ctx, once); err != nil {
+				return err
+			}
+			met, v, err := t.admit(ctx, who, &w, rule)
+			if err != nil {
+				return err
+			}
+			for _, a := range met.rows { // first, for they make room in the unique indexes
+				if err := t.save(a); err != nil {
+					return err
+				}
+			}
+			if met.Open == nil || v != met.Open {
+				if err := t.create(v); err != nil {
+					return err
+				}
+			}
+			if err := t.saveTrusted(met.trusted...); err != nil {
+				return err
+			}
+			return t.record(once)
+		})
+		if !errors.Is(err, errAnew) {
 			return err
 		}
-		met, now, err := t.situation(ctx, who)
+	}
+}
+
+// wants is how much of the meters a create reads at once.
+type wants struct {
+	need verify.Need
+	met  bool // also of the verifications that it meets, and not only their user's
+}
+
+// errAnew says that a create has to begin again: it wants locks that come before some
+// that it holds.
+var errAnew = errors.New("the create wants more than it can lock in order")
+
+// admit runs the rule of a create until what it wants was read.
+func (t *tx) admit(ctx context.Context, who verify.Applicant, w *wants, rule func(*verify.Situation, time.Time) (*verify.Verification, error)) (*met, *verify.Verification, error) {
+	of := &subject{userID: who.UserID, number: who.Number, address: who.IP}
+	for {
+		met, now, err := t.situation(ctx, who, of, *w)
 		if err != nil {
-			return err
+			return nil, nil, err
 		}
 		v, err := rule(&met.Situation, now)
-		if err != nil {
-			return err
-		}
-		for _, a := range met.rows { // first, for they make room in the unique indexes
-			if err := t.save(a); err != nil {
-				return err
+		lacks, anew := met.Meters.Lacks(), false
+		for _, a := range met.rows {
+			if n := a.Meters.Lacks(); n != verify.NeedNone {
+				lacks, anew, w.met = max(lacks, n), true, true
 			}
+			a.Meters = nil
 		}
-		if met.Open == nil || v != met.Open {
-			if err := t.create(v); err != nil {
-				return err
+		if lacks == verify.NeedNone {
+			if err != nil {
+				return nil, nil, err
 			}
+			v.Meters = nil
+			return met, v, t.meters.settle(true)
 		}
-		if err := t.saveTrusted(met.trusted...); err != nil {
-			return err
+		w.need = max(w.need, lacks)
+		if anew || len(met.trusted) > 0 {
+			return nil, nil, errAnew
 		}
-		return t.record(once)
-	})
+		if err := t.meters.settle(false); err != nil {
+			return nil, nil, err
+		}
+	}
 }
 
 // met is a situation with the rows, locked, that a rule may change.
@@ -56,7 +109,7 @@ type met struct {
 // and in a second what belongs to the verifications that it meets, if it meets any.
 // The conditions for the open one are word for word those of the unique indexes on
 // open verifications, so that the same indexes answer them.
-func (t *tx) situation(ctx context.Context, who verify.Applicant) (*met, time.Time, error) {
+func (t *tx) situation(ctx context.Context, who verify.Applicant, of *subject, w wants) (*met, time.Time, error) {
 	hash, leaving := t.hash(who.Number), t.hash(who.Leaving)
 	condition, args := "where user_id = $1 and purpose = 'login' and status = 'pending'", []any{who.UserID}
 	if who.Purpose != verify.Login {
@@ -66,7 +119,6 @@ func (t *tx) situation(ctx context.Context, who verify.Applicant) (*met, time.Ti
 		open, left found
 		earlier    []*verificationRow
 		chosen     []*verify.Settings
-		trusts     []*trustedRow
 		held       []*verify.Hold
 		reported   int64 // when the user last said "this isn't me"
 	)
@@ -80,17 +132,15 @@ func (t *tx) situation(ctx context.Context, who verify.Applicant) (*met, time.Ti
 			verifications.reading(&left.rows, current+t.forUpdate, who.UserID, leaving, string(verify.Phone)),
 			verifications.reading(&left.rows, "where user_id = $1 and purpose = 'login' and status = 'pending' and number_hash = $2"+t.forUpdate, who.UserID, leaving))
 	}
-	if who.TrustedID != "" {
-		all = append(all, trusted.reading(&trusts, "where id = $1"+t.forUpdate, who.TrustedID))
-	}
 	if who.Purpose == verify.Login {
 		all = append(all, number(&reported, "select max(ended_at) from verifications where user_id = $1 and reason = 'user_reported'", who.UserID))
 	}
-	now, err := t.look(ctx, all...)
+	m := &met{}
+	now, err := t.meet(ctx, who, of, w, m, all, &open, &left)
 	if err != nil {
 		return nil, now, err
 	}
-	m := &met{Situation: verify.Situation{Settings: settingsOf(who.UserID, chosen), Hold: holdOf(who.UserID, held)}}
+	m.Settings, m.Hold = settingsOf(who.UserID, chosen), holdOf(who.UserID, held)
 	if reported != 0 {
 		m.ReportedAt = time.UnixMilli(reported).UTC()
 	}
@@ -100,24 +150,69 @@ func (t *tx) situation(ctx context.Context, who verify.Applicant) (*met, time.Ti
 			return nil, now, err
 		}
 	}
+	m.Devices, err = t.devices(open.devices)
+	return m, now, err
+}
+
+// meet reads what a create must know, with the meters behind it and what belongs to the
+// first verification of each, which is the one that counts. Where the meters of these
+// are wanted too, all meters wait until it is known which they are.
+func (t *tx) meet(ctx context.Context, who verify.Applicant, of *subject, w wants, m *met, all []statement, open, left *found) (now time.Time, err error) {
+	subjects := []*subject{of}
+	if w.met {
+		if err := t.run(ctx, all...); err != nil {
+			return now, err
+		}
+		all = nil
+		for _, f := range []*found{open, left} {
+			for _, r := range f.rows[:min(1, len(f.rows))] {
+				if err := t.unseal(r); err != nil {
+					return now, err
+				}
+				subjects = append(subjects, subjectOf(r.Verification))
+			}
+		}
+	}
+	taken, metered, err := t.readingMeters(w.need, subjects...)
+	if err != nil {
+		return now, err
+	}
+	all = append(append(all, metered...), t.wrongCodes(&t.meters.wrong))
+	var trusts []*trustedRow
+	if who.TrustedID != "" { // behind the meters, as whoever updates a verification has it
+		all = append(all, trusted.reading(&trusts, "where id = $1"+t.forUpdate, who.TrustedID))
+	}
+	if now, err = t.look(ctx, all...); err != nil {
+		return now, err
+	}
+	if err := t.take(w.need, taken, now); err != nil {
+		return now, err
+	}
 	if m.trusted, err = t.trusted(trusts); err != nil {
-		return nil, now, err
+		return now, err
 	}
 	for _, d := range m.trusted {
 		m.Trusted = d.TrustedDevice
 	}
-	if m.Devices, err = t.devices(open.devices); err != nil {
-		return nil, now, err
-	}
+	var owned []statement
 	left.devices = open.devices
-	if err := t.meet(ctx, &open, &left); err != nil { // there seldom is one
-		return nil, now, err
+	for _, f := range []*found{open, left} {
+		if len(f.rows) > 0 { // there seldom is one
+			f.rows = f.rows[:1]
+			owned = append(owned, f.owned("= $1", f.rows[0].ID)...)
+		}
 	}
-	if m.Open, err = m.watch(t.open(&open)); err != nil {
-		return nil, now, err
+	if len(owned) > 0 {
+		if err := t.run(ctx, owned...); err != nil {
+			return now, err
+		}
 	}
-	m.Left, err = m.watch(t.open(&left))
-	return m, now, err
+	m.Meters = t.metersOf(of, w.need)
+	if m.Open, err = m.watch(t, t.open(open), w); err != nil {
+		return now, err
+	}
+	m.Left, err = m.watch(t, t.open(left), w)
+	return now, err
 }
 
 // phones names the locks of numbers, by their hashes, in the one order in which
@@ -133,24 +228,8 @@ func phones(hashes ...string) []string {
 	return names
 }
 
-// meet reads what belongs to the first verification of each, which is the one that
-// counts.
-func (t *tx) meet(ctx context.Context, each ...*found) error {
-	var owned []statement
-	for _, f := range each {
-		if len(f.rows) > 0 {
-			f.rows = f.rows[:1]
-			owned = append(owned, f.owned("= $1", f.rows[0].ID)...)
-		}
-	}
-	if len(owned) == 0 {
-		return nil
-	}
-	return t.run(ctx, owned...)
-}
-
 // watch keeps the verification that is met, if one is, to write it back.
-func (m *met) watch(all []opened) (*verify.Verification, error) {
+func (m *met) watch(t *tx, all []opened, w wants) (*verify.Verification, error) {
 	if len(all) == 0 {
 		return nil, nil
 	}
@@ -158,6 +237,11 @@ func (m *met) watch(all []opened) (*verify.Verification, error) {
 	if err != nil {
 		return nil, err
 	}
+	have := verify.NeedUser
+	if w.met {
+		have = w.need
+	}
+	a.Meters = t.metersOf(subjectOf(a.Verification), have)
 	m.rows = append(m.rows, a)
 	return a.Verification, nil
 }
@@ -173,7 +257,7 @@ func (t *tx) hash(n verify.Number) string {
 // UpdateVerification runs rule on the verification inside the transaction that
 // writes what it changed, one after the other for one id. It returns
 // [verify.ErrNotFound], or the rule's error as it is with nothing kept; once is
-// as in [Store.CreateVerification]. What the rule meant for the user's trusted
+// is as in [Store.CreateVerification], and the rule runs again likewise. What the rule meant for the user's trusted
 // devices ([verify.Verification.TakeTrust]) is done with it.
 func (s *Store) UpdateVerification(ctx context.Context, id string, once *verify.Once, rule func(*verify.Verification, time.Time) error) error {
 	return s.write(ctx, func(ctx context.Context, t *tx) error {
@@ -196,11 +280,8 @@ func (s *Store) UpdateVerification(ctx context.Context, id string, once *verify.
 		if len(held) > 0 {
 			f.rows[0].Hold = *held[0]
 		}
-		a, err := watch(t.open(&f)[0])
+		a, err := t.decide(ctx, t.open(&f)[0], now, rule)
 		if err != nil {
-			return err
-		}
-		if err := rule(a.Verification, now); err != nil {
 			return err
 		}
 		if err := t.save(a); err != nil {
