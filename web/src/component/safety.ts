@@ -63,8 +63,11 @@ const reasons: Record<string, string> = {
   unusual_hour: "an unusual hour",
 };
 
-function reasonWords(told: string[] | undefined): string {
-  return told?.map((reason) => reasons[reason] ?? reason).join(", ") || "for no known reason";
+function reasonWords(told = ""): string {
+  return told
+    .split(",")
+    .map((reason) => reasons[reason] ?? reason)
+    .join(", ");
 }
 
 const held: Record<string, string> = {

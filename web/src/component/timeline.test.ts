@@ -86,7 +86,7 @@ test("what keeps people and money safe is told with its figures", () => {
     told("risk.budget_exceeded", { country: "LV", limit: "country_day", mode: "deny" }),
     told("risk.budget_exceeded", { limit: "ip_hour", mode: "record_only" }),
     told("risk.spend_warning", { percent: 80 }),
-    told("risk.assessed", { score: 60, reasons: ["new_device", "unusual_hour"] }),
+    told("risk.assessed", { score: 60, reasons: "new_device,unusual_hour" }),
     told("delivery.suppressed", { channel: "sms", detail: "sends_user" }),
     told("delivery.suppressed", { channel: "voice", detail: "presend" }),
     told("delivery.suppressed", { channel: "push" }),

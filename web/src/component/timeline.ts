@@ -29,9 +29,9 @@ export interface TimelineEvent {
   mode?: string;
   until?: string;
   percent?: number;
-  /** How unusual a start was, 0 to 100, and what spoke for that. */
+  /** How unusual a start was, 0 to 100, and what spoke for that, with commas between. */
   score?: number;
-  reasons?: string[];
+  reasons?: string;
 }
 
 /** One line of the timeline. */

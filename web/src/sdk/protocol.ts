@@ -228,9 +228,9 @@ export interface VerificationEvent {
   limit?: string;
   /** When a lock ends by itself; absent, it lasts until somebody unlocks the person. */
   until?: string;
-  /** How unusual it is, 0 to 100, and what spoke for that. */
+  /** How unusual it is, 0 to 100, and what spoke for that, with commas between. */
   score?: number;
-  reasons?: string[];
+  reasons?: string;
   [detail: string]: unknown;
 }
 

@@ -153,8 +153,8 @@ const summary: Summary = {
   recent: [{ at: at(-18), event_type: "send_code", channel: "sms" }],
 };
 
-const refusal = (code: string, httpStatus: number, retryAfter?: number) =>
-  new NodError({ code, title: "", detail: "", status: httpStatus, retryAfter });
+const refusal = (code: string, httpStatus: number, retryAfter?: number, reason?: string) =>
+  new NodError({ code, title: "", detail: "", status: httpStatus, retryAfter, reason });
 
 const folds = "details:has(.nod-tried) summary";
 
@@ -167,6 +167,15 @@ export const stories: readonly Story[] = [
     name: "entry-refused",
     title: "Number refused",
     state: { ...entry, phoneNumber: "+14155550123", problem: refusal("invalid_phone", 422) },
+  },
+  {
+    name: "refused",
+    title: "No codes to this country",
+    state: {
+      ...entry,
+      phoneNumber: "+14155550123",
+      problem: refusal("blocked", 403, undefined, "country"),
+    },
   },
   {
     name: "sending",
@@ -187,6 +196,14 @@ export const stories: readonly Story[] = [
     state: open(
       { ...resent, next_resend_at: at(17) },
       { problem: refusal("cooldown", 429, 17), retryIn: 17 },
+    ),
+  },
+  {
+    name: "limited",
+    title: "Resend refused, too many; a code of eight digits",
+    state: open(
+      { ...resent, ...ready, code_length: 8 },
+      { problem: refusal("rate_limited", 429, 2520), retryIn: 2520 },
     ),
   },
   { name: "final", title: "Final code sent, other ways", state: open(last) },
@@ -247,12 +264,30 @@ export const stories: readonly Story[] = [
       deliveries: [delivery(1, "unknown")],
     }),
   },
+  {
+    name: "held",
+    title: "A call held back by a rule",
+    state: open({
+      ...resent,
+      attempt_history: [
+        sent(-200, "send", "delivered"),
+        sent(-130, "resend", "suppressed", "voice"),
+      ],
+      deliveries: [delivery(1, "delivered"), delivery(2, "suppressed", "voice")],
+    }),
+    press: folds,
+  },
   { name: "offline", title: "Connection lost", state: open({}, { connection: "connecting" }) },
   { name: "elsewhere", title: "Goes on in another window", state: open({}, { elsewhere: true }) },
   {
     name: "locked",
     title: "Locked",
     state: open({ stage: "locked", next_resend_at: null, locked_until: at(3 * 3600) }),
+  },
+  {
+    name: "locked-for-good",
+    title: "Locked until somebody unlocks it",
+    state: open({ stage: "locked", next_resend_at: null, locked_until: null }),
   },
   { name: "expired", title: "Expired", state: over({ status: "expired" }) },
   {
