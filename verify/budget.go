@@ -111,20 +111,6 @@ func (t tallies) sum(now time.Time) (unproved, proved int) {
 	return unproved, proved
 }
 
-// rest is how long it takes until so few are unproved that there is room for one more.
-func (t tallies) rest(now time.Time, room int) time.Duration {
-	unproved, _ := t.sum(now)
-	for _, y := range *t.list {
-		if y.Nr <= t.nr(now)-t.kept {
-			continue
-		}
-		if unproved -= y.Sent - y.Proved; unproved < room {
-			return t.leaves(y.Nr).Sub(now)
-		}
-	}
-	return 0
-}
-
 // best is how many were proved on the best of the 14 days before today.
 func (b *Budget) best(now time.Time) (most int) {
 	days := b.days()
@@ -136,22 +122,11 @@ func (b *Budget) best(now time.Time) (most int) {
 	return most
 }
 
-// over is a budget that one more code would pass.
-type over struct {
-	limit string
-	rest  time.Duration // until there is room again, should nothing more be sent or proved
-}
-
-// told is what the timeline says of it.
-func (o over) told(v *Verification, mode BudgetMode) EventData {
-	return EventData{Country: v.country(), Limit: o.limit, Mode: mode}
-}
-
-// over are the budgets that one more code to the number, for the address, would pass.
-func (m *Meters) over(now time.Time) (all []over) {
+// over names the budgets that one more code to the number, for the address, would pass.
+func (m *Meters) over(now time.Time) (limits []string) {
 	see := func(limit string, t tallies, room int) {
 		if unproved, _ := t.sum(now); unproved >= room {
-			all = append(all, over{limit, t.rest(now, room)})
+			limits = append(limits, limit)
 		}
 	}
 	if b := m.Country.budget(); b != nil {
@@ -166,7 +141,36 @@ func (m *Meters) over(now time.Time) (all []over) {
 		see("ip_day", b.hours(), max(10, 3*day/10))
 		see("ip_hour", b.tens(), max(5, 2*day/60))
 	}
-	return all
+	return limits
+}
+
+// room is how long it takes until no budget is over, should nothing more be sent or
+// proved. Something can only change as a tally leaves its window, or at midnight, when
+// today becomes one of the days that the best is taken from.
+func (m *Meters) room(now time.Time) time.Duration {
+	at := []time.Time{Day(now).AddDate(0, 0, 1)}
+	for _, b := range []*Budget{m.Country.budget(), m.IP.budget()} {
+		if b == nil {
+			continue
+		}
+		for _, t := range []tallies{b.tens(), b.hours(), b.days()} {
+			for _, y := range *t.list {
+				at = append(at, t.leaves(y.Nr))
+			}
+		}
+	}
+	slices.SortFunc(at, time.Time.Compare)
+	for _, then := range at {
+		if then.After(now) && len(m.over(then)) == 0 {
+			return then.Sub(now)
+		}
+	}
+	return 0
+}
+
+// overBudget is what the timeline says of a code over a budget.
+func overBudget(v *Verification, limit string, mode BudgetMode) EventData {
+	return EventData{Country: v.country(), Limit: limit, Mode: mode}
 }
 
 // budget is the meter's; nil when nothing was counted.
@@ -230,14 +234,18 @@ func Day(at time.Time) time.Time { return at.UTC().Truncate(24 * time.Hour) }
 // there is a cap and nobody knows the price, it is taken for too high: a cap that
 // unpriced countries go around is none. What costs nothing always fits.
 func (m *Meters) broke(v *Verification, p *Policy, now time.Time) *Stop {
-	if p.Limits.SpendCap <= 0 || !m.want(NeedSpend) || m.Spend == nil {
+	if p.Limits.SpendCap <= 0 || !m.want(NeedSpend) {
 		return nil
+	}
+	left := int64(0) // nobody says what is spent: nothing is left
+	if m.Spend != nil {
+		left = max(0, p.Limits.SpendCap-max(0, m.Spend.Micros))
 	}
 	s := &Stop{Reason: SpendStopped, Limit: "spend_cap"}
 	switch price, known := p.Limits.price(v.country()); {
 	case !known:
 		s.Limit = "no_price"
-	case price > max(0, p.Limits.SpendCap-max(0, m.Spend.Micros)):
+	case price > left:
 		s.RetryAfter = Day(now).AddDate(0, 0, 1).Sub(now)
 	default:
 		return nil
@@ -283,13 +291,17 @@ func (m *Meters) reserve(v *Verification, p *Policy, now time.Time) int64 {
 // has ended and no provider took it for certain. It is for every delivery that moves.
 func (v *Verification) giveBack(d *Delivery, now time.Time) {
 	switch d.State {
-	case StateFailed, StateCanceled, StateExpired, StateSuppressed:
+	case StateFailed, StateUndelivered, StateCanceled, StateExpired, StateSuppressed:
 	default:
 		return
 	}
 	if d.Cost == 0 || d.MayHaveLeft() || d.Unanswered {
 		return
 	}
-	v.sums = append(v.sums, Sum{SumSpend, Day(d.CreatedAt), -d.Cost})
+	day := Day(d.CreatedAt)
+	v.sums = append(v.sums, Sum{SumSpend, day, -d.Cost})
+	if m := v.Meters; m != nil && m.Spend != nil && day.Equal(Day(now)) {
+		m.Spend.Micros -= d.Cost
+	}
 	d.Cost = 0
 }

@@ -64,8 +64,8 @@ func (m *Meters) gate(v *Verification, p *Policy, ch Channel, now time.Time) *St
 		return &Stop{Reason: RateLimited, Limit: limitPrefix, RetryAfter: rest, events: tells(EventLimitHit, EventData{Limit: limitPrefix})}
 	}
 	if mode := p.Limits.Budgets.at(m.Since, now); mode == BudgetDeny {
-		if all := m.over(now); len(all) > 0 {
-			return &Stop{Reason: FraudRule, Limit: all[0].limit, RetryAfter: all[0].rest, events: tells(EventBudgetExceeded, all[0].told(v, mode))}
+		if limits := m.over(now); len(limits) > 0 {
+			return &Stop{Reason: FraudRule, Limit: limits[0], RetryAfter: m.room(now), events: tells(EventBudgetExceeded, overBudget(v, limits[0], mode))}
 		}
 	}
 	return m.broke(v, p, now)
@@ -95,10 +95,8 @@ func (m *Meters) sent(v *Verification, p *Policy, ch Channel, now time.Time) (co
 	}
 	m.Prefix.unproved(v.ID, p.Limits.Prefix, now)
 	if mode := p.Limits.Budgets.at(m.Since, now); mode != BudgetOff {
-		if mode == BudgetRecord {
-			for _, o := range m.over(now) {
-				v.emit(EventBudgetExceeded, now, o.told(v, mode))
-			}
+		if limits := m.over(now); mode == BudgetRecord && len(limits) > 0 {
+			v.emit(EventBudgetExceeded, now, overBudget(v, limits[0], mode))
 		}
 		m.budgeted(now)
 	}
