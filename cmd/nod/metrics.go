@@ -24,12 +24,19 @@ var (
 	sent     = desc("nod_dispatcher_tries_total", "Tries by channel and what became of them.", "channel", "state")
 	asked    = desc("nod_dispatcher_questions_total", "Questions to providers: what became of a message.", "result")
 	taken    = desc("nod_dispatcher_withdrawals_total", "Phones that were told that a push is over.", "result")
+	gated    = desc("nod_dispatcher_presend_total", "Questions to the integrator whether a code may leave; failed: no answer came.", "result")
 	posted   = desc("nod_dispatcher_webhooks_total", "Tries to bring an event to the integrator; dropped: the outcome could not be written.", "result")
 	lost     = desc("nod_dispatcher_lost_outcomes_total", "Outcomes that could not be written: the lease decides.")
 
 	providerAnswers = desc("nod_provider_answers_total", "What providers of pushes, SMS and calls made of messages.", "channel", "provider", "state", "class")
 	providerSeconds = desc("nod_provider_answer_seconds_total", "How long they took to say so, summed.", "channel", "provider")
 	providerBreaker = desc("nod_provider_breaker_closed", "1 while this node gives the provider messages, 0 while it is passed over or tried.", "channel", "provider")
+
+	limitsHit  = desc("nod_limits_hit_total", "Limits and budgets that were met, in what this node wrote.", "limit")
+	suppressed = desc("nod_sends_suppressed_total", "Messages that were not sent because a limit, a rule or the integrator says so.", "reason")
+	wrongCodes = desc("nod_wrong_codes_today", "Wrong codes of all users in the last 24 hours, on every node together.")
+	spentToday = desc("nod_spend_today", "What codes have cost today (UTC), in the currency of the prices.")
+	spendCap   = desc("nod_spend_cap", "What they may cost in a day; 0: any amount.")
 
 	lag         = desc("nod_analytics_lag_seconds", "For how long the oldest event has waited to be counted, by whichever node.")
 	queueDue    = desc("nod_queue_due", "Verifications that are due, on every node together.")
@@ -52,8 +59,8 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 // Describe implements prometheus.Collector.
 func (figures) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		sessions, claimed, late, sent, lost, asked, taken, posted, providerAnswers, providerSeconds, providerBreaker,
-		lag, queueDue, queueOldest, redisAlive, redisRoundTrip, redisReconnects, redisEmptied, redisPublished, redisReceived, redisFailed, redisDropped,
+		sessions, claimed, late, sent, lost, asked, taken, gated, posted, providerAnswers, providerSeconds, providerBreaker,
+		limitsHit, suppressed, wrongCodes, spentToday, spendCap, lag, queueDue, queueOldest, redisAlive, redisRoundTrip, redisReconnects, redisEmptied, redisPublished, redisReceived, redisFailed, redisDropped,
 	} {
 		ch <- d
 	}
@@ -74,10 +81,12 @@ func (f figures) Collect(ch chan<- prometheus.Metric) {
 	}
 	to.tally(asked, d.Asks)
 	to.tally(taken, d.Withdrawals)
+	to.tally(gated, d.Gate)
 	to.tally(posted, d.Webhooks)
 	for _, r := range f.app.ways.routers {
 		to.providers(string(r.channel), r.Stats())
 	}
+	to.guards(f.app.guarding)
 	if q, err := f.app.waiting.look(f.app.store.Queue); err == nil {
 		now := f.app.server.Now()
 		to.gauge(queueDue, float64(q.Due))
@@ -138,6 +147,24 @@ func (m metrics) providers(channel string, all []sms.ProviderStats) {
 		}
 		m.count(providerSeconds, p.Latency.Seconds(), channel, p.Name)
 		m.gauge(providerBreaker, yes(p.Breaker == "closed"), channel, p.Name)
+	}
+}
+
+// unitMicros is what a unit of the currency is in micro-units.
+const unitMicros = 1e6
+
+func (m metrics) guards(g *guarding) {
+	hit, held := g.counted()
+	for limit, n := range hit {
+		m.count(limitsHit, float64(n), limit)
+	}
+	for reason, n := range held {
+		m.count(suppressed, float64(n), reason)
+	}
+	m.gauge(spendCap, float64(g.limits.SpendCap)/unitMicros)
+	if today := g.today.Load(); today != nil {
+		m.gauge(wrongCodes, float64(today.WrongCodes))
+		m.gauge(spentToday, float64(today.Spent)/unitMicros)
 	}
 }
 

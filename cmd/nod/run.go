@@ -71,6 +71,7 @@ type app struct {
 	dispatcher *delivery.Dispatcher
 	server     *server.Server
 	counting   *counting
+	guarding   *guarding
 	waiting    waiting
 	registry   *prometheus.Registry
 }
@@ -125,6 +126,7 @@ func (a *app) close() error {
 // committed is told every change, after its commit.
 func (a *app) committed(ch verify.Change) {
 	a.server.Announce(ch)
+	a.guarding.note(ch.Events)
 	if ch.Verification != nil {
 		a.dispatcher.Wake(ch.Verification.NextAt)
 		a.dispatcher.Over(ch.Verification, ch.Events)
@@ -138,6 +140,7 @@ func (a *app) wire(ctx context.Context) error {
 	c := &a.config
 	policy := c.Policy
 	a.counting = newCounting(a.store, c.Retention, a.log)
+	a.guarding = newGuarding(a.store, &policy.Limits, a.log)
 	if c.AutoDelays {
 		policy.Predict = a.counting.predict
 	}
@@ -146,6 +149,7 @@ func (a *app) wire(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	policy.Limits.Price = a.ways.price
 	keys, err := a.apiKeys(ctx)
 	if err != nil {
 		return err
@@ -175,7 +179,7 @@ func (a *app) wire(ctx context.Context) error {
 			return a.server.Authenticate(ctx, auth)
 		},
 		Origins: append([]string{c.PublicURL}, c.Origins...), Now: func() time.Time { return a.server.Now() },
-		ClientIP: server.ClientIP(c.Proxies), Refuse: server.Refuse, Log: a.log,
+		ClientIP: server.ClientIP(c.Proxies), Refuse: server.Refuse, Log: a.log, MaxPerIP: c.guards.SocketsIP,
 	})
 	if err != nil {
 		return fmt.Errorf("making the hub: %w", err)
@@ -187,6 +191,7 @@ func (a *app) wire(ctx context.Context) error {
 		APIKeys:        keys,
 		UserTokens:     server.UserTokens{JWKSURL: c.UserJWKSURL, Secret: []byte(c.UserJWTSecret), Issuer: c.UserJWTIssuer},
 		AllowedOrigins: c.Origins, TrustedProxies: c.Proxies,
+		RequestsPerMinute: c.guards.RequestsIP, Place: c.guards.place(),
 		Receivers: a.ways.receivers, PushKey: a.ways.pushKey, CheckPush: a.ways.checkPush,
 		Pages: web.FS(), Demo: bank, Version: version, Log: a.log,
 		Registry: a.registry, MetricsApart: c.MetricsAddr != "",
@@ -204,6 +209,7 @@ func (a *app) wire(ctx context.Context) error {
 	a.dispatcher = delivery.New(delivery.Config{
 		Store: a.store, Authority: authority, Policy: &policy, Channels: a.ways.channels, Texts: a.ways.texts,
 		Webhooks: a.store, Poster: a.ways.poster, Log: a.log,
+		Gate: a.ways.gate, GateTimeout: c.guards.Presend.Timeout, GateOpen: c.guards.Presend.Open,
 	})
 	return a.measure()
 }
@@ -313,6 +319,7 @@ func (a *app) serve(asked context.Context, listener net.Listener) error {
 		func() error { return a.dispatcher.Run(ctx) },
 		func() error { return a.sweep(ctx) },
 		func() error { a.counting.forget(ctx); return nil },
+		func() error { a.guarding.watch(ctx); return nil },
 		func() error { a.route(ctx); return nil },
 		func() error { return serveUntil(ctx, front, listener) },
 	}
