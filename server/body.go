@@ -49,7 +49,7 @@ type Status struct {
 	Fallback           *verify.Fallback `json:"fallback" doc:"What the ladder will start by itself; null when nothing."`
 	Message            *string          `json:"message" doc:"For people, in the locale's language; English where nod does not speak it."`
 	MessageKey         *string          `json:"message_key" enum:"code.sent,resend.another,resend.final"`
-	LockedUntil        *string          `json:"locked_until" format:"date-time"`
+	LockedUntil        *string          `json:"locked_until" format:"date-time" doc:"When codes are taken and sent again, after too many wrong ones; null in stage locked: when an operator has unlocked the user. The app may answer meanwhile."`
 	AttemptHistory     []Attempt        `json:"attempt_history,omitzero" nullable:"false"`
 	Deliveries         []Delivery       `json:"deliveries,omitzero" nullable:"false"`
 	Seq                int64            `json:"seq" doc:"Of the last event."`
@@ -119,6 +119,9 @@ func statusOf(v *verify.Verification, keys *verify.Keys, p *verify.Policy, now t
 	}
 	if len(v.Codes) > 0 {
 		s.AttemptsRemaining = new(v.AttemptsLeft(now))
+	}
+	if v.LockedUntil.After(now) && !v.LockedUntil.Equal(verify.Forever) {
+		s.LockedUntil = optionalTime(v.LockedUntil)
 	}
 	if v.Prompt.Open(now) {
 		s.PromptExpiresAt = optionalTime(v.Prompt.ExpiresAt)

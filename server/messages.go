@@ -20,6 +20,15 @@ const (
 	messageMax     = "resend.max"
 )
 
+// refusalMessages are the keys of the refusals that a person meets, by code. The texts
+// name no rule: whoever tries them out is not to learn which one it was.
+var refusalMessages = map[string]string{
+	verify.CodeMaxResends:  messageMax,
+	verify.CodeLocked:      "refused.locked",
+	verify.CodeRateLimited: "refused.limited",
+	verify.CodeBlocked:     "refused.blocked",
+}
+
 // inApp is what follows a key where no code was sent but another request to the app.
 const inApp = ".app"
 

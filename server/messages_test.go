@@ -72,7 +72,11 @@ func TestABodySpeaksItsLocale(t *testing.T) {
 	if !slices.Equal(labels, want) || *s.AlternativeMessage != say("zh-Hant", "stuck.number") {
 		t.Errorf("labels %v, message %s", labels, *s.AlternativeMessage)
 	}
-	if p := refusalProblem(&verify.Refusal{Code: verify.CodeMaxResends}, b.v.Locale); p.Message != say("zh-Hant", messageMax) || p.MessageKey != messageMax {
-		t.Errorf("no resend is left: %s: %s", p.MessageKey, p.Message)
+	for code, key := range map[string]string{
+		verify.CodeMaxResends: messageMax, verify.CodeLocked: "refused.locked", verify.CodeRateLimited: "refused.limited", verify.CodeBlocked: "refused.blocked",
+	} {
+		if p := problemOf(toPerson(&verify.Refusal{Code: code}, b.v.Locale, b.now)); p.MessageKey != key || p.Message == "" || p.Message != say("zh-Hant", key) {
+			t.Errorf("%s: %s: %s", code, p.MessageKey, p.Message)
+		}
 	}
 }

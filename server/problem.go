@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"maps"
-	"math"
 	"net/http"
 	"regexp"
 	"slices"
@@ -20,17 +19,19 @@ import (
 
 // Problem is every refusal (RFC 9457). It never repeats a refused value.
 type Problem struct {
-	Type           string `json:"type" format:"uri-reference"`
-	Title          string `json:"title"`
-	Status         int    `json:"status"`
-	Detail         string `json:"detail" doc:"For people, with the next step."`
-	Code           string `json:"code" doc:"For programs."`
-	RetryAfter     int    `json:"retry_after,omitempty" doc:"Seconds, where waiting helps; also the Retry-After header."`
-	Field          string `json:"field,omitempty" doc:"The input at fault, where one is."`
-	HelpKey        string `json:"help_key" doc:"Names a help text."`
-	VerificationID string `json:"verification_id,omitempty" doc:"Of the row that a refused create left."`
-	MessageKey     string `json:"message_key,omitempty"`
-	Message        string `json:"message,omitempty"`
+	Type           string        `json:"type" format:"uri-reference"`
+	Title          string        `json:"title"`
+	Status         int           `json:"status"`
+	Detail         string        `json:"detail" doc:"For people, with the next step."`
+	Code           string        `json:"code" doc:"For programs."`
+	RetryAfter     int           `json:"retry_after,omitempty" doc:"Seconds, where waiting helps; also the Retry-After header."`
+	Field          string        `json:"field,omitempty" doc:"The input at fault, where one is."`
+	HelpKey        string        `json:"help_key" doc:"Names a help text."`
+	VerificationID string        `json:"verification_id,omitempty" doc:"Of the row that a refused create left."`
+	Reason         verify.Reason `json:"reason,omitempty" doc:"That row's reason."`
+	LockedUntil    string        `json:"locked_until,omitempty" format:"date-time" doc:"Of locked: when codes are taken again; absent: until an operator unlocks the user."`
+	MessageKey     string        `json:"message_key,omitempty"`
+	Message        string        `json:"message,omitempty" doc:"For people, in the locale's language; English where nod does not speak it."`
 }
 
 // Error implements error.
@@ -128,8 +129,11 @@ func problemOf(err error) *Problem {
 	if p, ok := errors.AsType[*Problem](err); ok {
 		return p
 	}
+	if t, ok := errors.AsType[*toldTo](err); ok {
+		return refusalProblem(t.Refusal, t.locale, t.at)
+	}
 	if r, ok := errors.AsType[*verify.Refusal](err); ok {
-		return refusalProblem(r, "")
+		return refusalProblem(r, "", time.Time{})
 	}
 	if e, ok := errors.AsType[*echo.HTTPError](err); ok {
 		return httpProblem(e.Code)
@@ -139,14 +143,36 @@ func problemOf(err error) *Problem {
 	return p
 }
 
+// toldTo is a refusal with the language of whom it is told to, and when it was made.
+type toldTo struct {
+	*verify.Refusal
+	locale string
+	at     time.Time
+}
+
+// Unwrap returns the refusal.
+func (t *toldTo) Unwrap() error { return t.Refusal }
+
+// toPerson adds to a refusal what its problem needs beside it; another error stays as
+// it is.
+func toPerson(err error, locale string, at time.Time) error {
+	if r, ok := errors.AsType[*verify.Refusal](err); ok {
+		return &toldTo{r, locale, at}
+	}
+	return err
+}
+
 // refusalProblem is a rule's no. What it says beside the detail is in the locale's
 // language.
-func refusalProblem(r *verify.Refusal, locale string) *Problem {
+func refusalProblem(r *verify.Refusal, locale string, at time.Time) *Problem {
 	p := newProblem(r.Code, r.Detail)
 	p.Field, p.VerificationID = r.Field, r.VerificationID
-	p.RetryAfter = int(math.Ceil(r.RetryAfter.Seconds()))
-	if r.Code == verify.CodeMaxResends {
-		p.MessageKey, p.Message = messageMax, say(locale, messageMax)
+	p.RetryAfter = verify.Rest(r.RetryAfter)
+	if r.Code == verify.CodeLocked && r.RetryAfter > 0 && !at.IsZero() {
+		p.LockedUntil = verify.FormatTime(at.Add(r.RetryAfter))
+	}
+	if p.MessageKey = refusalMessages[r.Code]; p.MessageKey != "" {
+		p.Message = say(locale, p.MessageKey)
 	}
 	return p
 }

@@ -108,6 +108,7 @@ type OperatorAct struct {
 	At             string `json:"at" format:"date-time"`
 	Action         string `json:"action" enum:"cancel,block,unlock,erase,replay_webhook,replay_webhooks,test_webhook,enable_webhooks"`
 	By             string `json:"by" doc:"Whose call: console or key, with 8 hex digits that stand for the API key."`
+	Detail         string `json:"detail,omitempty" doc:"What was blocked or unlocked where that is no user: number, prefix or country, and the masked number, the prefix or the country's code."`
 	VerificationID string `json:"verification_id,omitempty" doc:"What was canceled, or through which its user was blocked or unlocked; absent: about no one verification, or its person was erased."`
 }
 
@@ -123,7 +124,7 @@ func (s *Server) operatorActs(ctx context.Context, _ *struct{}) (*operatorActsAn
 	out := &operatorActsAnswer{}
 	out.Body.Acts = make([]OperatorAct, len(acts))
 	for i, e := range acts {
-		out.Body.Acts[i] = OperatorAct{verify.FormatTime(e.At), e.Data.Action, e.Data.By, e.VerificationID}
+		out.Body.Acts[i] = OperatorAct{verify.FormatTime(e.At), e.Data.Action, e.Data.By, e.Data.Detail, e.VerificationID}
 	}
 	return out, nil
 }

@@ -150,9 +150,10 @@ type Server struct {
 	own           []string // the names, without ports, that this server goes by
 
 	// What may fail many times a second.
-	unpublished, unrepaired, unrecorded, unanswered, unfit trouble
-	document                                               func() ([]byte, error) // the OpenAPI document
-	manual                                                 func() []byte          // the same for people
+	unpublished, unrepaired, unrecorded, unanswered, unlocked, unfit trouble
+
+	document func() ([]byte, error) // the OpenAPI document
+	manual   func() []byte          // the same for people
 }
 
 // New makes a server. The error names the setting that is wrong.
@@ -179,6 +180,7 @@ func New(c Config) (*Server, error) {
 		unrepaired:  trouble{log: c.Log, what: "the store fails connections that missed something, they wait"},
 		unrecorded:  trouble{log: c.Log, what: "connected devices are not recorded"},
 		unanswered:  trouble{log: c.Log, what: "the store fails frames of connections"},
+		unlocked:    trouble{log: c.Log, what: "verifications beside the one that was locked do not say so"},
 		unfit:       trouble{log: c.Log, what: "this node is not ready"},
 	}
 	own, err := url.Parse(c.Authority.URL())

@@ -27,6 +27,7 @@ type Store interface { //nolint:interfacebloat // a list of small ones, one for 
 	Trusts
 	People
 	Operators
+	Blocks
 }
 
 // Answers keeps the answers of calls that write nothing else.
@@ -80,6 +81,15 @@ type Operators interface {
 	Search(ctx context.Context, n verify.Number, limit int) ([]*verify.Verification, error)
 	OperatorActs(ctx context.Context, limit int) ([]verify.Event, error)
 	Queue(ctx context.Context) (verify.Queue, error)
+}
+
+// Blocks keeps where operators let no code go. A block is found by its kind and key
+// ([verify.Keys.BlockKey]); one that is there stays as it is. The events are told with
+// what they are about, and not where nothing was changed.
+type Blocks interface {
+	AddBlock(ctx context.Context, b verify.Block, es []verify.Event) (added bool, err error)
+	RemoveBlock(ctx context.Context, kind, key string, es []verify.Event) (there bool, err error)
+	Blocks(ctx context.Context, limit int) ([]verify.Block, error)
 }
 
 // Changes tells what happened on any node.

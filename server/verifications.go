@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -85,10 +86,12 @@ type creation struct {
 // start runs every call that starts a verification.
 func (s *Server) start(ctx context.Context, c creation) (*statusAnswer, error) {
 	c.ID, c.KeyID, c.SignKeyID = verify.NewID("ver"), s.keys.CodeKey(), s.keys.SignKey()
+	c.Seen = s.keys.Seen(c.UserID, c.Context, s.place(c.Context.IP))
 	var (
 		v, left *verify.Verification
 		trusted *verify.TrustedDevice // whose token came
 		at      time.Time
+		locale  string
 		refused *Problem // what left a row and is no answer
 		reused  bool
 	)
@@ -117,9 +120,9 @@ func (s *Server) start(ctx context.Context, c creation) (*statusAnswer, error) {
 		}
 		return a
 	})
-	a := verify.Applicant{UserID: c.UserID, Purpose: c.Purpose, Number: c.Number, Leaving: c.Leaving, TrustedID: c.Trusted.DeviceID}
-	err := s.store.CreateVerification(ctx, a, once, func(sit *verify.Situation, now time.Time) (*verify.Verification, error) {
+	err := s.store.CreateVerification(ctx, c.applicant(s.policy), once, func(sit *verify.Situation, now time.Time) (*verify.Verification, error) {
 		at, left, trusted, refused, reused = now, sit.Left, sit.Trusted, nil, false
+		locale = cmp.Or(c.Locale, sit.Settings.Locale)
 		var err error
 		if c.reuse {
 			v, reused, err = verify.Prove(c.Request, sit, s.policy, now)
@@ -130,7 +133,8 @@ func (s *Server) start(ctx context.Context, c creation) (*statusAnswer, error) {
 			return nil, err
 		}
 		if err != nil {
-			refused = problemOf(err)
+			refused = problemOf(toPerson(err, locale, now))
+			refused.Reason = v.Reason
 		}
 		return v, nil
 	})
@@ -144,12 +148,36 @@ func (s *Server) start(ctx context.Context, c creation) (*statusAnswer, error) {
 	}
 	switch {
 	case err != nil:
-		return nil, err
+		return nil, toPerson(err, locale, at)
 	case refused != nil:
 		return nil, refused
 	}
 	code, status := answer()
 	return &statusAnswer{Status: code, Body: status}, nil
+}
+
+// applicant names what the store reads for a create. Where a code will leave at once,
+// all that limits it is read at once too.
+func (c *creation) applicant(p *verify.Policy) verify.Applicant {
+	a := verify.Applicant{
+		UserID: c.UserID, Purpose: c.Purpose, Number: c.Number, Leaving: c.Leaving, TrustedID: c.Trusted.DeviceID, IP: c.Context.IP,
+	}
+	switch c.Channel {
+	case verify.SMS, verify.Voice, verify.Both:
+		a.Codes = true
+	default:
+		a.Codes = c.Purpose == verify.Phone
+	}
+	a.Spends = a.Codes && p.Limits.SpendCap > 0
+	return a
+}
+
+// place is the country of an address, as far as it is known.
+func (s *Server) place(ip string) string {
+	if s.config.Place == nil || ip == "" {
+		return ""
+	}
+	return s.config.Place(ip)
 }
 
 // get tells how a verification stands.
@@ -175,33 +203,77 @@ func (s *Server) tell(ctx context.Context, code int, v *verify.Verification, now
 	return &statusAnswer{code, statusOf(v, s.keys, s.policy, now, callerFrom(ctx).view(v))}
 }
 
-// act runs a rule on a verification that the caller may touch, after what is due
-// has been done: who comes after the end meets the end. The answer is the status
-// after it.
-func (s *Server) act(ctx context.Context, in Decisions, id string, o Once, body any, code int, rule func(*verify.Verification, time.Time) error) (*statusAnswer, error) {
+// step is something that a caller has a verification do.
+type step struct {
+	id   string
+	once Once
+	body any // what was asked, as it came
+	code int // of the answer
+	do   func(*verify.Verification, time.Time) error
+	// note records what a refusal leaves behind; nil: which limit it was.
+	note func(*verify.Verification, *verify.Refusal, time.Time)
+}
+
+// act takes a step on a verification that the caller may touch, after what is due has
+// been done: who comes after the end meets the end. The answer is the status after it.
+// A page and a user are where their connection comes from; an integrator's server is
+// not where the person is. A refusal changes nothing, but is itself a fact of the
+// verification's life, so it is written on its own.
+func (s *Server) act(ctx context.Context, in Decisions, t step) (*statusAnswer, error) {
 	c := callerFrom(ctx)
 	var (
 		v  *verify.Verification
 		at time.Time
 	)
-	once := o.claim(ctx, body, func() verify.Answer {
-		return recorded(code, s.tell(ctx, code, v, at).Body, v)
+	once := t.once.claim(ctx, t.body, func() verify.Answer {
+		return recorded(t.code, s.tell(ctx, t.code, v, at).Body, v)
 	})
-	err := in.UpdateVerification(ctx, id, once, func(got *verify.Verification, now time.Time) error {
+	err := in.UpdateVerification(ctx, t.id, once, func(got *verify.Verification, now time.Time) error {
 		if err := c.may(got); err != nil {
 			return err
 		}
-		v, at = got, now
+		if v, at = got, now; c.role == byPage || c.role == byUser {
+			v.From(c.ip)
+		}
 		v.Advance(s.policy, now)
-		return rule(v, now)
+		return t.do(v, now)
 	})
 	if replay, ok := errors.AsType[*verify.Replay](err); ok {
 		return s.replay(ctx, replay.Answer)
 	}
-	if err != nil {
-		return nil, err
+	if refusal, ok := errors.AsType[*verify.Refusal](err); ok && v != nil {
+		if err := s.remember(ctx, t, refusal); err != nil {
+			return nil, err
+		}
 	}
-	return s.tell(ctx, code, v, at), nil
+	if err != nil {
+		return nil, toPerson(err, localeOf(v), at)
+	}
+	return s.tell(ctx, t.code, v, at), nil
+}
+
+// remember writes what a refused step leaves behind, if anything.
+func (s *Server) remember(ctx context.Context, t step, r *verify.Refusal) error {
+	if t.note == nil {
+		if r.Limit == "" {
+			return nil
+		}
+		t.note = (*verify.Verification).NoteLimit
+	}
+	return s.store.UpdateVerification(ctx, t.id, nil, func(v *verify.Verification, now time.Time) error {
+		if v.Advance(s.policy, now); !v.Terminal() {
+			t.note(v, r, now)
+		}
+		return nil
+	})
+}
+
+// localeOf is the language of what a verification says; empty: there is none.
+func localeOf(v *verify.Verification) string {
+	if v == nil {
+		return ""
+	}
+	return v.Locale
 }
 
 // checkInput is a typed code.
@@ -220,16 +292,34 @@ func (s *Server) check(ctx context.Context, in *checkInput) (*statusAnswer, erro
 // checkCode runs the check of both doors. It takes no Idempotency-Key: a guess is
 // counted each time it is made.
 func (s *Server) checkCode(ctx context.Context, id, code string) (*statusAnswer, error) {
-	var ok bool
-	out, err := s.act(ctx, s.decisions, id, Once{}, nil, http.StatusOK, func(v *verify.Verification, now time.Time) (err error) {
+	var (
+		ok, locked bool // by this guess
+		user       string
+	)
+	out, err := s.act(ctx, s.decisions, step{id: id, code: http.StatusOK, do: func(v *verify.Verification, now time.Time) (err error) {
+		before := v.LockedUntil
 		ok, err = v.Check(s.keys, code, s.policy, now)
+		user, locked = v.UserID, v.LockedUntil.After(before)
 		return err
-	})
+	}})
 	if err != nil {
 		return nil, err
 	}
+	if locked {
+		s.relock(ctx, user)
+	}
 	out.Body.OK = &ok
 	return out, nil
+}
+
+// relock has the user's other open verifications say that codes are locked. They take
+// no code without it either: the lock is the user's.
+func (s *Server) relock(ctx context.Context, userID string) {
+	err := s.store.UpdateStanding(ctx, userID, "", nil, func(st *verify.Standing, now time.Time) []verify.Event {
+		st.Relock(s.policy, now)
+		return nil
+	})
+	s.unlocked.note(ctx, err)
 }
 
 // resendInput may name another channel than the last one.
@@ -250,26 +340,10 @@ func (s *Server) resend(ctx context.Context, in *resendInput) (*statusAnswer, er
 	return s.sendAgain(ctx, in.ID, channel, in.Once, in.Body)
 }
 
-// sendAgain resends. A refusal changes nothing but is itself a fact of the
-// verification's life, so it is written on its own.
+// sendAgain resends.
 func (s *Server) sendAgain(ctx context.Context, id string, channel verify.Channel, o Once, body any) (*statusAnswer, error) {
-	out, err := s.act(ctx, s.store, id, o, body, http.StatusAccepted, func(v *verify.Verification, now time.Time) error {
-		return v.Resend(channel, s.policy, now)
-	})
-	refusal, ok := errors.AsType[*verify.Refusal](err)
-	if !ok || refusal.Code == verify.CodeNotFound || refusal.Code == verify.CodeIdempotencyConflict {
-		return out, err
-	}
-	locale := ""
-	if _, e := s.act(ctx, s.store, id, Once{}, nil, 0, func(v *verify.Verification, now time.Time) error {
-		if locale = v.Locale; !v.Terminal() {
-			v.RejectResend(refusal, now)
-		}
-		return nil
-	}); e != nil {
-		return nil, e
-	}
-	return nil, refusalProblem(refusal, locale)
+	return s.act(ctx, s.store, step{id: id, once: o, body: body, code: http.StatusAccepted, note: (*verify.Verification).RejectResend,
+		do: func(v *verify.Verification, now time.Time) error { return v.Resend(channel, s.policy, now) }})
 }
 
 // emptyInput is a call without a word more.
@@ -284,21 +358,20 @@ type Empty struct{}
 
 // next starts the next channel now.
 func (s *Server) next(ctx context.Context, in *emptyInput) (*statusAnswer, error) {
-	return s.act(ctx, s.store, in.ID, in.Once, in.Body, http.StatusAccepted, func(v *verify.Verification, now time.Time) error {
-		return v.Next(s.policy, now)
-	})
+	return s.act(ctx, s.store, step{id: in.ID, once: in.Once, body: in.Body, code: http.StatusAccepted,
+		do: func(v *verify.Verification, now time.Time) error { return v.Next(s.policy, now) }})
 }
 
 // cancel ends a verification that nobody waits for any more. An operator's doing is
 // noted; the page and the integrator end what they began.
 func (s *Server) cancel(ctx context.Context, in *emptyInput) (*statusAnswer, error) {
 	c := callerFrom(ctx)
-	return s.act(ctx, s.decisions, in.ID, in.Once, in.Body, http.StatusOK, func(v *verify.Verification, now time.Time) error {
+	return s.act(ctx, s.decisions, step{id: in.ID, once: in.Once, body: in.Body, code: http.StatusOK, do: func(v *verify.Verification, now time.Time) error {
 		if c.role == byConsole {
 			v.Note(verify.ActCancel, c.by(), now)
 		}
 		return v.Cancel(now)
-	})
+	}})
 }
 
 // timelineAnswer is the audit trail of one verification.
