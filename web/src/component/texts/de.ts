@@ -178,7 +178,7 @@ export const de: Texts = {
   "problem.blocked_fraud_rule_text":
     "Etwas war ungewöhnlich, deshalb wurde nichts gesendet. Ihr Konto ist sicher. Warten Sie eine Weile oder bitten Sie den Dienst um Hilfe.",
   "problem.blocked_spend_cap_text":
-    "Im Moment können keine Codes gesendet werden. Verwenden Sie Ihre App oder versuchen Sie es später noch einmal.",
+    "Im Moment können keine Codes gesendet werden. Wählen Sie einen anderen Weg oder versuchen Sie es später noch einmal.",
   "problem.blocked_account_locked_text":
     "Zum Schutz Ihres Kontos wurde nichts gesendet. Bitten Sie den Dienst, es freizugeben.",
   "problem.not_found": "Dies ist nicht mehr vorhanden",

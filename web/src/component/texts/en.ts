@@ -181,7 +181,7 @@ export const en = {
   "problem.blocked_fraud_rule_text":
     "Something looked unusual, so nothing was sent. Your account is safe. Wait a while, or ask the service for help.",
   "problem.blocked_spend_cap_text":
-    "No codes can be sent at the moment. Use your app, or try again later.",
+    "No codes can be sent at the moment. Choose another way, or try again later.",
   "problem.blocked_account_locked_text":
     "Your account is being kept safe, so nothing was sent. Ask the service to unlock it.",
   "problem.not_found": "This is no longer here",

@@ -172,7 +172,7 @@ export const es: Texts = {
   "problem.blocked_fraud_rule_text":
     "Algo parecía inusual, así que no se envió nada. Su cuenta está segura. Espere un rato o pida ayuda al servicio.",
   "problem.blocked_spend_cap_text":
-    "En este momento no se pueden enviar claves. Use su app o vuelva a intentarlo más tarde.",
+    "En este momento no se pueden enviar claves. Elija otra forma o vuelva a intentarlo más tarde.",
   "problem.blocked_account_locked_text":
     "Protegemos su cuenta, así que no se envió nada. Pida al servicio que la desbloquee.",
   "problem.not_found": "Esto ya no está aquí",

@@ -181,7 +181,7 @@ export const fr: Texts = {
   "problem.blocked_fraud_rule_text":
     "Quelque chose semblait inhabituel, rien n’a donc été envoyé. Votre compte est en sécurité. Attendez un peu ou demandez de l’aide au service.",
   "problem.blocked_spend_cap_text":
-    "Aucun code ne peut être envoyé pour le moment. Utilisez votre appli ou réessayez plus tard.",
+    "Aucun code ne peut être envoyé pour le moment. Choisissez un autre moyen ou réessayez plus tard.",
   "problem.blocked_account_locked_text":
     "Nous protégeons votre compte, rien n’a donc été envoyé. Demandez au service de le débloquer.",
   "problem.not_found": "Ce n’est plus disponible",

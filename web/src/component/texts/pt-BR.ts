@@ -172,7 +172,7 @@ export const ptBR: Texts = {
   "problem.blocked_fraud_rule_text":
     "Algo pareceu incomum, por isso nada foi enviado. Sua conta está segura. Espere um pouco ou peça ajuda ao serviço.",
   "problem.blocked_spend_cap_text":
-    "Nenhum código pode ser enviado no momento. Use seu app ou tente de novo mais tarde.",
+    "Nenhum código pode ser enviado no momento. Escolha outra forma ou tente de novo mais tarde.",
   "problem.blocked_account_locked_text":
     "Estamos protegendo sua conta, por isso nada foi enviado. Peça ao serviço para desbloqueá-la.",
   "problem.not_found": "Isto não está mais aqui",

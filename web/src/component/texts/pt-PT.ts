@@ -172,7 +172,7 @@ export const ptPT: Texts = {
   "problem.blocked_fraud_rule_text":
     "Algo pareceu invulgar, por isso nada foi enviado. A sua conta está segura. Aguarde um pouco ou peça ajuda ao serviço.",
   "problem.blocked_spend_cap_text":
-    "De momento não é possível enviar códigos. Use a sua app ou tente novamente mais tarde.",
+    "De momento não é possível enviar códigos. Escolha outra forma ou tente novamente mais tarde.",
   "problem.blocked_account_locked_text":
     "Estamos a proteger a sua conta, por isso nada foi enviado. Peça ao serviço que a desbloqueie.",
   "problem.not_found": "Isto já não está aqui",

@@ -152,7 +152,7 @@ export const zhHans: Texts = {
   "problem.blocked_country_text": "不会向此国家或地区发送验证码。请使用其他号码或其他方式。",
   "problem.blocked_fraud_rule_text":
     "出现了异常情况，因此没有发送任何消息。您的账号是安全的。请稍等一段时间，或向服务方寻求帮助。",
-  "problem.blocked_spend_cap_text": "目前无法发送验证码。请使用您的应用，或稍后重试。",
+  "problem.blocked_spend_cap_text": "目前无法发送验证码。请选择其他方式，或稍后重试。",
   "problem.blocked_account_locked_text": "为保护您的账号，没有发送任何消息。请联系服务方解除锁定。",
   "problem.not_found": "此内容已不存在",
   "problem.not_found_text": "请输入手机号重新开始。",

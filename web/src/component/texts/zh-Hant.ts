@@ -153,7 +153,7 @@ export const zhHant: Texts = {
   "problem.blocked_country_text": "不會傳送驗證碼至此國家或地區。請使用其他號碼或其他方式。",
   "problem.blocked_fraud_rule_text":
     "出現了異常情況，因此沒有傳送任何訊息。您的帳號是安全的。請稍等一段時間，或向服務單位尋求協助。",
-  "problem.blocked_spend_cap_text": "目前無法傳送驗證碼。請使用您的應用程式，或稍後再試。",
+  "problem.blocked_spend_cap_text": "目前無法傳送驗證碼。請選擇其他方式，或稍後再試。",
   "problem.blocked_account_locked_text":
     "為保護您的帳號，沒有傳送任何訊息。請聯絡服務單位解除鎖定。",
   "problem.not_found": "此內容已不存在",

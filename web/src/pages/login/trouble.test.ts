@@ -14,7 +14,7 @@ test.each([
   [
     403,
     { code: "blocked", reason: "spend_cap" },
-    /^No codes can be sent at the moment\. Use your app/,
+    /^No codes can be sent at the moment\. Choose another way/,
   ],
   [
     403,
