@@ -166,7 +166,7 @@ func toPerson(err error, locale string, at time.Time) error {
 // language.
 func refusalProblem(r *verify.Refusal, locale string, at time.Time) *Problem {
 	p := newProblem(r.Code, r.Detail)
-	p.Field, p.VerificationID = r.Field, r.VerificationID
+	p.Field, p.VerificationID, p.Reason = r.Field, r.VerificationID, r.Reason
 	p.RetryAfter = verify.Rest(r.RetryAfter)
 	if r.Code == verify.CodeLocked && r.RetryAfter > 0 && !at.IsZero() {
 		p.LockedUntil = verify.FormatTime(at.Add(r.RetryAfter))

@@ -134,7 +134,6 @@ func (s *Server) start(ctx context.Context, c creation) (*statusAnswer, error) {
 		}
 		if err != nil {
 			refused = problemOf(toPerson(err, locale, now))
-			refused.Reason = v.Reason
 		}
 		return v, nil
 	})

@@ -14,6 +14,7 @@ type Refusal struct {
 	Field          string        // the input at fault; empty when none is
 	RetryAfter     time.Duration // when waiting helps; 0 otherwise
 	VerificationID string        // of the row that a refused create left; empty otherwise
+	Reason         Reason        // that row's
 	Limit          string        // which limit was hit; empty: none
 
 	tells []Event // see [Verification.NoteLimit]

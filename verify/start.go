@@ -154,6 +154,7 @@ func (v *Verification) created(risk EventData, now time.Time) {
 // names it. The same refusal again within a minute leaves none: it names that one.
 func (v *Verification) block(why Reason, r *Refusal, now time.Time) (*Verification, error) {
 	u := v.Meters.user()
+	r.Reason = why
 	if r.VerificationID = u.refusedBefore(why, r.Code, now); r.VerificationID != "" {
 		return nil, r
 	}
