@@ -59,10 +59,13 @@ func BenchmarkCreateCounted(b *testing.B) {
 func benchmarkCreate(b *testing.B, s *storage.Store, callers int) {
 	var turn atomic.Int64
 	parallel(b, callers, func() error {
+		n := turn.Add(1)
 		q := request(s, verify.NewID("usr"))
-		q.Number = verify.StoredNumber(fmt.Sprintf("+1415%07d", turn.Add(1))) // creates for one number wait for each other
-		_, err := admit(s, q, nil)
-		return err
+		q.Number = verify.StoredNumber(fmt.Sprintf("+1415%07d", 2_000_000+n*10_007%8_000_000)) // creates for one number, or one prefix, wait for each other
+		q.Context.IP = fmt.Sprintf("10.%d.%d.%d", n>>16&255, n>>8&255, n&255)
+		return s.CreateVerification(context.Background(), applicant(q), nil, func(sit *verify.Situation, now time.Time) (*verify.Verification, error) {
+			return verify.Start(q, sit, policy, now)
+		})
 	})
 }
 
@@ -175,4 +178,34 @@ func BenchmarkCount(b *testing.B) {
 // manyNumbers are of many countries, as a deployment sees them.
 func manyNumbers(n int64) verify.Number {
 	return verify.StoredNumber([]string{"+1415555", "+4930555", "+3519125", "+3361234", "+4479111", "+9198765"}[n%6] + fmt.Sprintf("%05d", n))
+}
+
+// BenchmarkCheck counts wrong codes, each of one of a thousand users who do not run out
+// of tries.
+func BenchmarkCheck(b *testing.B) {
+	lenient := somePolicy()
+	lenient.TriesPerCode = 1 << 20
+	each(b, func(b *testing.B, db database) {
+		for _, callers := range []int{1, 8, 64} {
+			b.Run(fmt.Sprint(callers), func(b *testing.B) {
+				s := db.open(b)
+				ids := make([]string, 1000)
+				for i := range ids {
+					q := request(s, verify.NewID("usr"))
+					q.Number, q.Context.IP = manyNumbers(int64(i)), fmt.Sprintf("10.0.%d.%d", i>>8, i&255)
+					if _, err := begin(s, q, lenient); err != nil {
+						b.Fatal(err)
+					}
+					ids[i] = q.ID
+				}
+				var turn atomic.Int64
+				parallel(b, callers, func() error {
+					return s.UpdateVerification(context.Background(), ids[turn.Add(1)%1000], nil, func(v *verify.Verification, now time.Time) error {
+						_, err := v.Check(s.Keys(), "no code", lenient, now)
+						return err
+					})
+				})
+			})
+		}
+	})
 }

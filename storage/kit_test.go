@@ -28,7 +28,20 @@ var (
 func somePolicy() *verify.Policy {
 	p := verify.DefaultPolicy()
 	p.HasPush, p.HasSMS, p.HasVoice, p.HasEmail = true, true, true, true
+	// All is counted, and nothing that a test does is too much.
+	many := []verify.Limit{{N: 500, Per: 24 * time.Hour}}
+	p.Limits = verify.Limits{
+		SendsPhone: many, SendsUser: many, SendsIP: many, ChecksIP: many, Prompts: many, WrongCodes: many,
+		WrongCodesAll: many[0], Fatigue: many[0], Prefix: many[0], Budgets: verify.BudgetRecord,
+	}
 	return &p
+}
+
+// limited is a policy with these limits alone.
+func limited(l verify.Limits) *verify.Policy {
+	p := somePolicy()
+	p.Limits = l
+	return p
 }
 
 // request is a login of a user by SMS.

@@ -72,7 +72,7 @@ type book struct {
 	blocks  map[string]verify.Block // that there are, by name
 	spend   *verify.Spend           // one for all
 	today   verify.Spend            // what it was after the last outcome that counts
-	wrong   int64
+	wrong   int64                   // codes of everybody, of late
 	now     time.Time
 	touched []*entry // given out since the last outcome was settled
 }
@@ -215,6 +215,9 @@ func (t *tx) readingMeters(need verify.Need, of ...*subject) (*reading, []statem
 			return nil, nil, err
 		}
 		all = append(all, blocks.reading(&r.found, "where key "+t.inList, list))
+	}
+	if need >= verify.NeedAll {
+		all = append(all, t.wrongCodes(&t.meters.wrong))
 	}
 	if need >= verify.NeedSpend {
 		all = append(append(all, t.locks("spend")...), r.spent.reading()...)

@@ -2,6 +2,8 @@ package storage
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 
 	"nod/verify"
 )
@@ -23,10 +25,12 @@ func (s *Store) Export(ctx context.Context, userID string) (data *verify.Persona
 			trusts []*trustedRow
 			asked  []*verify.Enrollment
 			told   []*verify.Event
+			meter  []*meterRow
 		)
 		all := append(f.owned(ofUser, userID),
 			verifications.reading(&f.rows, "where user_id = $1 order by created_at, id", userID),
 			readingSettings(&chosen, userID), readingHold(&held, userID),
+			meters.reading(&meter, "where key = $1", rowKey(t.keys.MeterKeys(userID, verify.Number{}, "")[0])),
 			devices.reading(&own, "where user_id = $1 order by created_at, id", userID),
 			trusted.reading(&trusts, "where user_id = $1 order by approved_at, id", userID),
 			enrollments.reading(&asked, "where user_id = $1 order by created_at, id", userID),
@@ -34,6 +38,11 @@ func (s *Store) Export(ctx context.Context, userID string) (data *verify.Persona
 		now, err := t.look(ctx, all...)
 		if err != nil {
 			return err
+		}
+		for _, r := range meter {
+			if err := json.Unmarshal([]byte(r.state), &p.Meter); err != nil {
+				return fmt.Errorf("reading the user's meter: %w", err)
+			}
 		}
 		p.Settings, p.Hold = settingsOf(userID, chosen), holdOf(userID, held)
 		if p.Devices, err = t.devices(own); err != nil {

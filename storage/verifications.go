@@ -177,7 +177,7 @@ func (t *tx) meet(ctx context.Context, who verify.Applicant, of *subject, w want
 	if err != nil {
 		return now, err
 	}
-	all = append(append(all, metered...), t.wrongCodes(&t.meters.wrong))
+	all = append(all, metered...)
 	var trusts []*trustedRow
 	if who.TrustedID != "" { // behind the meters, as whoever updates a verification has it
 		all = append(all, trusted.reading(&trusts, "where id = $1"+t.forUpdate, who.TrustedID))

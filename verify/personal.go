@@ -12,6 +12,7 @@ type PersonalData struct {
 	ExportedAt     string                 `json:"exported_at" format:"date-time"`
 	Settings       *PersonalSettings      `json:"settings,omitempty"` // left out: nothing was chosen
 	Hold           *PersonalHold          `json:"hold,omitempty"`     // left out: no operator decided anything
+	Usage          *PersonalUsage         `json:"usage,omitempty"`    // left out: nothing counts any more
 	Devices        []PersonalDevice       `json:"devices" nullable:"false"`
 	TrustedDevices []PersonalTrusted      `json:"trusted_devices" nullable:"false"`
 	Enrollments    []PersonalEnrollment   `json:"enrollments" nullable:"false"`
@@ -30,6 +31,23 @@ type PersonalSettings struct {
 type PersonalHold struct {
 	BlockedAt string `json:"blocked_at,omitempty" format:"date-time"`
 	LiftedAt  string `json:"lifted_at,omitempty" format:"date-time"`
+}
+
+// PersonalUsage is what limits count of the user, each as far back as one looks, oldest
+// first; and what is known of how the user signs in, to notice when somebody else does.
+// What is counted of a number or an address is not told: others may stand behind it.
+type PersonalUsage struct {
+	CodesSent       []string `json:"codes_sent" nullable:"false"`
+	Prompts         []string `json:"prompts" nullable:"false"`
+	WrongCodes      []string `json:"wrong_codes" nullable:"false"`
+	PromptsNotTaken []string `json:"prompts_not_taken" nullable:"false"`        // denied or ignored, since the last that was approved
+	LockedUntil     string   `json:"locked_until,omitempty" format:"date-time"` // for codes; [Forever]: until an operator unlocks
+	RefusedAt       string   `json:"refused_at,omitempty" format:"date-time"`   // the last start that was refused
+	Networks        int      `json:"networks"`                                  // how many are known: they are kept as keyed hashes
+	Browsers        int      `json:"browsers"`                                  // likewise
+	Countries       []string `json:"countries" nullable:"false"`                // where the user was when approved
+	ApprovedByHour  []int    `json:"approved_by_hour,omitempty"`                // approvals by the hour of the UTC day: 24, or none
+	Denied          []string `json:"denied" nullable:"false"`                   // starts that the user denied lately
 }
 
 // PersonalDevice is an app, live or revoked.
@@ -77,6 +95,8 @@ type PersonalVerification struct {
 	Context        Context            `json:"context"`
 	BindingMessage string             `json:"binding_message,omitempty"`
 	CreatedAt      string             `json:"created_at" format:"date-time"`
+	StartedFrom    string             `json:"started_from,omitempty"` // a country
+	LockedUntil    string             `json:"locked_until,omitempty" format:"date-time"`
 	EndedAt        string             `json:"ended_at,omitempty" format:"date-time"`
 	RedeemedAt     string             `json:"redeemed_at,omitempty" format:"date-time"`
 	AnsweredBy     string             `json:"answered_by,omitempty"` // the device's id
@@ -121,6 +141,7 @@ type PersonalEvent struct {
 type Person struct {
 	Settings      Settings
 	Hold          Hold
+	Meter         Meter    // the user's
 	Devices       []Device // revoked ones too
 	Trusted       []*TrustedDevice
 	Enrollments   []Enrollment
@@ -140,6 +161,7 @@ func (p *Person) Export(userID string, now time.Time) *PersonalData {
 	if h := p.Hold; h != (Hold{UserID: h.UserID}) {
 		d.Hold = &PersonalHold{moment(h.BlockedAt), moment(h.LiftedAt)}
 	}
+	d.Usage = p.Meter.personal()
 	for _, v := range p.Devices {
 		one := PersonalDevice{
 			ID: v.ID, Name: v.Name, Platform: v.Platform, CreatedAt: moment(v.CreatedAt), SeenAt: moment(v.SeenAt), RevokedAt: moment(v.RevokedAt),
@@ -168,10 +190,42 @@ func (p *Person) Export(userID string, now time.Time) *PersonalData {
 	return d
 }
 
+// personal is what a user's meter says of them; nil: nothing.
+func (m *Meter) personal() *PersonalUsage {
+	u := &PersonalUsage{
+		CodesSent: m.Sends.moments(), Prompts: m.Prompts.moments(), WrongCodes: m.Wrong.moments(), PromptsNotTaken: m.Tired.moments(),
+		Countries: []string{}, Denied: []string{},
+	}
+	if m.Until != 0 {
+		u.LockedUntil = FormatTime(time.UnixMilli(m.Until))
+	}
+	if m.Refused != nil {
+		u.RefusedAt = FormatTime(time.UnixMilli(m.Refused.At))
+	}
+	if p := m.Profile; p != nil {
+		u.Networks, u.Browsers, u.ApprovedByHour, u.Denied = len(p.Networks), len(p.Agents), p.Hours, p.Denied.moments()
+		u.Countries = append(u.Countries, p.Places...)
+	}
+	if m.Profile == nil && u.LockedUntil+u.RefusedAt == "" && len(m.Sends)+len(m.Prompts)+len(m.Wrong)+len(m.Tired) == 0 {
+		return nil
+	}
+	return u
+}
+
+// moments are the times as answers show them.
+func (t Times) moments() []string {
+	all := make([]string, len(t))
+	for i, ms := range t {
+		all[i] = FormatTime(time.UnixMilli(ms))
+	}
+	return all
+}
+
 func (v *Verification) personal() PersonalVerification {
 	p := PersonalVerification{
 		ID: v.ID, Purpose: v.Purpose, Status: v.Status, Reason: v.Reason, Method: v.Method, Channel: v.Channel,
 		PhoneNumber: v.Number.E164(), Email: v.Email.Address(), Locale: v.Locale, Context: v.Context, BindingMessage: v.BindingMessage,
+		StartedFrom: v.Seen.Place, LockedUntil: moment(v.LockedUntil),
 		CreatedAt: moment(v.CreatedAt), EndedAt: moment(v.EndedAt), RedeemedAt: moment(v.RedeemedAt), AnsweredBy: v.AnsweredBy,
 		Codes: []PersonalCode{}, Deliveries: []PersonalDelivery{}, Guesses: append([]Guess{}, v.Guesses...),
 	}
