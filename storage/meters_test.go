@@ -244,7 +244,7 @@ func TestNothingIsCountedInVain(t *testing.T) {
 		before := db.dump(t)
 		for what, end := range map[string]func(leave func()) error{
 			"refused":  func(func()) error { return errWrong },
-			"panicked": func(func()) error { panic(what) },
+			"panicked": func(func()) error { panic("a rule that panics") },
 			"left":     func(leave func()) error { leave(); return nil },
 		} {
 			func() {
