@@ -45,7 +45,7 @@ export function problemWords(
   const because = `${name}_${reason}_text`;
   if (reason && isPlainKey(because)) return { title: say(name), text: say(because) };
   // A lock that no time ends is for somebody to lift.
-  const text = code === "locked" && retryAfter === undefined ? "code.locked_text" : whole;
+  const text = code === "locked" && !retryAfter ? "code.locked_text" : whole;
   return { title: say(name), text: say(text) };
 }
 

@@ -5,7 +5,9 @@ import { problemFrom } from "../../sdk/errors";
 import { signInTrouble } from "./trouble";
 
 const refused = (status: number, body: object) => {
-  const told = { title: "", detail: "", verification_id: "ver_1", ...body };
+  // As the demo's bank passes it on.
+  const empty = { title: "", detail: "", reason: "", retry_after: 0 };
+  const told = { ...empty, verification_id: "ver_1", ...body };
   return signInTrouble(english, new NodError(problemFrom(status, told)));
 };
 
@@ -40,4 +42,5 @@ test("what is only too early says from when on it is not", () => {
   expect(told).toMatchObject({ title: "Too many requests", early: true });
   expect((told.againAt ?? 0) - before - 480_000).toBeLessThan(60_000);
   expect(refused(403, { code: "blocked", reason: "country" }).againAt).toBeUndefined();
+  expect(refused(409, { code: "in_progress", verification_id: "" }).refused).toBe(false);
 });

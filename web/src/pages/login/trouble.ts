@@ -8,8 +8,9 @@ export function signInTrouble(say: Say, error: unknown): Trouble {
   if (!(error instanceof NodError)) {
     return { title: say("login.broken.title"), text: say("login.broken.text") };
   }
-  const againAt = error.retryAfter === undefined ? undefined : Date.now() + error.retryAfter * 1000;
-  const refused = error.verificationId !== undefined;
+  // The demo's bank writes down what is not there, as nothing: 0 seconds, an empty id.
+  const againAt = error.retryAfter ? Date.now() + error.retryAfter * 1000 : undefined;
+  const refused = Boolean(error.verificationId);
   if (error.code === "blocked" && againAt) {
     // The first whole minute that is not too early.
     const minute = 60_000;
