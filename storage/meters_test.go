@@ -430,3 +430,87 @@ func TestErasedAndStillLimited(t *testing.T) {
 		}
 	})
 }
+
+// Creates that read all at once and such that read again, with trusted devices and with a
+// cap, guesses, claims of many, what operators do, sweeps and erasures, all about a few
+// users, numbers and addresses: they wait for each other in one order, and none fails.
+func TestMetersDoNotDeadlock(t *testing.T) {
+	inOneOrder(t, func(t *testing.T, db database) {
+		ctx, stores := context.Background(), []*storage.Store{db.open(t), db.open(t)}
+		p := limited(policy.Limits)
+		p.TriesPerCode, p.Limits.SpendCap, p.Limits.Price = 1000, 1<<40, func(string) (int64, bool) { return 1, true }
+		user := func(i int) string { return fmt.Sprint("u", i%4) }
+		asked := func(s *storage.Store, i int) verify.Request {
+			q := request(s, user(i))
+			q.Number, q.Context.IP = manyNumbers(int64(i%3)), fmt.Sprint("192.0.2.", i%2)
+			if i%5 == 0 {
+				q.Purpose = verify.Phone
+			}
+			return q
+		}
+		create := func(s *storage.Store, i int, who verify.Applicant, q verify.Request) error {
+			who.Codes, who.Spends = i%2 == 0, i%4 == 0
+			return s.CreateVerification(ctx, who, nil, func(sit *verify.Situation, now time.Time) (*verify.Verification, error) {
+				if sit.Open != nil && i%3 == 0 {
+					_, _ = sit.Open.Check(s.Keys(), "", p, now)
+				}
+				return verify.Start(q, sit, p, now)
+			})
+		}
+		var tokens []string
+		for i := range 4 {
+			tokens = append(tokens, stores[0].Keys().TrustedToken(trust(t, stores[0], user(i)), 1))
+		}
+		for i, err := range gather(120, func(i int) error {
+			s := stores[i%2]
+			q := asked(s, i/8)
+			who := applicant(q)
+			switch i % 8 {
+			case 0, 1:
+				return create(s, i/8, who, q)
+			case 2: // a token that is, or is somebody else's
+				q.Trusted = s.Keys().TrustClaim(tokens[i/16%4], q.UserID, q.Context.IP)
+				who.TrustedID = q.Trusted.DeviceID
+				return create(s, i/8, who, q)
+			case 3:
+				v, _, err := s.NewestVerification(ctx, q.UserID, verify.Login, manyNumbers(int64(i/8%3)))
+				if err != nil {
+					return err
+				}
+				return s.UpdateVerification(ctx, v.ID, nil, func(v *verify.Verification, now time.Time) error {
+					v.From(q.Context.IP)
+					if _, err := v.Check(s.Keys(), "", p, now); err != nil {
+						return err
+					}
+					v.Remember(s.Keys(), now)
+					return nil
+				})
+			case 4:
+				_, _, err := s.ClaimDue(ctx, 10, func(v *verify.Verification, now time.Time) error {
+					_, err := v.Check(s.Keys(), "", p, now)
+					v.NextAt = now
+					return err
+				})
+				return err
+			case 5:
+				return stand(s, q.UserID, func(s *verify.Standing, now time.Time) []verify.Event {
+					return append(s.Block(by, now), s.Unlock(by, now)...)
+				})
+			case 6:
+				b := made(s, verify.BlockPrefix, q.Number.E164()[:8], "+")
+				_, added := s.AddBlock(ctx, b, nil)
+				_, err := s.RemoveBlock(ctx, b.Kind, b.Key, nil)
+				return errors.Join(added, err, s.Sweep(ctx))
+			default:
+				if i%16 == 7 {
+					return s.Erase(ctx, q.UserID, by)
+				}
+				return s.UpdateTrustedDevices(ctx, q.UserID, func([]*verify.TrustedDevice, time.Time) error { return nil })
+			}
+		}) {
+			if err != nil && !errors.As(err, new(*verify.Refusal)) && !errors.Is(err, verify.ErrNotFound) {
+				t.Error(i%8, err)
+			}
+		}
+	})
+}

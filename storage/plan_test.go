@@ -24,7 +24,7 @@ func TestEveryStatementHasItsIndex(t *testing.T) {
 	s := db.open(t, told)
 	useAll(t, s)
 	countAll(t, db, s)
-	grows := regexp.MustCompile(`SCAN (w|e|v|verifications|codes|deliveries|events|devices|enrollments|settings|holds|trusted_devices|idempotency|spent_tokens|webhooks|tallies|tally_people)( |$)`)
+	grows := regexp.MustCompile(`SCAN (w|e|v|verifications|codes|deliveries|events|devices|enrollments|settings|holds|trusted_devices|idempotency|spent_tokens|webhooks|tallies|tally_people|meters|sums|blocks)( |$)`)
 	few := regexp.MustCompile(`from (codes|deliveries|devices|keys) |, seq, at, id$|where user_id = \$1 order by created_at, id$|order by verification_id, seq$`)
 	seen := 0
 	for _, text := range s.Statements() {
@@ -70,7 +70,7 @@ func TestEveryStatementHasItsIndexOnPostgres(t *testing.T) {
 	sent := server.statements(t)
 	db.grow(t)
 	db.raw.SetMaxOpenConns(1) // prepared statements belong to a connection
-	walks := regexp.MustCompile(`Seq Scan on (verifications|codes|deliveries|events|devices|enrollments|settings|holds|trusted_devices|idempotency|spent_tokens|webhooks|tallies|tally_people)`)
+	walks := regexp.MustCompile(`Seq Scan on (verifications|codes|deliveries|events|devices|enrollments|settings|holds|trusted_devices|idempotency|spent_tokens|webhooks|tallies|tally_people|meters|sums|blocks)`)
 	seen := 0
 	for text := range sent {
 		if !looks(text) {
@@ -123,6 +123,9 @@ func (db database) grow(t *testing.T) {
 		{"tallies", "true", "'start', start - 3600000::bigint * i"},
 		{"tally_people", "true", "'day', day - 86400000::bigint * i, 'person', person || i"},
 		{"spent_tokens", "true", "'id', id || i, 'expires_at', expires_at - i"},
+		{"meters", "key like 'user %'", "'key', key || i, 'expires_at', expires_at + i"},
+		{"sums", "name = 'wrong_codes'", "'start', start - 3600000::bigint * i"},
+		{"blocks", "true", "'id', id || i, 'key', key || i, 'at', at - i"},
 	} {
 		db.exec(t, "insert into "+table.name+" select p.* from (select * from "+table.name+" where "+table.which+" limit 1) r, generate_series(1, 5000) i, jsonb_populate_record(null::"+
 			table.name+", to_jsonb(r) || jsonb_build_object("+table.changes+")) p")
@@ -150,6 +153,7 @@ func useAll(t *testing.T, s *storage.Store) {
 	}
 	chooseAll(t, s)
 	trustAll(t, s)
+	limitAll(t, s)
 	v, _, err := s.NewestVerification(ctx, "u1", verify.Login, number)
 	if err != nil {
 		t.Fatal(err)
@@ -187,6 +191,24 @@ func chooseAll(t *testing.T, s *storage.Store) {
 	_, _, set := s.UpdateSettings(ctx, "u1", func(chosen *verify.Settings, now time.Time) []verify.Event { return chosen.Set(verify.Push, "", now) })
 	_, _, read := s.Settings(ctx, "u1")
 	if err := errors.Join(set, read, stand(s, "u4", unlock)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// limitAll does the same for those of limits.
+func limitAll(t *testing.T, s *storage.Store) {
+	t.Helper()
+	ctx := context.Background()
+	p := limited(verify.Limits{SpendCap: 1 << 40, Price: func(string) (int64, bool) { return 1, true }})
+	v := mustBegin(t, s, request(s, "u5"), p)
+	b := made(s, verify.BlockPrefix, "+4999", "+4999")
+	_, added := s.AddBlock(ctx, b, nil)
+	_, lifted := s.RemoveBlock(ctx, b.Kind, b.Key, nil)
+	_, kept := s.AddBlock(ctx, b, nil)
+	_, listed := s.Blocks(ctx, 10)
+	_, summed := s.Sums(ctx)
+	told := s.TellOnce(ctx, "all", time.Now(), verify.Event{Name: verify.EventLimitHit})
+	if err := errors.Join(guess(s, v.ID, "", policy), added, lifted, kept, listed, summed, told); err != nil {
 		t.Fatal(err)
 	}
 }
