@@ -54,11 +54,11 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		if err := s.caught(c, next); err != nil {
 			s.refuse(err, c)
 		}
-		took, status, path := time.Since(start), c.Response().Status, c.Path()
+		took, status, path, method := time.Since(start), c.Response().Status, c.Path(), methodOf(c.Request())
 		if path == "" {
 			path = "none"
 		}
-		s.traffic.saw(c.Request().Method, path, status, took)
+		s.traffic.saw(method, path, status, took)
 		level := slog.LevelInfo
 		switch {
 		case path == "/healthz" || path == "/readyz",
@@ -68,7 +68,7 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 			level = slog.LevelError
 		}
 		s.log.LogAttrs(ctx, level, "request",
-			slog.String("request_id", id), slog.String("method", c.Request().Method), slog.String("route", path),
+			slog.String("request_id", id), slog.String("method", method), slog.String("route", path),
 			slog.Int("status", status), slog.Float64("took_ms", float64(took.Microseconds())/1000))
 		return nil
 	}

@@ -106,13 +106,17 @@ func newTraffic(r prometheus.Registerer, h *hub.Hub) (*traffic, error) {
 	return f, nil
 }
 
-// saw counts one request. The method is one of a few, whatever was sent.
-func (f *traffic) saw(method, route string, status int, took time.Duration) {
-	switch method {
-	case get, post, put, patch, remove, "HEAD", "OPTIONS":
-	default:
-		method = "other"
+// methodOf is what is told of a request's method: one of a few, whatever was sent.
+func methodOf(r *http.Request) string {
+	switch r.Method {
+	case get, post, put, patch, remove, http.MethodHead, http.MethodOptions:
+		return r.Method
 	}
+	return "other"
+}
+
+// saw counts one request.
+func (f *traffic) saw(method, route string, status int, took time.Duration) {
 	f.requests.WithLabelValues(method, route, strconv.Itoa(status)).Inc()
 	if route != "/ws" { // it lasts as long as a phone is on
 		f.seconds.WithLabelValues(method, route).Observe(took.Seconds())
