@@ -93,7 +93,7 @@ func (instant) Send(context.Context, delivery.Message) verify.Outcome { return a
 
 func newMill(b *testing.B, url string, nodes int) *mill {
 	m := &mill{b: b, policy: verify.DefaultPolicy()}
-	m.policy.HasSMS = true
+	m.policy.HasSMS, m.policy.Limits = true, verify.Limits{}
 	for i := range nodes {
 		m.nodes = append(m.nodes, m.node(i, url))
 	}

@@ -25,7 +25,7 @@ func TestFatigue(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c := newTown(t)
 			c.policy.ResendDelays = nil
-			c.policy.Limits = verify.Limits{Fatigue: contractLimits().Fatigue}
+			c.policy.Limits = verify.Limits{Fatigue: verify.DefaultLimits().Fatigue}
 			for i := range 3 {
 				s := c.starts(ana)
 				if d := s.Deliveries[0]; d.State == verify.StateSuppressed {
@@ -106,7 +106,7 @@ func TestTheTiredMayAnswer(t *testing.T) {
 func TestWhatDoesNotTire(t *testing.T) {
 	c := newTown(t)
 	c.policy.ResendDelays, c.policy.Resends = nil, 9
-	c.policy.Limits = verify.Limits{Fatigue: contractLimits().Fatigue}
+	c.policy.Limits = verify.Limits{Fatigue: verify.DefaultLimits().Fatigue}
 	ana := one{user: "ana", number: number, app: true}
 	counted := func(want int, what string) {
 		t.Helper()

@@ -46,6 +46,25 @@ type Limits struct {
 	Price func(country string) (micros int64, ok bool)
 }
 
+// DefaultLimits returns the contract's. Those on wrong codes keep far below the hundred
+// failures in a row that NIST SP 800-63B-4, section 3.2.2, allows an account at most; OWASP
+// ASVS 5.0, section 6.3, asks for the rest: against guessing, bombing and pumping.
+func DefaultLimits() Limits {
+	return Limits{
+		SendsPhone: []Limit{{5, time.Hour}, {10, 24 * time.Hour}},
+		SendsUser:  []Limit{{10, time.Hour}, {20, 24 * time.Hour}},
+		SendsIP:    []Limit{{20, time.Hour}},
+		ChecksIP:   []Limit{{60, time.Minute}},
+		Prompts:    []Limit{{5, 10 * time.Minute}, {10, 24 * time.Hour}},
+		WrongCodes: []Limit{{12, 24 * time.Hour}, {100, lasting}},
+
+		WrongCodesAll: Limit{10_000, 24 * time.Hour},
+		Fatigue:       Limit{3, 15 * time.Minute},
+		Prefix:        Limit{10, 10 * time.Minute},
+		Budgets:       BudgetAuto,
+	}
+}
+
 // The limits by the names that events and deliveries tell. Those of the rules against
 // fraud stand with them.
 const (

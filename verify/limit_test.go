@@ -13,7 +13,7 @@ import (
 // numbers, addresses, resends and successes; and nothing else.
 func TestTwelveWrongCodesLock(t *testing.T) {
 	c := newTown(t)
-	c.policy.Limits = verify.Limits{WrongCodes: contractLimits().WrongCodes}
+	c.policy.Limits = verify.Limits{WrongCodes: verify.DefaultLimits().WrongCodes}
 	numbers := []string{number, mobile, office}
 	var first time.Time
 	other := c.starts(one{user: "ana", number: abroad, purpose: verify.Phone})
@@ -129,7 +129,7 @@ func TestALockLeavesTheOpenPrompt(t *testing.T) {
 // A hundred wrong codes in a year lock until an operator unlocks.
 func TestAHundredWrongCodesInAYear(t *testing.T) {
 	c := newTown(t)
-	c.policy.Limits = verify.Limits{WrongCodes: contractLimits().WrongCodes}
+	c.policy.Limits = verify.Limits{WrongCodes: verify.DefaultLimits().WrongCodes}
 	var s *session
 	for i := range 100 {
 		if i%3 == 0 {
@@ -261,7 +261,7 @@ func TestSends(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := newTown(t)
-			c.policy.ResendDelays = nil
+			c.policy.ResendDelays, c.policy.Limits.Prefix = nil, verify.Limit{}
 			for i := range tc.n {
 				if s := c.starts(tc.who(i)); len(s.Codes) != 1 {
 					t.Fatalf("start %d sent %d codes", i+1, len(s.Codes))
@@ -404,7 +404,7 @@ func TestPrompts(t *testing.T) {
 // is one, and the integrator's word else.
 func TestChecksOfAnAddress(t *testing.T) {
 	c := newTown(t)
-	c.policy.Limits = verify.Limits{ChecksIP: contractLimits().ChecksIP}
+	c.policy.Limits = verify.Limits{ChecksIP: verify.DefaultLimits().ChecksIP}
 	guess := func(i int, from string) error {
 		s := c.starts(one{user: fmt.Sprint("user ", i), number: fmt.Sprintf("+1415555%04d", 1000+i), ip: fmt.Sprintf("192.0.2.%d", i), purpose: verify.Phone})
 		s.who.ip = from

@@ -53,7 +53,7 @@ func DefaultPolicy() Policy {
 		MatchDigits: 3, StrictDigits: 6,
 		SocketTimeout: 5 * time.Second, PushTimeout: 25 * time.Second, FallbackSlack: 5 * time.Second,
 		ReportHold: 15 * time.Minute, OfferAfter: 10 * time.Second, PushesPerRound: 3, SMSTries: 2, LeaseLife: 30 * time.Second,
-		AskAfter: []time.Duration{time.Minute, 5 * time.Minute},
+		AskAfter: []time.Duration{time.Minute, 5 * time.Minute}, Limits: DefaultLimits(),
 	}
 }
 

@@ -32,23 +32,7 @@ type town struct {
 
 func newTown(t *testing.T) *town {
 	w := newWorld(t)
-	w.policy.Limits = contractLimits()
 	return &town{world: w, rows: map[verify.MeterKey][]byte{}}
-}
-
-// contractLimits are the figures of the contract, section 4.
-func contractLimits() verify.Limits {
-	return verify.Limits{
-		SendsPhone: []verify.Limit{{N: 5, Per: time.Hour}, {N: 10, Per: 24 * time.Hour}},
-		SendsUser:  []verify.Limit{{N: 10, Per: time.Hour}, {N: 20, Per: 24 * time.Hour}},
-		SendsIP:    []verify.Limit{{N: 20, Per: time.Hour}},
-		ChecksIP:   []verify.Limit{{N: 60, Per: time.Minute}},
-		Prompts:    []verify.Limit{{N: 5, Per: 10 * time.Minute}, {N: 10, Per: 24 * time.Hour}},
-		WrongCodes: []verify.Limit{{N: 12, Per: 24 * time.Hour}, {N: 100, Per: 365 * 24 * time.Hour}},
-
-		WrongCodesAll: verify.Limit{N: 10_000, Per: 24 * time.Hour},
-		Fatigue:       verify.Limit{N: 3, Per: 15 * time.Minute},
-	}
 }
 
 // one is somebody who signs in or proves a number.

@@ -55,10 +55,11 @@ type Config struct {
 	Countries []string  // where they live, of DE, US, BR, IN and PT; nil is everywhere
 }
 
-// Policy is what the play's nod does: the defaults, with push, SMS and calls.
+// Policy is what the play's nod does: the defaults, with push, SMS and calls and without limits.
 func Policy() verify.Policy {
 	p := verify.DefaultPolicy()
 	p.HasPush, p.HasSMS, p.HasVoice = true, true, true
+	p.Limits = verify.Limits{} // its numbers are neighbors, and nobody attacks it
 	return p
 }
 
