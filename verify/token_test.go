@@ -341,14 +341,3 @@ func TestTheKeyOfWebPush(t *testing.T) {
 		}
 	}
 }
-
-func FuzzTokens(f *testing.F) {
-	f.Add("a.b.c")
-	f.Add("eyJhbGciOiJub25lIn0.e30.")
-	f.Fuzz(func(t *testing.T, s string) {
-		if _, err := verify.DeviceID(verify.TypDevice, s); err == nil && len(s) < 20 {
-			t.Errorf("%q has a device", s)
-		}
-		_ = verify.ClientSecretID(s)
-	})
-}
