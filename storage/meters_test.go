@@ -62,12 +62,12 @@ func usage(t testing.TB, s *storage.Store, user string) verify.PersonalUsage {
 	return *data.Usage
 }
 
-// Of codes that many ask for at once, on two nodes, for one number, as many leave as the
+// Of codes that many ask for at once, on two nodes, from one address, as many leave as the
 // limit lets: each is the next one, and nobody counts twice, whatever had to be read again.
 func TestSendsKeepToTheLimit(t *testing.T) {
 	onBoth(t, func(t *testing.T, db database) {
 		stores := []*storage.Store{db.open(t), db.open(t)}
-		p := limited(verify.Limits{SendsPhone: []verify.Limit{{N: 5, Per: time.Hour}}})
+		p := limited(verify.Limits{SendsIP: []verify.Limit{{N: 5, Per: time.Hour}}})
 		var (
 			mu   sync.Mutex
 			nth  []int
@@ -76,13 +76,14 @@ func TestSendsKeepToTheLimit(t *testing.T) {
 		for i, err := range gather(24, func(i int) error {
 			s := stores[i%2]
 			q := request(s, fmt.Sprint("u", i))
+			q.Number = manyNumbers(int64(i))
 			who := applicant(q)
 			who.Codes = i%4 < 2
 			counted, ran := 0, 0
 			err := s.CreateVerification(context.Background(), who, nil, func(sit *verify.Situation, now time.Time) (*verify.Verification, error) {
 				ran++
 				v, err := verify.Start(q, sit, p, now)
-				if m := sit.Meters.Phone; m != nil {
+				if m := sit.Meters.IP; m != nil {
 					counted = len(m.Sends)
 				}
 				return v, err
@@ -428,6 +429,96 @@ func TestErasedAndStillLimited(t *testing.T) {
 		if u := usage(t, s, "ana"); len(u.WrongCodes) != 0 || u.LockedUntil != "" {
 			t.Errorf("unlocked: %+v", u)
 		}
+	})
+}
+
+// Everybody takes the locks of meters in one order, users first and countries last, also
+// for many verifications at once; and takes a trusted device behind them.
+func TestMetersAreLockedInOrder(t *testing.T) {
+	db := newPostgres(t)
+	ctx, s := context.Background(), db.open(t)
+	iceland := func(i int) verify.Number { return verify.StoredNumber(fmt.Sprintf("+35461112%02d", i)) } // of no other test: locks are the server's
+	begun := func(i int) verify.Request {
+		q := request(s, fmt.Sprint("u", i))
+		q.Number, q.Context.IP = iceland(i), fmt.Sprint("192.0.2.", i)
+		return q
+	}
+	tireless := limited(policy.Limits)
+	tireless.TriesPerCode = 100
+	for i := range 4 {
+		mustBegin(t, s, begun(i), tireless)
+	}
+	const lock = "(hashtextextended('meter ' || key, 0))"
+	// stuck runs do, which comes to wait for a meter, and says which others could be had then.
+	stuck := func(key string, meanwhile func(), do func() error) (free []string) {
+		t.Helper()
+		holder, err := db.raw.Begin()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := holder.Exec("select pg_advisory_xact_lock"+lock+" from meters where key = $1", key); err != nil {
+			t.Fatal(err)
+		}
+		done := make(chan error, 1)
+		go func() { done <- do() }()
+		waits := "select 'x' from pg_locks, meters where locktype = 'advisory' and not granted and key = '" + key + "' and classid::bigint << 32 | objid::bigint = hashtextextended('meter ' || key, 0)"
+		end := time.After(backWithin)
+		for again := time.NewTicker(5 * time.Millisecond); len(texts(t, db.raw, waits)) == 0; <-again.C {
+			select {
+			case <-end:
+				t.Fatal("nobody waits for", key)
+			default:
+			}
+		}
+		free = texts(t, db.raw, "select key from meters where pg_try_advisory_xact_lock"+lock)
+		meanwhile()
+		if err := holder.Rollback(); err != nil {
+			t.Error(err)
+		}
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		return free
+	}
+	first := func(subject string) string {
+		return texts(t, db.raw, "select key from meters where key like '"+subject+" %' order by key collate \"C\" limit 1")[0]
+	}
+	claim := func() error {
+		claimed, _, err := s.ClaimDue(ctx, 10, func(v *verify.Verification, now time.Time) error {
+			_, err := v.Check(s.Keys(), "", tireless, now)
+			v.NextAt = now
+			return err
+		})
+		if len(claimed) != 4 {
+			t.Errorf("claimed %v", claimed)
+		}
+		return err
+	}
+	ranks := []string{"user", "phone", "ip", "prefix", "country"}
+	for rank, subject := range ranks {
+		free := stuck(first(subject), func() {}, claim)
+		for _, key := range free {
+			if of, _, _ := strings.Cut(key, " "); slices.Index(ranks, of) < rank {
+				t.Errorf("a claim that waits for the first %s has not taken %s", subject, key)
+			}
+		}
+		if want := []int{13, 9, 5, 1, 0}[rank]; len(free) != want { // of 4 users, 4 numbers, 4 addresses, one prefix and one country
+			t.Errorf("a claim that waits for the first %s leaves %d free, want %d", subject, len(free), want)
+		}
+	}
+	d := trust(t, s, "u1")
+	q := begun(1)
+	q.Trusted = s.Keys().TrustClaim(s.Keys().TrustedToken(d, 1), "u1", q.Context.IP)
+	who := applicant(q)
+	who.Codes, who.TrustedID = false, d.ID
+	stuck(first("country"), func() {
+		if _, err := db.raw.Exec("select 1 from trusted_devices where id = $1 for update nowait", d.ID); err != nil {
+			t.Errorf("a create that waits for a meter holds the trusted device: %v", err)
+		}
+	}, func() error {
+		return s.CreateVerification(ctx, who, nil, func(sit *verify.Situation, now time.Time) (*verify.Verification, error) {
+			return verify.Start(q, sit, policy, now)
+		})
 	})
 }
 
