@@ -49,6 +49,11 @@ const act = async (console: Page, name: string, go: string) => {
   await console.bringToFront();
   await console.keyboard.press("t");
   await tabTo(console, name);
+  await confirm(console, go);
+};
+
+/** Presses Enter where the focus is, and answers the dialog that this opens. */
+const confirm = async (console: Page, go: string) => {
   await console.keyboard.press("Enter");
   await console.getByRole("dialog").waitFor();
   await tabTo(console, go);
@@ -124,6 +129,20 @@ test("an operator sees a sign-in live, finds it again and acts on it, by keys al
     expect.stringMatching(/Blocked a person\s+console [0-9a-f]{8}/),
     expect.stringMatching(/Canceled a verification\s+console [0-9a-f]{8}/),
   ]);
+
+  await console.keyboard.press("b");
+  await console.keyboard.press("ArrowRight");
+  await console.keyboard.press("ArrowRight");
+  await console.keyboard.press("Tab");
+  await console.keyboard.type("lv");
+  await confirm(console, "Block it");
+  const blocked = console.getByRole("list", { name: "What is blocked" });
+  await blocked.getByText("Latvia (LV)").waitFor();
+  await tabTo(console, "Lift the block of Latvia (LV)");
+  await confirm(console, "Lift it");
+  await blocked.waitFor({ state: "detached" });
+  expect(await focused(console)).toBe("Blocks");
+  await acts.getByText("Lifted the block of country LV").waitFor();
   // The one refusal that is due: the browser notes every 403.
   expect(visitor.complaints.filter((text) => !text.includes("403"))).toEqual([]);
 });

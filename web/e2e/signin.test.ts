@@ -1,7 +1,7 @@
 import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { launchBrowser, picture, type Visit, visit } from "./browser.ts";
-import { tooWide } from "./judge.ts";
+import { barriers, tooWide } from "./judge.ts";
 import {
   approve,
   beginSignIn,
@@ -22,7 +22,12 @@ let visitor: Visit;
 
 beforeAll(async () => {
   [server, browser] = await Promise.all([
-    startServer({ NOD_WS_ACK_TIMEOUT: "1s", NOD_PUSH_ACK_TIMEOUT: "2s" }),
+    startServer({
+      NOD_WS_ACK_TIMEOUT: "1s",
+      NOD_PUSH_ACK_TIMEOUT: "2s",
+      NOD_LIMIT_WRONG_CODES: "2/24h",
+      NOD_LIMIT_PROMPTS: "2/10m",
+    }),
     launchBrowser(),
   ]);
 });
@@ -218,3 +223,49 @@ describe("without the app", () => {
     await signedIn(login);
   });
 });
+
+describe("what a limit refuses", () => {
+  test("are codes after too many wrong ones, and never the app", async () => {
+    const { login, phone } = await loginAndPhone();
+    await turn(phone, "Online", false);
+    await turn(phone, "Push allowed", false);
+    await beginSignIn(login);
+    const code = await codeFromText(phone);
+    for (const wrong of ["000000", "111111", "222222"].filter((one) => one !== code).slice(0, 2)) {
+      await typeCode(login, wrong);
+      await login.getByText("That code is not right.").or(paused(login)).first().waitFor();
+    }
+    await paused(login).waitFor();
+    await login.getByText(/You can type a code again in 24 hours\./).waitFor();
+    expect(await login.getByRole("textbox").count()).toBe(0);
+    expect(await barriers(login)).toEqual([]);
+    await turn(phone, "Online", true);
+    await openRequest(phone);
+    await approve(phone, await matchNumber(login));
+    await signedIn(login);
+  });
+
+  test("is a request too many: the page says until when, and lets somebody else begin", async () => {
+    const { login, phone } = await loginAndPhone();
+    const person = () => login.evaluate(() => localStorage.getItem("nod.demo.person"));
+    const before = await person();
+    await beginSignIn(login);
+    for (let request = 1; request <= 2; request++) {
+      await matchNumber(login);
+      await login.getByRole("button", { name: "Cancel" }).click();
+      await login.getByRole("button", { name: "Start again" }).click();
+    }
+    await login.getByText(/You can try again in 9:\d\d\./).waitFor();
+    expect(await barriers(login)).toEqual([]);
+    await login.getByRole("button", { name: "Go on as somebody else" }).click();
+    await login.getByRole("alert").waitFor({ state: "detached" });
+    expect(await person()).not.toBe(before);
+    await phoneReady(phone); // it has become theirs by itself
+    await beginSignIn(login);
+    await openRequest(phone);
+    await approve(phone, await matchNumber(login));
+    await signedIn(login);
+  });
+});
+
+const paused = (login: Page) => login.getByRole("heading", { name: "Codes are paused" });

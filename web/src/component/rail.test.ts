@@ -145,6 +145,20 @@ test("after the end the way that worked is done and the others rest", () => {
   expect(read([track("sms", "accepted")], sms)[2]).toBe("sms done: You typed the code");
 });
 
+test("what a rule held back says so, and what no rule lets be is not offered", () => {
+  const unrung = [track("websocket", "suppressed", { class: "policy" })];
+  expect(read([...unrung, track("sms", "suppressed")])).toEqual([
+    "app quiet: Not rung: open the app to answer",
+    "push quiet: Not asked this time",
+    "sms failed: Not sent, to keep you safe",
+  ]);
+  expect(read([track("sms", "accepted")], { stage: "locked" })[2]).toBe(
+    "sms failed: Codes are paused",
+  );
+  const later = { locked_until: "2026-05-05T10:00:00.000Z" };
+  expect(read([track("websocket", "delivered")], later)[2]).toBe("sms failed: Codes are paused");
+});
+
 test("a refusal is not drawn as a success", () => {
   const [app] = read([track("websocket", "responded")], { status: "denied" });
   expect(app).toBe("app failed: Your phone has answered");

@@ -125,7 +125,8 @@ function pushStep(
       return quiet(say("rail.push.soon", { time: clock(say, fallback.seconds) }));
     }
     if (outOfReach(body, all)) return failed(say("rail.push.off"));
-    if (all.length > 0 && !speaker(all, "websocket")) return quiet(say("rail.not_asked"));
+    const alone = all.length > 0 && !speaker(all, "websocket");
+    if (alone || unrung(body, all)) return quiet(say("rail.not_asked"));
     return quiet(say("rail.push.if_needed"));
   }
   return (
@@ -155,8 +156,14 @@ function codeStep(
   const typed = coded[body.method ?? ""];
   if (typed) return { kind: typed, ...done(say("rail.code_typed")) };
   if (track) return { kind: track.channel, ...sentStep(say, body, track) };
+  if (isLocked(body)) return { kind: "sms", ...failed(say("code.locked")) };
   const call = fallback?.channel === "voice" && body.status === "pending";
   return { kind: call ? "voice" : "sms", ...unsentStep(say, body, fallback) };
+}
+
+// Too many wrong codes: none is sent or taken. A sign-in that began under the lock only tells its end.
+function isLocked({ status, stage, locked_until }: StatusBody): boolean {
+  return status === "pending" && (stage === "locked" || Boolean(locked_until));
 }
 
 function unsentStep(say: Say, body: StatusBody, fallback: Fallback | null): Said {
@@ -169,6 +176,7 @@ function unsentStep(say: Say, body: StatusBody, fallback: Fallback | null): Said
 
 function sentStep(say: Say, body: StatusBody, track: CodeTrack): Said {
   const { channel, state } = track;
+  if (isLocked(body)) return failed(say("code.locked"));
   if (state === "unknown") return failed(say("rail.unknown"));
   if (body.stage === "awaiting_resend" && ["accepted", "delivered"].includes(state)) {
     return failed(say("rail.code_over"));

@@ -40,7 +40,7 @@ const answer = async (name: string) =>
 test("a number is blocked once it was asked, and stands in the list until it is lifted", async () => {
   server.on("POST /api/v1/blocks", () => {
     blocks = [block({})];
-    return { status: 201, body: { block: blocks[0] } };
+    return { status: 201, body: blocks[0] };
   });
   server.on("POST /api/v1/blocks/lift", () => {
     blocks = [];

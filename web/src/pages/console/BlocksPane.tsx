@@ -3,7 +3,7 @@ import { Button } from "../../component/Button";
 import { Notice } from "../../component/Notice";
 import { Skeleton } from "../../component/Skeleton";
 import { BlockForm } from "./BlockForm";
-import { type Block, type BlockKind, blockQuestion, blockWords, liftQuestion } from "./blocks";
+import { type Block, blockQuestion, blockWords, liftQuestion, nameOf } from "./blocks";
 import { ConfirmDialog, type Question } from "./ConfirmDialog";
 import { type Blocks, useBlocks } from "./useBlocks";
 import { when } from "./when";
@@ -78,8 +78,11 @@ export function BlocksPane({ token, heard }: { token: string; heard: number }) {
       )}
       <BlockList
         blocks={blocks}
-        onLift={(kind, label, block) =>
-          open({ question: liftQuestion(kind, label), go: () => blocks.lift({ id: block.id }) })
+        onLift={(block) =>
+          open({
+            question: liftQuestion(block.kind, block.label),
+            go: () => blocks.lift(nameOf(block)),
+          })
         }
       />
       <ConfirmDialog
@@ -98,7 +101,7 @@ function BlockList({
   onLift,
 }: {
   blocks: Blocks;
-  onLift: (kind: BlockKind, label: string, block: Block) => void;
+  onLift: (block: Block) => void;
 }) {
   if (!blocks) return unread ? null : <Skeleton lines={2} />;
   if (blocks.length === 0) {
@@ -111,16 +114,16 @@ function BlockList({
   return (
     <ul className="blocks-list" aria-label="What is blocked">
       {blocks.map((block) => (
-        <li key={block.id} className="blocks-one">
+        <li key={block.id ?? block.label} className="blocks-one">
           <span className="blocks-what">{blockWords(block.kind, block.label)}</span>
           <span className="blocks-who">
-            {when(block.at)} <code>{block.by}</code>
+            {when(block.at)} {block.by && <code>{block.by}</code>}
           </span>
           <Button
             disabled={busy}
             aria-haspopup="dialog"
             aria-label={`Lift the block of ${blockWords(block.kind, block.label)}`}
-            onClick={() => onLift(block.kind, block.label, block)}
+            onClick={() => onLift(block)}
           >
             Lift
           </Button>

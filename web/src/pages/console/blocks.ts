@@ -6,11 +6,21 @@ export type BlockKind = "number" | "prefix" | "country" | "user";
 
 /** Something that is blocked, as the server lists it: numbers are masked. */
 export interface Block {
-  id: string;
+  /** Absent for a person, whose label is their id. */
+  id?: string;
   kind: BlockKind;
   label: string;
   at: string;
-  by: string;
+  /** Whose call it was; absent for a person, whose timelines tell. */
+  by?: string;
+}
+
+/** A block by its id, or by what it is of. */
+export type BlockName = { id: string } | { kind: BlockKind; value: string };
+
+/** What a block is called when it is to be lifted. */
+export function nameOf({ id, kind, label }: Block): BlockName {
+  return id ? { id } : { kind, value: label };
 }
 
 /** A kind in words, with how its value is written. */

@@ -1,11 +1,8 @@
 import { useCallback, useEffect, useState } from "react";
 import { NodError } from "../../sdk";
 import { type Trouble, trouble } from "../problem";
-import { type Block, type BlockKind, blockWords } from "./blocks";
+import { type Block, type BlockKind, type BlockName, blockWords } from "./blocks";
 import { read, send } from "./session";
-
-/** A block by its id in the list, or by what it is of. */
-export type BlockName = { id: string } | { kind: BlockKind; value: string };
 
 /** What is blocked, and what an operator may do about it. */
 export interface Blocks {
@@ -82,9 +79,11 @@ export function useBlocks(token: string, heard: number): Blocks {
     forget,
     add: (kind, value) =>
       act(async () => {
-        const { block } = await send<{ block: Block }>(token, path, { kind, value });
+        const block = await send<Block>(token, path, { kind, value });
         const words = blockWords(block.kind, block.label);
-        const before = blocks?.some(({ id }) => id === block.id);
+        const before = blocks?.some(
+          ({ id, label }) => id === block.id && (id !== undefined || label === block.label),
+        );
         return before ? `It was blocked before: ${words}.` : `Blocked: ${words}.`;
       }),
     lift: (name) =>

@@ -1,6 +1,7 @@
 import { useState } from "react";
 import { Attempts } from "../../component/Attempts";
 import { CodeEntry } from "../../component/CodeEntry";
+import { groupsOf } from "../../component/digits";
 import { Heading } from "../../component/Heading";
 import { Rail } from "../../component/Rail";
 import { newestCode, railSteps } from "../../component/rail";
@@ -25,7 +26,13 @@ export function CodeView({ signIn, status }: { signIn: SignIn; status: StatusBod
               {say.gap}
               <Phrase
                 text="login.code.or"
-                slots={{ number: <output className="login-either">{status.match_number}</output> }}
+                slots={{
+                  number: (
+                    <output className="login-either">
+                      {groupsOf(status.match_number).join("\u202f")}
+                    </output>
+                  ),
+                }}
               />
             </>
           )}

@@ -50,6 +50,7 @@ export function waysOf(say: Say, status: StatusBody, tracks: Track[], left: Coun
   const known = { push: sent.has("push") || sent.has("websocket"), sms: sent.has("sms") };
   const way = (channel: Way["channel"], wait: number | null): Way[] => {
     if (wait === null || offered.includes(channel)) return [];
+    if (channel === "push" && unrung(status, tracks)) return []; // it would ring no more than this one
     const again = channel === "voice" ? sent.has("voice") : known[channel];
     const key = `login.way.${channel}.${again ? "again" : "first"}` as const;
     const label = wait === 0 ? say(key) : say(`${key}_in`, { time: clock(say, wait) });

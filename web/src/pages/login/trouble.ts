@@ -10,7 +10,8 @@ export function signInTrouble(say: Say, error: unknown): Trouble {
   }
   // The demo's bank writes down what is not there, as nothing: 0 seconds, an empty id.
   const againAt = error.retryAfter ? Date.now() + error.retryAfter * 1000 : undefined;
-  const refused = Boolean(error.verificationId);
+  // A moment's wait is no reason to become somebody else.
+  const refused = Boolean(error.verificationId) && error.code !== "cooldown";
   if (error.code === "blocked" && againAt) {
     // The first whole minute that is not too early.
     const minute = 60_000;
