@@ -120,7 +120,8 @@ func (c *crowd) begin() {
 
 // try is an act that a lock or a limit may refuse, and nothing else that counts.
 func (c *crowd) try(s *session, what string, act func() error) {
-	before, stage := s.Seq, s.Stage
+	c.settle(s)
+	before := s.Seq
 	until := c.locked[s.UserID]
 	checks := what == "a wrong code" || what == "a right code"
 	err := act()
@@ -133,7 +134,7 @@ func (c *crowd) try(s *session, what string, act func() error) {
 	if until.After(c.now) && err == nil && checks {
 		c.r.Fatalf("%s of %s was compared, %s before the lock ends", what, s.UserID, until.Sub(c.now))
 	}
-	if err != nil && stage == s.Stage && s.Seq != before {
+	if err != nil && s.Seq != before {
 		c.r.Fatalf("%s was refused with %v, and %d events tell of something", what, err, s.Seq-before)
 	}
 	if e := c.user(s.UserID).Until; e > c.now.UnixMilli() {

@@ -134,15 +134,16 @@ func (c *town) starts(who one, open ...*session) *session {
 	return s
 }
 
-// act runs a rule as a server does: what is refused is not written.
+// act runs a rule as a server does: what is due is done before, and what is refused is
+// not written.
 func (c *town) act(s *session, rule func(v *verify.Verification) error) error {
 	c.t.Helper()
+	c.settle(s)
 	s.Meters = c.read(s.UserID, s.Number, s.Context.IP)
 	s.From(s.who.ip)
 	if s.Meters.Address != s.Context.IP {
 		s.Meters = c.read(s.UserID, s.Number, s.Meters.Address)
 	}
-	s.Advance(&c.policy, c.now)
 	err := rule(s.Verification)
 	if s.Meters.Lacks() != verify.NeedNone {
 		c.t.Fatal("all was read, and something is missing")
@@ -232,7 +233,9 @@ func (c *town) wait(d time.Duration, all ...*session) {
 				next = s.NextAt
 			}
 		}
-		c.now = next
+		if next.After(c.now) {
+			c.now = next
+		}
 		for _, s := range all {
 			c.settle(s)
 		}
