@@ -98,7 +98,7 @@ func create(ctx context.Context, store *storage.Store) error {
 		ID: verify.NewID("ver"), KeyID: store.Keys().CodeKey(), SignKeyID: store.Keys().SignKey(),
 		UserID: fmt.Sprintf("%s%013d", creator, i), Purpose: verify.Login, Number: number,
 	}
-	who := verify.Applicant{UserID: q.UserID, Purpose: q.Purpose, Number: q.Number}
+	who := verify.Applicant{UserID: q.UserID, Purpose: q.Purpose, Number: q.Number, Codes: true}
 	return store.CreateVerification(ctx, who, nil, func(s *verify.Situation, now time.Time) (*verify.Verification, error) {
 		return verify.Start(q, s, &policy, now)
 	})

@@ -18,8 +18,8 @@ import (
 	played "nod/deploy/providers"
 )
 
-// town is two nodes, or one under two names, where everything is limited as it is by
-// itself, and whoever lives there asks either.
+// town is two nodes, or one under two names, and whoever lives there asks either.
+// Everything is limited as it is by itself, but for the tries of an address.
 type town struct {
 	t     *testing.T
 	nodes [2]*program
@@ -35,7 +35,10 @@ func onTown(t *testing.T, test func(*town)) {
 	if err := os.WriteFile(prices, []byte(townPrices), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	settings := []string{"NOD_SMS_COUNTRIES=US,DE", "NOD_PRICES_FILE=" + prices, "NOD_SPEND_CAP=3", "NOD_LIMIT_CHECKS_IP=6/1m", "NOD_RESEND_DELAYS=1s"}
+	settings := []string{
+		"NOD_LIMIT_PREFIX=10/10m", "NOD_LIMIT_CHECKS_IP=6/1m",
+		"NOD_SMS_COUNTRIES=US,DE", "NOD_PRICES_FILE=" + prices, "NOD_SPEND_CAP=3", "NOD_RESEND_DELAYS=1s",
+	}
 	for name, make := range map[string]func(*testing.T) [2]*program{
 		"sqlite": func(t *testing.T) [2]*program {
 			p := start(t, settings...)

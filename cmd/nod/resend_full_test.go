@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/netip"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -43,7 +44,7 @@ func inFull(t *testing.T, test func(s *stage)) {
 				}
 			}
 		})
-		raise(t, nodAt, network, append(fullLength.settings(), "NOD_DATABASE_URL=sqlite:"+file, "NOD_API_KEYS="+key,
+		raise(t, nodAt, network, append(slices.Concat(crowded, fullLength.settings()), "NOD_DATABASE_URL=sqlite:"+file, "NOD_API_KEYS="+key,
 			"TWILIO_ACCOUNT_SID="+twilio.AccountSID, "TWILIO_AUTH_TOKEN="+twilio.AuthToken, "TWILIO_PHONE_NUMBER="+twilio.Number,
 			"NOD_TWILIO_BASE_URL=http://"+twilioAt.address))
 		d := newDoor(t, "http://"+nodAt.address, network)
