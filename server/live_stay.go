@@ -22,19 +22,32 @@ func ConnContext(ctx context.Context, c net.Conn) context.Context {
 	return context.WithValue(ctx, connKey{}, c)
 }
 
-// stay takes a place for a request that waits for news; leave gives it back, and has
-// what of the request has not been read come as soon as any other.
+// stay takes a place for a request that waits for news; leave gives it back.
 func (s *Server) stay(ctx context.Context) (leave func(), err error) {
 	giveBack, err := s.live.room.enter(callerFrom(ctx), s.hub.MaxPerIP()/streamPrice)
-	c, ok := ctx.Value(connKey{}).(net.Conn)
-	if err != nil || !ok {
-		return giveBack, err
+	if err != nil {
+		return nil, err
 	}
-	_ = c.SetReadDeadline(time.Time{})
+	linger(ctx)
 	return func() {
-		_ = c.SetReadDeadline(time.Now().Add(restLimit))
+		hurry(ctx)
 		giveBack()
 	}, nil
+}
+
+// linger lets a connection be silent for as long as its request stays.
+func linger(ctx context.Context) {
+	if c, ok := ctx.Value(connKey{}).(net.Conn); ok {
+		_ = c.SetReadDeadline(time.Time{})
+	}
+}
+
+// hurry has what is left of a request come at once: HTTP reads it, wanted or not,
+// before the header of the answer leaves, and would wait for ever.
+func hurry(ctx context.Context) {
+	if c, ok := ctx.Value(connKey{}).(net.Conn); ok {
+		_ = c.SetReadDeadline(time.Now().Add(restLimit))
+	}
 }
 
 // narrow bounds what a stream's connection holds for its reader.

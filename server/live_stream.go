@@ -53,7 +53,10 @@ func (s *Server) streamEvents(c echo.Context) error {
 	h.Set("Cache-Control", "no-store, no-transform")
 	h.Set("X-Accel-Buffering", "no") // a proxy must not wait for more
 	narrow(ctx)
+	hurry(ctx)
 	c.Response().WriteHeader(http.StatusOK)
+	c.Response().Flush()
+	linger(ctx)
 	if err = st.run(ctx, resumed, news); err == nil {
 		err = st.patience() // for what ends the body, which is written once this returns
 	}
