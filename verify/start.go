@@ -3,6 +3,7 @@ package verify
 import (
 	"cmp"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -218,20 +219,39 @@ func (v *Verification) canCode(p *Policy) bool {
 	return has && v.Channel != Push && v.open(p)
 }
 
-// barred says why codes never go to the number, if they do not. It is looked up once.
+// barred says why codes never go to the number, if they do not. It is looked up once,
+// also by those who only read what others read at the same time.
 func (v *Verification) barred(p *Policy) (Reason, bool) {
-	if b := &v.bar; !b.known && !v.Number.IsZero() {
-		b.known = true
-		b.why, b.barred = p.Limits.bars(v.Number)
+	if v.Number.IsZero() {
+		return "", false
 	}
-	return v.bar.why, v.bar.barred
+	known := atomic.LoadUint32(&v.bar)
+	if known == 0 {
+		switch why, _ := p.Limits.bars(v.Number); why {
+		case FraudRule:
+			known = barFraud
+		case CountryBarred:
+			known = barCountry
+		default:
+			known = barNone
+		}
+		atomic.StoreUint32(&v.bar, known)
+	}
+	switch known {
+	case barFraud:
+		return FraudRule, true
+	case barCountry:
+		return CountryBarred, true
+	}
+	return "", false
 }
 
-// bar is what [Limits].bars said of the number.
-type bar struct {
-	known, barred bool
-	why           Reason
-}
+// What [Limits].bars said of the number; 0: it was not asked.
+const (
+	barNone = 1 + iota
+	barFraud
+	barCountry
+)
 
 func (v *Verification) codeChannel() Channel {
 	if v.Channel == Voice {

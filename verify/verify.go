@@ -256,7 +256,7 @@ type Verification struct {
 	sums   []Sum
 	trust  TrustRule // see [Verification.TakeTrust]
 	place  string    // see country
-	bar    bar       // see barred
+	bar    uint32    // see barred
 }
 
 // Terminal reports whether the verification has ended.
