@@ -312,6 +312,10 @@ func (a *app) serve(asked context.Context, listener net.Listener) error {
 		}
 		stop()
 	})()
+	public := newFront(listener, a.config.guards.SocketsIP, a.config.Proxies)
+	if err := a.registry.Register(public); err != nil {
+		return errors.Join(fmt.Errorf("registering metrics: %w", err), listener.Close())
+	}
 	front := newHTTPServer(a.server.Handler(), a.log)
 	parts := []func() error{
 		func() error { return a.hub.Run(ctx) },
@@ -321,7 +325,7 @@ func (a *app) serve(asked context.Context, listener net.Listener) error {
 		func() error { a.counting.forget(ctx); return nil },
 		func() error { a.guarding.watch(ctx); return nil },
 		func() error { a.route(ctx); return nil },
-		func() error { return serveUntil(ctx, front, listener) },
+		func() error { return serveUntil(ctx, front, public) },
 	}
 	if a.config.Analytics {
 		parts = append(parts, func() error { a.counting.count(ctx); return nil })
@@ -394,12 +398,13 @@ func serveUntil(ctx context.Context, s *http.Server, l net.Listener) error {
 	return err
 }
 
-// newHTTPServer bounds what a slow or silent client can hold. Bodies have their
-// own deadline in the server; a long poll is over well before WriteTimeout, and a
-// stream sets a deadline of its own with each write.
+// newHTTPServer bounds what a slow or silent client can hold: 5 s for a header, 10
+// for the whole request, also one whose body nobody wants to read. A long poll is
+// over well before WriteTimeout; a stream sets a deadline of its own with each write.
 func newHTTPServer(h http.Handler, log *slog.Logger) *http.Server {
 	return &http.Server{
-		Handler: h, ReadHeaderTimeout: 5 * time.Second, WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10,
+		Handler: h, ConnContext: server.ConnContext, MaxHeaderBytes: 16 << 10,
+		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute,
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 }
