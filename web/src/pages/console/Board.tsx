@@ -74,8 +74,10 @@ export function Board({ token, onClose }: { token: string; onClose: (lost: boole
         <div className="board-more">
           {simulated && <OutboxList outbox={outbox} onChoose={setChosen} />}
           <WebhooksPane webhooks={webhooks} onChoose={setChosen} />
-          <BlocksPane token={token} heard={seen.acts + acted} />
-          <ActsPane acts={acts} onChoose={setChosen} />
+          <div className="board-hands">
+            <BlocksPane token={token} heard={seen.acts + acted} />
+            <ActsPane acts={acts} onChoose={setChosen} />
+          </div>
         </div>
       </main>
     </div>

@@ -280,7 +280,7 @@ describe("an operator", () => {
     peer.send("event", { name: "operator.acted", at: at(2), action: "unlock" });
     const list = within(await screen.findByRole("list", { name: "What operators did" }));
     expect(list.getAllByRole("listitem")).toHaveLength(3);
-    expect(list.getByText("Blocked country LV")).toBeTruthy();
+    expect(list.getByText(/^Blocked country\sLV$/)).toBeTruthy();
     expect(list.getByText("Enabled webhooks")).toBeTruthy();
     await userEvent.click(list.getByRole("button", { name: "Unlocked a person" }));
     await untilAsked(server, `GET /api/v1/verifications/${id(2)}/timeline`);

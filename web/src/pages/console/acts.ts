@@ -97,7 +97,8 @@ const done: Record<string, string> = {
 
 /** What an operator did, in words. */
 export function doneWords({ action, detail }: OperatorAct): string {
-  if (detail && action === "block") return `Blocked ${detail}`;
-  if (detail && action === "unlock") return `Lifted the block of ${detail}`;
+  const what = detail?.replaceAll(" ", "\u00a0");
+  if (what && action === "block") return `Blocked ${what}`;
+  if (what && action === "unlock") return `Lifted the block of ${what}`;
   return done[action] ?? action;
 }

@@ -45,14 +45,16 @@ export const kinds: Readonly<Record<BlockKind, KindWords>> = {
     name: "Number",
     field: "Number with its country code",
     example: "+371 2000 0123",
-    fault: "Write the whole number with + and its country code, for example +371 2000 0123.",
+    fault:
+      "Write the whole number with + and its country code, for example +371\u00a02000\u00a00123.",
     effect: codes,
   },
   prefix: {
     name: "Prefix",
     field: "Prefix: + and 2 to 8 digits",
     example: "+371 2000",
-    fault: "Write + and the first 2 to 8 digits that the numbers share, for example +371 2000.",
+    fault:
+      "Write + and the first 2 to 8 digits that the numbers share, for example +371\u00a02000.",
     effect: codes,
   },
   country: {
