@@ -85,8 +85,8 @@ const (
 // Meters are those of one verification, read under locks in the transaction of the
 // act and written back with it. Nil: nothing is limited.
 //
-// They are read as far as they are needed. A rule reaches a meter only through a
-// method that notes the need; what was not read looks unused. After every run, with
+// They are read as far as they are needed. A rule notes its need (want, or a method that
+// does) before it looks; what was not read looks unused. After every run, with
 // or without an error, a store asks [Meters.Lacks]: while that names a need, the
 // outcome is thrown away, that much is read, from the Address that stands here then,
 // and the rule runs again on fresh copies. In one transaction a subject has one Meter,
@@ -145,28 +145,6 @@ func (m *Meters) ip() *Meter {
 		return nil
 	}
 	return m.IP
-}
-
-func (m *Meters) prefix() *Meter {
-	if !m.want(NeedAll) {
-		return nil
-	}
-	return m.Prefix
-}
-
-func (m *Meters) country() *Meter {
-	if !m.want(NeedAll) {
-		return nil
-	}
-	return m.Country
-}
-
-// blocks are the operators' on where a code would go.
-func (m *Meters) blocks() []Block {
-	if !m.want(NeedAll) {
-		return nil
-	}
-	return m.Blocks
 }
 
 // From says where the person is who acts now, when that is not what the integrator

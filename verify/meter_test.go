@@ -198,10 +198,9 @@ func TestEveryRuleSaysWhatItLacks(t *testing.T) {
 		})
 	}
 	for _, of := range []reflect.Type{reflect.TypeFor[*verify.Verification](), reflect.TypeFor[*verify.Standing]()} {
-		for i := range of.NumMethod() {
-			m := of.Method(i)
-			for in := range m.Type.NumIn() {
-				if m.Type.In(in) == reflect.TypeFor[time.Time]() && !listed[m.Name] {
+		for m := range of.Methods() {
+			for in := range m.Type.Ins() {
+				if in == reflect.TypeFor[time.Time]() && !listed[m.Name] {
 					t.Errorf("%s is not listed with what it needs", m.Name)
 				}
 			}

@@ -71,22 +71,12 @@ func Start(q Request, s *Situation, p *Policy, now time.Time) (*Verification, er
 	if score >= riskyScore && v.Match == Typed {
 		v.Match = Strict
 	}
-	if s.Hold.Blocked() {
-		return v.block(AccountLocked, refuse(CodeBlocked, "This user is blocked by an operator. Unlock the user before starting a verification."), now)
-	}
 	useApp, useCode, err := v.routes(p)
+	if why, r := v.turnedAway(s, err != nil, useCode, p, now); r != nil {
+		return v.block(why, r, now)
+	}
 	if err != nil {
-		if why, barred := v.barred(p); barred && v.Channel != Push {
-			return v.block(why, (&Stop{Reason: why}).refusal(), now)
-		}
 		return nil, err
-	}
-	if held := s.ReportedAt.Add(p.ReportHold).Sub(now); v.Purpose == Login && !s.ReportedAt.IsZero() && held > 0 && !s.Hold.lets(s.ReportedAt) {
-		return v.block(FraudRule, &Refusal{Code: CodeBlocked, RetryAfter: held,
-			Detail: "The last sign-in of this user was reported as not theirs, so new ones are held back for a while. Try again later."}, now)
-	}
-	if useCode && now.Before(v.NotBefore) {
-		return v.block(RateLimited, cooldown(v.NotBefore.Sub(now)), now)
 	}
 	stop, held := v.limited(useApp, useCode, p, now)
 	if stop != nil {
@@ -108,6 +98,27 @@ func Start(q Request, s *Situation, p *Policy, now time.Time) (*Verification, er
 	}
 	v.settle(p, now)
 	return v, nil
+}
+
+// turnedAway says for what a start is refused, whatever was used lately: an operator's
+// word, a number that no code goes to where there is no other way, a report, and the
+// cooldown of an earlier session. Nil: for nothing.
+func (v *Verification) turnedAway(s *Situation, noWay, useCode bool, p *Policy, now time.Time) (Reason, *Refusal) {
+	held := s.ReportedAt.Add(p.ReportHold).Sub(now)
+	switch {
+	case s.Hold.Blocked():
+		return AccountLocked, refuse(CodeBlocked, "This user is blocked by an operator. Unlock the user before starting a verification.")
+	case noWay:
+		if why, barred := v.barred(p); barred && v.Channel != Push {
+			return why, (&Stop{Reason: why}).refusal()
+		}
+	case v.Purpose == Login && !s.ReportedAt.IsZero() && held > 0 && !s.Hold.lets(s.ReportedAt):
+		return FraudRule, &Refusal{Code: CodeBlocked, RetryAfter: held,
+			Detail: "The last sign-in of this user was reported as not theirs, so new ones are held back for a while. Try again later."}
+	case useCode && now.Before(v.NotBefore):
+		return RateLimited, cooldown(v.NotBefore.Sub(now))
+	}
+	return "", nil
 }
 
 // limited says what stops a start, and what only holds the code back that it would send

@@ -36,6 +36,10 @@
 //	retrying ─▶ canceled                            (of a code: another was asked for)
 //	sending, unknown ─▶ accepted ─▶ undelivered ─▶ delivered   (what a provider tells of a code, see [Verification.Receive])
 //
+// What attackers try is limited by what a user, a number, a person's IP, a prefix of
+// numbers and a country used lately (see [Meters] and [Limits]). A limit on codes never
+// takes the app away: only where nobody can be asked is a start refused.
+//
 // No code, match number, client secret or result token rests anywhere: each is
 // derived from a key and the row's generation where it is sent and where it is
 // checked (see [Keys]).
