@@ -260,7 +260,7 @@ type Verification struct {
 	sums   []Sum
 	trust  TrustRule // see [Verification.TakeTrust]
 	place  string    // see country
-	bar    uint32    // see barred
+	bar    uint32    //nolint:modernize // see barred; an atomic.Uint32 cannot be copied, a Verification is
 }
 
 // Terminal reports whether the verification has ended.
