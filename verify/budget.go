@@ -295,7 +295,7 @@ func (v *Verification) giveBack(d *Delivery, now time.Time) {
 	default:
 		return
 	}
-	if d.Cost == 0 || d.MayHaveLeft() || d.Unanswered {
+	if d.Cost == 0 || d.MayHaveLeft() {
 		return
 	}
 	day := Day(d.CreatedAt)

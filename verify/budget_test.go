@@ -2,6 +2,7 @@ package verify_test
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -127,43 +128,50 @@ func TestBudgets(t *testing.T) {
 // TestBudgetsGrow has what may be unproved grow with what is proved, rounded down.
 func TestBudgetsGrow(t *testing.T) {
 	t.Parallel()
+	day := 24 * time.Hour
 	for name, test := range map[string]struct {
-		yesterday, now int // proved
-		every          time.Duration
-		want           int // unproved that leave
-		limit          string
+		before time.Duration
+		proved int // so long before
+		every  time.Duration
+		want   int // unproved that leave, one each time
+		limit  string
+		one    bool // address for all
 	}{
-		"nothing yet, in an hour":             {0, 0, time.Second, 3, "country_hour"},
-		"19 in the hour":                      {0, 19, time.Second, 3, "country_hour"},
-		"24 in the hour, a fifth of it":       {0, 24, time.Second, 4, "country_hour"},
-		"149 yesterday, a thirtieth of it":    {149, 0, time.Second, 4, "country_hour"},
-		"150 yesterday":                       {150, 0, time.Second, 5, "country_hour"},
-		"nothing yet, in a day":               {0, 0, 40 * time.Minute, 20, "country_day"},
-		"73 yesterday, three tenths of it":    {73, 0, 40 * time.Minute, 21, "country_day"},
-		"76 in the last 24 hours":             {0, 76, 40 * time.Minute, 22, "country_day"},
-		"less today than on the best of days": {76, 70, 40 * time.Minute, 22, "country_day"},
+		"nothing yet, in an hour":         {0, 0, time.Second, 3, "country_hour", false},
+		"19 in the hour":                  {0, 19, time.Second, 3, "country_hour", false},
+		"24 in the hour, a fifth of it":   {0, 24, time.Second, 4, "country_hour", false},
+		"149 on a day, a thirtieth of it": {2 * day, 149, time.Second, 4, "country_hour", false},
+		"150 on a day":                    {2 * day, 150, time.Second, 5, "country_hour", false},
+		"150 a fortnight ago":             {14 * day, 150, time.Second, 5, "country_hour", false},
+		"150 a day longer ago":            {15 * day, 150, time.Second, 3, "country_hour", false},
+		"150 earlier today":               {3 * time.Hour, 150, time.Second, 3, "country_hour", false},
+		"nothing yet, in a day":           {0, 0, 40 * time.Minute, 20, "country_day", false},
+		"73 on a day, three tenths of it": {2 * day, 73, 40 * time.Minute, 21, "country_day", false},
+		"76 in the last 24 hours":         {3 * time.Hour, 76, 40 * time.Minute, 22, "country_day", false},
+		"one address, nothing yet":        {0, 0, 40 * time.Minute, 10, "ip_day", true},
+		"one address, 40 in 24 hours":     {3 * time.Hour, 40, 40 * time.Minute, 12, "ip_day", true},
+		"one address, 35 in the hour":     {0, 35, time.Second, 5, "ip_hour", true},
+		"one address, 180 in 24 hours":    {0, 180, time.Second, 6, "ip_hour", true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c, n := newTill(t), 0
 			c.policy.Limits.Budgets = verify.BudgetDeny
 			ask := func() (*verify.Verification, error) {
-				n++
+				if n++; test.one {
+					return c.ask(us(n), "203.0.113.9")
+				}
 				return c.ask(us(n), fmt.Sprintf("203.0.%d.%d", n/200, n%200))
 			}
-			prove := func(many int) {
-				for range many {
-					v, err := ask()
-					if err != nil {
-						t.Fatal(err)
-					}
-					c.proves(v)
+			c.now = verify.Day(start).Add(4*time.Hour - test.before)
+			for range test.proved {
+				v, err := ask()
+				if err != nil {
+					t.Fatal(err)
 				}
+				c.proves(v)
 			}
-			c.now = verify.Day(start)
-			prove(test.yesterday)
-			c.now = c.now.AddDate(0, 0, 1).Add(2 * time.Hour) // more than 24 hours later, by whole ones
-			prove(test.now)
+			c.now = c.now.Add(test.before)
 			for sent := 0; ; sent++ {
 				_, err := ask()
 				if err == nil {
@@ -177,6 +185,25 @@ func TestBudgetsGrow(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestBudgetWindows has a day last for 24 hours at least, by whole ones.
+func TestBudgetWindows(t *testing.T) {
+	t.Parallel()
+	c := newTill(t)
+	c.policy.Limits.Budgets = verify.BudgetDeny
+	for _, at := range []time.Duration{30 * time.Minute, 2 * time.Hour} {
+		c.now = start.Add(at)
+		for _, number := range []string{us(1), us(2), "+447400123456", "+447400123457", "+4915123456789"} {
+			c.asks(number, "203.0.113.9")
+		}
+	}
+	c.now = start.Add(150 * time.Minute)
+	_, err := c.ask("+33612345678", "203.0.113.9")
+	if r := refused(t, err, verify.CodeBlocked); r.Limit != "ip_day" || !c.now.Add(r.RetryAfter).Equal(start.Add(25*time.Hour)) {
+		t.Fatalf("%s until %s", r.Limit, c.now.Add(r.RetryAfter))
+	}
+	c.asks("+33612345678", "198.51.100.7")
 }
 
 func TestBudgetsOfAPump(t *testing.T) {
@@ -235,18 +262,60 @@ func TestProvedOnce(t *testing.T) {
 	}
 	c.asks(us(4), "198.51.100.7") // the room of the one that was proved
 	c.refuses(verify.CodeBlocked, us(5), "198.51.100.7")
-	if tallied := c.country(); tallied.Sent != 4 || tallied.Proved != 1 {
-		t.Fatalf("%+v", tallied)
+	if got, want := c.tally(v.Context.IP), (verify.Tally{Sent: 4, Proved: 1}); got != want {
+		t.Fatalf("%+v, want %+v", got, want)
 	}
 }
 
-// country is what today's tally of the United States says.
-func (c *till) country() (t verify.Tally) {
-	m, _ := c.meters("u1", verify.StoredNumber(us(1)), "")
-	if b := m.Country.Budget; b != nil && len(b.Days) > 0 {
-		t = b.Days[len(b.Days)-1]
+// TestProvedFromElsewhere has people type their codes at an address from which fewer were
+// asked for: it gets no credit for the rest.
+func TestProvedFromElsewhere(t *testing.T) {
+	t.Parallel()
+	c := newTill(t)
+	c.policy.Limits.Budgets = verify.BudgetDeny
+	all := []*verify.Verification{c.asks("+447400123456", "198.51.100.7"), c.asks("+447400123457", "198.51.100.7"), c.asks("+447400123458", "198.51.100.7")}
+	c.asks("+4915123456789", "192.0.2.1")
+	for _, v := range all {
+		v.Context.IP = "192.0.2.1"
+		c.proves(v)
 	}
-	return t
+	if got, want := c.tally("192.0.2.1"), (verify.Tally{Sent: 1, Proved: 1}); got != want {
+		t.Fatalf("%+v, want %+v", got, want)
+	}
+}
+
+// TestHeldBackIsNotProved has a code that was held back be none of those that were sent.
+func TestHeldBackIsNotProved(t *testing.T) {
+	t.Parallel()
+	c := newTill(t)
+	c.policy.Limits.Budgets, c.policy.Limits.Prefix = verify.BudgetRecord, verify.Limit{N: 2, Per: 10 * time.Minute}
+	c.asks(us(1), "192.0.2.1")
+	c.asks(us(2), "192.0.2.1")
+	v, err := c.start(verify.Request{Purpose: verify.Login, Channel: verify.Both, Number: verify.StoredNumber(us(3)), Context: verify.Context{IP: "192.0.2.1"}},
+		verify.Situation{Devices: []verify.Device{c.device("dev_1", true, c.now)}})
+	if err != nil || len(v.Codes) > 0 {
+		t.Fatalf("%v, %d codes", err, len(v.Codes))
+	}
+	if got, want := c.tally("192.0.2.1"), (verify.Tally{Sent: 2}); got != want {
+		t.Fatalf("%+v, want %+v", got, want)
+	}
+	c.now = c.now.Add(16 * time.Minute)
+	if err := c.act(v, func() error { v.Advance(&c.policy, c.now); return v.Resend(verify.SMS, &c.policy, c.now) }); err != nil {
+		t.Fatal(err)
+	}
+	c.proves(v)
+	m, _ := c.meters("", verify.Number{}, "192.0.2.1")
+	if all := m.IP.Budget.Tens; len(all) != 2 || all[0].Proved != 0 || all[1].Proved != 1 {
+		t.Fatalf("%+v", all)
+	}
+}
+
+// tally is what the last ten minutes of an address say.
+func (c *till) tally(ip string) verify.Tally {
+	m, _ := c.meters("", verify.Number{}, ip)
+	last := m.IP.Budget.Tens[len(m.IP.Budget.Tens)-1]
+	last.Nr = 0
+	return last
 }
 
 func TestSpendCap(t *testing.T) {
@@ -333,6 +402,9 @@ func TestSpendComesBack(t *testing.T) {
 		"refused": {func(c *till, v *verify.Verification) {
 			c.leaves(v, verify.Outcome{State: verify.StateFailed, Class: verify.ClassPolicy, Provider: "test"})
 		}, 0},
+		"taken by nobody": {func(c *till, v *verify.Verification) {
+			c.leaves(v, verify.Outcome{State: verify.StateUndelivered, Provider: "test"})
+		}, 0},
 		"canceled": {func(c *till, v *verify.Verification) {
 			_ = c.act(v, func() error { return v.Cancel(c.now) })
 		}, 0},
@@ -389,7 +461,7 @@ func TestSpendIsNeverPassed(t *testing.T) {
 			percent int
 		}
 		var all []*verify.Verification
-		warned := map[warning]bool{}
+		due, warned := map[warning]bool{}, map[warning]bool{}
 		for n := range rapid.IntRange(1, 20).Draw(r, "acts") {
 			price = rapid.Int64Range(0, limit+1).Draw(r, "price")
 			day := verify.Day(c.now)
@@ -400,7 +472,13 @@ func TestSpendIsNeverPassed(t *testing.T) {
 				if fits := price <= limit-before; (err == nil) != fits {
 					r.Fatalf("%d more of %d, %d spent: %v", price, limit, before, err)
 				}
-				all = append(all, v)
+				if all = append(all, v); err == nil {
+					for _, percent := range []int64{50, 80} {
+						if price > 0 && before+price >= limit*percent/100 {
+							due[warning{day, int(percent)}] = true
+						}
+					}
+				}
 			case "cancel":
 				if len(all) > 0 {
 					v := rapid.SampledFrom(all).Draw(r, "which")
@@ -414,7 +492,12 @@ func TestSpendIsNeverPassed(t *testing.T) {
 				if e.Name == verify.EventSpendWarning && warned[w] {
 					r.Fatalf("%d percent is told twice on %s", w.percent, w.day)
 				}
-				warned[w] = warned[w] || e.Name == verify.EventSpendWarning
+				if e.Name == verify.EventSpendWarning {
+					warned[w] = true
+				}
+			}
+			if !maps.Equal(warned, due) {
+				r.Fatalf("warned of %v, want %v", warned, due)
 			}
 			c.events = nil
 			days := map[time.Time]int64{}

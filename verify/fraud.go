@@ -103,14 +103,10 @@ func (m *Meters) sent(v *Verification, p *Policy, ch Channel, now time.Time) (co
 	return m.reserve(v, p, now)
 }
 
-// proved counts what a person is about to approve: it teaches the profile, and a code
-// that came by SMS or call takes those of its verification out of what is held against
-// their prefix, country and address. It comes before the end: of what has ended nothing
-// is taken out again.
+// proved counts what a person approves: it teaches the profile, and a code that came by
+// SMS or call takes those of its verification out of what is held against their prefix and
+// country, and against the address that it was typed at.
 func (m *Meters) proved(v *Verification, by Method, now time.Time) {
-	if m == nil || v.Terminal() {
-		return
-	}
 	m.learn(v, now)
 	if by != BySMSCode && by != ByVoiceCode || !m.want(NeedAll) {
 		return

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -216,7 +217,8 @@ func TestPrefixIsClosed(t *testing.T) {
 		}
 		c.asks("+447400123456", "198.51.100.7") // another prefix
 	}
-	for _, want := range []time.Duration{15 * time.Minute, 30 * time.Minute, time.Hour, 2 * time.Hour, 4 * time.Hour, 8 * time.Hour, 12 * time.Hour, 12 * time.Hour} {
+	grows := []time.Duration{15 * time.Minute, 30 * time.Minute, time.Hour, 2 * time.Hour, 4 * time.Hour, 8 * time.Hour}
+	for _, want := range append(grows, slices.Repeat([]time.Duration{12 * time.Hour}, 20)...) {
 		burst()
 		closed(want)
 		c.now = c.now.Add(want - time.Millisecond)
