@@ -44,12 +44,20 @@ func New(baseURL, apiKey string) *Client {
 // Error is a refusal by the server: a problem document (RFC 9457).
 type Error struct {
 	Status         int    `json:"status"`
-	Code           string `json:"code"` // one of the documented codes, for example "no_channel"
+	Code           string `json:"code"` // one of the documented codes, for example "no_channel", "locked" or "rate_limited"
 	Title          string `json:"title"`
 	Detail         string `json:"detail"` // what to do next, for people
 	Field          string `json:"field"`
 	RetryAfter     int    `json:"retry_after"` // seconds; 0: waiting does not help
 	VerificationID string `json:"verification_id"`
+
+	// Of a refused Start: why, as rate_limited, fraud_rule, country, spend_cap or
+	// account_locked.
+	Reason string `json:"reason,omitempty"`
+	// Of locked: when codes are taken again; nil: when an operator has unlocked the user.
+	LockedUntil *time.Time `json:"locked_until,omitempty"`
+	// What a page may show, in the language of the request; empty: see Detail.
+	Message string `json:"message,omitempty"`
 }
 
 // Error implements error.

@@ -89,8 +89,8 @@ func (c *Client) Block(ctx context.Context, userID string) error {
 	return err
 }
 
-// Unlock lifts a block, and the 15 minutes for which new logins are held back after
-// the person said "this isn't me".
+// Unlock lifts a block, the lock that too many wrong codes brought, and the 15 minutes
+// for which new logins are held back after the person said "this isn't me".
 func (c *Client) Unlock(ctx context.Context, userID string) error {
 	_, err := c.call(ctx, http.MethodPost, userPath(userID, "unlock"), nil, struct{}{}, nil)
 	return err

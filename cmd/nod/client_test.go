@@ -161,6 +161,25 @@ func TestClientLetsGo(t *testing.T) {
 		if _, err := nod.Start(ctx, login); err != nil {
 			t.Errorf("who was let in again may not start: %v", err)
 		}
+		german := client.Login{UserID: "eva", PhoneNumber: "+4915112345678", Channel: "sms", Locale: "de"}
+		if b, err := nod.AddBlock(ctx, client.BlockPrefix, "+49151"); err != nil || b.Label != "+49151" || b.Kind != client.BlockPrefix || b.ID == "" || b.At.IsZero() {
+			t.Errorf("blocked %+v %v", b, err)
+		}
+		if all, err := nod.Blocks(ctx); err != nil || len(all) != 1 || all[0].Label != "+49151" {
+			t.Errorf("blocked %+v %v", all, err)
+		}
+		if _, err := nod.Start(ctx, german); !errors.As(err, &refusal) || refusal.Code != "blocked" || refusal.Reason != "fraud_rule" || !strings.Contains(refusal.Message, "Sicherheit") {
+			t.Errorf("a number of a blocked prefix: %+v", refusal)
+		}
+		if err := nod.LiftBlock(ctx, client.BlockPrefix, "+49151"); err != nil {
+			t.Error(err)
+		}
+		if err := nod.LiftBlock(ctx, client.BlockPrefix, "+49151"); !errors.As(err, &refusal) || refusal.Code != "not_found" {
+			t.Errorf("what is blocked no more: %v", err)
+		}
+		if _, err := nod.Start(ctx, german); err != nil {
+			t.Errorf("a number that is blocked no more: %v", err)
+		}
 
 		text, err := nod.Export(ctx, "ana/1")
 		var kept struct {
