@@ -164,8 +164,14 @@ func TestRulesRunAgainAndCountOnce(t *testing.T) {
 			runs int
 		}{
 			{"no meters", "", func(v *verify.Verification, now time.Time) error { v.Reuse(now); return nil }, 1},
-			{"all", "", func(v *verify.Verification, now time.Time) error { _, err := v.Check(s.Keys(), "", policy, now); return err }, 2},
-			{"all, elsewhere", "192.0.2.7", func(v *verify.Verification, now time.Time) error { _, err := v.Check(s.Keys(), "", policy, now); return err }, 2},
+			{"all", "", func(v *verify.Verification, now time.Time) error {
+				_, err := v.Check(s.Keys(), "", policy, now)
+				return err
+			}, 2},
+			{"all, elsewhere", "192.0.2.7", func(v *verify.Verification, now time.Time) error {
+				_, err := v.Check(s.Keys(), "", policy, now)
+				return err
+			}, 2},
 		} {
 			runs, before := 0, load(t, s, v.ID)
 			update(t, s, v.ID, func(v *verify.Verification, now time.Time) {

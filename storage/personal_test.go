@@ -128,14 +128,14 @@ func TestErase(t *testing.T) {
 	onBoth(t, func(t *testing.T, db database) {
 		ctx, heard := context.Background(), &diary{}
 		s := db.open(t, told, heard.config)
-		ana, bob := inhabit(t, s, "ana", numbers(1)), inhabit(t, s, "bob", numbers(2))
+		ana, bob := inhabit(t, s, "ana.silva", numbers(1)), inhabit(t, s, "bob.silva", numbers(2))
 		db.age(t, time.Hour)
 		drain(t, db, s)
 		sums := db.sums(t)
 		behind, acts := texts(t, db.raw, "select person from tally_people"), acted(t, s)
 		named := map[bool]int{} // about Ana or not, acts bear somebody's name
 		for _, e := range acts {
-			named[e.UserID == "ana"]++
+			named[e.UserID == "ana.silva"]++
 		}
 		if named[true] != 2 || named[false] != 2 {
 			t.Fatalf("acts: %+v", acts)
@@ -152,7 +152,7 @@ func TestErase(t *testing.T) {
 		}
 		heard.take()
 		for range 2 {
-			if err := s.Erase(ctx, "ana", by); err != nil {
+			if err := s.Erase(ctx, "ana.silva", by); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -170,11 +170,11 @@ func TestErase(t *testing.T) {
 		for _, row := range texts(t, db.raw, "select distinct person from tally_people") {
 			became[row] = row
 		}
-		if len(now) != len(behind) || len(became) != 2 || became[s.Person("bob")] == "" {
+		if len(now) != len(behind) || len(became) != 2 || became[s.Person("bob.silva")] == "" {
 			t.Errorf("behind the sums were %d rows, and are %d of %v", len(behind), len(now), became)
 		}
 		for i, e := range acts {
-			if e.UserID == "ana" {
+			if e.UserID == "ana.silva" {
 				acts[i] = verify.Event{Name: e.Name, At: e.At, Data: verify.EventData{Action: e.Data.Action, By: e.Data.By}}
 			}
 		}
@@ -197,7 +197,7 @@ func TestErase(t *testing.T) {
 		if e := erasures[0]; len(erasures) != 2 || e.UserID+e.VerificationID != "" || e.Data != (verify.EventData{Action: verify.ActErase, By: by}) {
 			t.Errorf("the erasures are noted as %+v", erasures)
 		}
-		if got := export(t, s, "ana"); strings.Contains(got, ana.number.E164()) || ids.MatchString(got) {
+		if got := export(t, s, "ana.silva"); strings.Contains(got, ana.number.E164()) || ids.MatchString(got) {
 			t.Errorf("an export after it: %s", got)
 		}
 		ended := map[string]verify.Change{} // by the last event
@@ -243,14 +243,14 @@ func sorted(tables map[string][]string) map[string][]string {
 func TestExport(t *testing.T) {
 	onBoth(t, func(t *testing.T, db database) {
 		s := db.open(t, told)
-		ana, bob := inhabit(t, s, "ana", numbers(1)), inhabit(t, s, "bob", numbers(2))
-		data, err := s.Export(context.Background(), "ana")
+		ana, bob := inhabit(t, s, "ana.silva", numbers(1)), inhabit(t, s, "bob.silva", numbers(2))
+		data, err := s.Export(context.Background(), "ana.silva")
 		if err != nil {
 			t.Fatal(err)
 		}
 		for what, n := range map[string][2]int{
 			"devices": {len(data.Devices), 2}, "trusted devices": {len(data.TrustedDevices), 1}, "enrollments": {len(data.Enrollments), 3},
-			"verifications": {len(data.Verifications), 3}, "events": {len(data.Events), len(texts(t, db.raw, "select id from events where user_id = 'ana'"))},
+			"verifications": {len(data.Verifications), 3}, "events": {len(data.Events), len(texts(t, db.raw, "select id from events where user_id = 'ana.silva'"))},
 		} {
 			if n[0] != n[1] {
 				t.Errorf("%d %s, want %d", n[0], what, n[1])
@@ -258,7 +258,7 @@ func TestExport(t *testing.T) {
 		}
 		past := data.Verifications[1]
 		if past.ID != ana.past.ID || past.Status != verify.Approved || len(past.Guesses) != 2 || len(past.Codes) != 1 || past.Codes[0].Tries != 1 ||
-			past.Deliveries[0].Provider != "twilio" || past.PhoneNumber != ana.number.E164() || past.Email != "ana@example.com" ||
+			past.Deliveries[0].Provider != "twilio" || past.PhoneNumber != ana.number.E164() || past.Email != "ana.silva@example.com" ||
 			past.Context.Location != "Lisbon" || past.BindingMessage == "" || past.EndedAt != verify.FormatTime(ana.past.EndedAt) {
 			t.Errorf("the past one: %+v", past)
 		}
@@ -268,7 +268,7 @@ func TestExport(t *testing.T) {
 		if d := data.Devices; d[0].PushProvider != "fcm" || d[0].RevokedAt != "" || d[1].RevokedAt == "" || data.TrustedDevices[0].Location != "Lisbon" {
 			t.Errorf("devices %+v, trusted %+v", d, data.TrustedDevices)
 		}
-		text := export(t, s, "ana")
+		text := export(t, s, "ana.silva")
 		k := s.Keys()
 		secrets := []string{
 			`"` + k.Code(ana.past, ana.past.Codes[0]) + `"`, `"` + k.MatchNumber(ana.open.ID, ana.open.Prompt) + `"`, k.ClientSecret(ana.open), k.ResultToken(ana.past, ana.past.EndedAt),
@@ -304,14 +304,14 @@ func TestEraseALot(t *testing.T) {
 	onBoth(t, func(t *testing.T, db database) {
 		s := db.open(t)
 		for range 210 {
-			mustAdmit(t, s, request(s, "ana"))
+			mustAdmit(t, s, request(s, "ana.silva"))
 		}
 		db.exec(t, "with recursive n (i) as (select 1 union all select i + 1 from n where i < 2100)"+
-			" insert into events (id, user_id, seq, name, at, data) select 'evt_' || i, 'ana', 0, 'settings.changed', i, '{}' from n")
-		if err := s.Erase(context.Background(), "ana", by); err != nil {
+			" insert into events (id, user_id, seq, name, at, data) select 'evt_' || i, 'ana.silva', 0, 'settings.changed', i, '{}' from n")
+		if err := s.Erase(context.Background(), "ana.silva", by); err != nil {
 			t.Fatal(err)
 		}
-		if left := db.marked(t, []string{"ana", s.Keys().HashNumber(number)}); len(left) > 0 {
+		if left := db.marked(t, []string{"ana.silva", s.Keys().HashNumber(number)}); len(left) > 0 {
 			t.Errorf("left: %d verifications, %d events", len(left["verifications"]), len(left["events"]))
 		}
 	})
@@ -331,15 +331,15 @@ func TestEraseBeginsAgain(t *testing.T) {
 					return
 				}
 				if ended = append(ended, c.Verification.ID); len(ended) == 1 {
-					ended = append(ended, mustAdmit(t, s, request(s, "ana")).ID)
+					ended = append(ended, mustAdmit(t, s, request(s, "ana.silva")).ID)
 				}
 			}
 		})
-		mustAdmit(t, s, request(s, "ana"))
-		if err := s.Erase(context.Background(), "ana", by); err != nil {
+		mustAdmit(t, s, request(s, "ana.silva"))
+		if err := s.Erase(context.Background(), "ana.silva", by); err != nil {
 			t.Fatal(err)
 		}
-		if left := db.marked(t, append(ended, "ana")); len(ended) != 3 || ended[1] != ended[2] || len(left) > 0 {
+		if left := db.marked(t, append(ended, "ana.silva")); len(ended) != 3 || ended[1] != ended[2] || len(left) > 0 {
 			t.Errorf("ended %v, left %v", ended, left)
 		}
 	})
@@ -350,17 +350,17 @@ func TestEraseMeetsOthers(t *testing.T) {
 	inOneOrder(t, func(t *testing.T, db database) {
 		ctx, heard := context.Background(), &diary{}
 		s, other := db.open(t, told, heard.config), db.open(t, told, heard.config)
-		inhabit(t, s, "ana", number)
+		inhabit(t, s, "ana.silva", number)
 		for _, err := range gather(24, func(i int) error {
 			s := []*storage.Store{s, other}[i%2]
 			switch i % 6 {
 			case 0, 1:
-				if err := s.Erase(ctx, "ana", by); err != nil {
+				if err := s.Erase(ctx, "ana.silva", by); err != nil {
 					return fmt.Errorf("erasing: %w", err)
 				}
 			case 2, 3:
 				for range 5 {
-					q := request(s, "ana")
+					q := request(s, "ana.silva")
 					q.Number, q.Channel = numbers(1), verify.SMS // no code was sent there
 					var v *verify.Verification
 					if err := admitTo(&v, s, q, once(q.ID, "body", &v)); err != nil {
@@ -376,7 +376,7 @@ func TestEraseMeetsOthers(t *testing.T) {
 					}
 				}
 			case 4:
-				e, err := s.CreateEnrollment(ctx, nil, "ana")
+				e, err := s.CreateEnrollment(ctx, nil, "ana.silva")
 				if err != nil {
 					return err
 				}
@@ -391,7 +391,7 @@ func TestEraseMeetsOthers(t *testing.T) {
 				}
 			case 5:
 				_, count := s.CountEvents(ctx, 50)
-				return errors.Join(count, stand(s, "ana", unlock), s.UpdateTrustedDevices(ctx, "ana", func(ds []*verify.TrustedDevice, now time.Time) error {
+				return errors.Join(count, stand(s, "ana.silva", unlock), s.UpdateTrustedDevices(ctx, "ana.silva", func(ds []*verify.TrustedDevice, now time.Time) error {
 					for _, d := range ds {
 						d.Revoke(verify.TrustRevoked, now)
 					}
@@ -439,8 +439,8 @@ func TestEraseMeetsOthers(t *testing.T) {
 				t.Errorf("%s is left of what is gone: %v", what, left)
 			}
 		}
-		marks := []string{"ana", s.Person("ana"), s.Keys().HashNumber(number), s.Keys().HashNumber(numbers(1))}
-		if err := s.Erase(ctx, "ana", by); err != nil {
+		marks := []string{"ana.silva", s.Person("ana.silva"), s.Keys().HashNumber(number), s.Keys().HashNumber(numbers(1))}
+		if err := s.Erase(ctx, "ana.silva", by); err != nil {
 			t.Fatal(err)
 		}
 		if left := db.marked(t, marks); len(left) > 0 {

@@ -31,11 +31,30 @@
 // socket, which bears the limit of a transaction.
 //
 // Locks are always taken in the same order – idempotency key, user, phone
-// (advisory, until the end of the transaction), then rows, then the user's trusted
-// devices (advisory, and their rows), at last the cursor of counting – so creates
+// (advisory, until the end of the transaction), then rows, then meters (advisory, by
+// their keys: those of users, of numbers, of addresses, of prefixes, of countries), then
+// the day's spending (advisory), then the user's trusted devices (advisory, and their
+// rows), then the cursor of counting, at last the sums that are added to – so creates
 // that could meet run one after the other, and the unique indexes on open
 // verifications only stand guard. The clock is read after the locks. Serialization
 // failures and deadlocks run the rule again on fresh copies.
+//
+//	create     user, phone, rows; meters, spending; trusted device; sums
+//	update     row; meters, spending; trusted devices; sums
+//	claim      rows that nobody holds; meters of all, sorted; spending; sums
+//	standing   user, rows; the user's meter; sums
+//	erasure    user, rows; the user's meter; cursor
+//	a block    its row; the meter of its prefix
+//	a sweep    meters that nobody holds
+//
+// What limits count stands in meters, which only package verify understands (see
+// [verify.Meter]), and they are read, decided by and written in the transaction of the
+// act: of codes and guesses that many nodes let through at once none is one too many, and
+// neither a crash nor a rule's error counts for less or more. A rule says what it wanted
+// of them after it ran; then that much is read and it runs again, so what needs no meters
+// costs none. Meters that many share come last and are held for the shortest time, one
+// round trip and a COMMIT: so long the codes to one country wait for each other, whatever
+// the number of nodes.
 //
 // When Postgres is gone or hangs, every call has an error within 2 s, and works
 // again as soon as it is back, also when the network has only forgotten the
