@@ -1,11 +1,10 @@
 package main
 
 import (
-	"crypto/rand"
-	"encoding/base64"
+	"errors"
 	"fmt"
 	"maps"
-	"net/http/httptest"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,12 +13,15 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/maxmind/mmdbwriter"
+	"github.com/maxmind/mmdbwriter/mmdbtype"
+
 	"nod/client"
-	played "nod/deploy/providers"
 )
 
 // town is two nodes, or one under two names, and whoever lives there asks either.
-// Everything is limited as it is by itself, but for the tries of an address.
+// Everything is limited as it is by itself, but for the tries of an address and the wrong
+// codes of all.
 type town struct {
 	t     *testing.T
 	nodes [2]*program
@@ -36,8 +38,8 @@ func onTown(t *testing.T, test func(*town)) {
 		t.Fatal(err)
 	}
 	settings := []string{
-		"NOD_LIMIT_PREFIX=10/10m", "NOD_LIMIT_CHECKS_IP=6/1m",
-		"NOD_SMS_COUNTRIES=US,DE", "NOD_PRICES_FILE=" + prices, "NOD_SPEND_CAP=3", "NOD_RESEND_DELAYS=1s",
+		"NOD_LIMIT_PREFIX=10/10m", "NOD_LIMIT_CHECKS_IP=6/1m", "NOD_LIMIT_WRONG_CODES_ALL=6/24h",
+		"NOD_GEOIP_FILE=" + atlas(t), "NOD_SMS_COUNTRIES=US,DE", "NOD_PRICES_FILE=" + prices, "NOD_SPEND_CAP=3", "NOD_RESEND_DELAYS=1s",
 	}
 	for name, make := range map[string]func(*testing.T) [2]*program{
 		"sqlite": func(t *testing.T) [2]*program {
@@ -206,7 +208,7 @@ func TestLimits(t *testing.T) {
 		for name, test := range map[string]func(*town){
 			"codes to a number": (*town).bombsANumber, "codes of a user": (*town).bombsAUser, "codes for an address": (*town).bombsFromAnAddress,
 			"tries of an address": (*town).checks, "prompts": (*town).bombsAnApp, "fatigue": (*town).tires,
-			"barred numbers": (*town).barred, "money": (*town).spends, "a prefix": (*town).pumps,
+			"barred numbers": (*town).barred, "money": (*town).spends, "a prefix": (*town).pumps, "another country": (*town).travels,
 		} {
 			w.t.Run(name, func(t *testing.T) { test(w.in(t)) })
 		}
@@ -231,9 +233,13 @@ func (w *town) guesses() {
 			w.nodes[1].kill()
 			w.nodes[1].again()
 			w.nodes[1].ready()
+			w.alarmed(w.nodes[1])
 		}
 		number := line()
 		v = w.someone(201, "", "guesser", texted(number))
+		if n := v.num("code_length"); n != 6 && session < 2 || n != 8 && session >= 2 {
+			w.t.Errorf("a code of session %d has %v digits", session, n)
+		}
 		wrong(v, number, times)
 		if session == 2 {
 			if out := w.check(200, "", v, w.codeOf(number, 1)); out["ok"] != true {
@@ -262,6 +268,26 @@ func (w *town) guesses() {
 	v = w.someone(201, "", "guesser", texted(number))
 	if out := w.check(200, "", v, w.codeOf(number, 1)); out["ok"] != true {
 		w.t.Errorf("unlocked, the right code is wrong: %v", out)
+	}
+}
+
+// alarmed wants a node to say that there are too many wrong codes of all.
+func (w *town) alarmed(p *program) {
+	w.t.Helper()
+	eventually(w.t, "somebody may be guessing", func() bool { return strings.Contains(p.journal.String(), "somebody may be guessing") })
+	for line, want := range map[string]string{"nod_wrong_codes_today": "6", "nod_spend_cap": "3"} {
+		if got := p.metric(line); got != want {
+			w.t.Errorf("%s is %q, want %s", line, got, want)
+		}
+	}
+	told := 0
+	for _, p := range slices.Compact(slices.Clone(w.nodes[:])) {
+		if p.metric(`nod_limits_hit_total{limit="wrong_codes_all"}`) == "1" {
+			told++
+		}
+	}
+	if told != 1 {
+		w.t.Errorf("%d nodes told it", told)
 	}
 }
 
@@ -413,55 +439,45 @@ func (w *town) pumps() {
 	w.someone(201, "", "pump 11", texted(number(11)))
 }
 
-// TestPresend: the integrator says yes, no or nothing before a code leaves; then, by
-// itself, none does, and the app's login goes on.
-func TestPresend(t *testing.T) {
-	t.Parallel()
-	k := &played.Gatekeeper{Integrator: played.Integrator{Secrets: []string{newWebhookSecret()}}}
-	integrator := httptest.NewServer(k)
-	t.Cleanup(integrator.Close)
-	p := start(t, "NOD_PRESEND_URL="+integrator.URL, "NOD_PRESEND_TIMEOUT=3s", "NOD_WEBHOOK_SECRET="+k.Secrets[0])
-	k.Script("no", played.Answer{Code: `{"allow": false}`})
-	k.Script("silent", played.Answer{Fault: played.Hang})
-	for user, detail := range map[string]string{"yes": "", "no": "presend", "silent": "presend_unanswered"} {
-		number := line()
-		v := p.ask(user, texted(number))
-		if detail == "" {
-			p.outbox(number, 1)
-			continue
-		}
-		eventually(t, user+": it is suppressed", func() bool {
-			row := p.status(v).list("deliveries")
-			return len(row) == 1 && row[0].str("state") == "suppressed" && row[0].str("class") == "policy"
-		})
-		story := p.do(200, "GET", pathOf(v)+"/timeline", nil)
-		if !slices.ContainsFunc(story.list("events"), func(e object) bool {
-			return e.str("name") == "delivery.suppressed" && e.str("detail") == detail
-		}) {
-			t.Errorf("%s: the timeline does not say %s: %v", user, detail, story)
-		}
-		if got := p.sent(number); len(got) != 0 {
-			t.Errorf("%s: a code left", user)
-		}
+// travels: who was in Germany before and is in Japan now is judged by that, and why is told.
+func (w *town) travels() {
+	number := line()
+	home := w.someone(201, "", "traveler", textedFor("192.0.2.99", number))
+	if out := w.check(200, "", home, w.codeOf(number, 1)); out["ok"] != true {
+		w.t.Fatal(out)
 	}
-	if n := strings.Count(p.journal.String(), "nobody answers before codes leave"); n != 1 {
-		t.Errorf("it is logged %d times that nobody answers", n)
-	}
-	for line, want := range map[string]string{
-		`nod_sends_suppressed_total{reason="presend"}`: "1", `nod_sends_suppressed_total{reason="presend_unanswered"}`: "1",
-		`nod_dispatcher_presend_total{result="done"}`: "2", `nod_dispatcher_presend_total{result="failed"}`: "1",
-	} {
-		if got := p.metric(line); got != want {
-			t.Errorf("%s is %q, want %s", line, got, want)
-		}
-	}
-	if len(k.Objections()) != 0 {
-		t.Errorf("noted: %v", k.Objections())
+	v := w.someone(201, "", "traveler", textedFor("198.51.100.7", line()))
+	story := w.door().do(200, "GET", pathOf(v)+"/timeline", nil)
+	if !slices.ContainsFunc(story.list("events"), func(e object) bool {
+		return e.str("name") == "risk.assessed" && e.str("reasons") == "new_network,new_country"
+	}) {
+		w.t.Errorf("nothing says so: %v", story)
 	}
 }
 
-func newWebhookSecret() string {
-	key := make([]byte, 32)
-	_, _ = rand.Read(key) // it never fails
-	return "whsec_" + base64.StdEncoding.EncodeToString(key)
+// atlas is a file that says where addresses are.
+func atlas(t *testing.T) string {
+	t.Helper()
+	tree, err := mmdbwriter.New(mmdbwriter.Options{DatabaseType: "GeoLite2-Country", IncludeReservedNetworks: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for network, country := range map[string]mmdbtype.String{"192.0.2.0/24": "DE", "198.51.100.0/24": "JP"} {
+		_, n, err := net.ParseCIDR(network)
+		if err == nil {
+			err = tree.Insert(n, mmdbtype.Map{"country": mmdbtype.Map{"iso_code": country}})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	f, err := os.Create(filepath.Join(t.TempDir(), "countries.mmdb"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = tree.WriteTo(f)
+	if err := errors.Join(err, f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return f.Name()
 }
