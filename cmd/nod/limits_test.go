@@ -286,7 +286,7 @@ func (w *town) alarmed(p *program) {
 			told++
 		}
 	}
-	if told != 1 {
+	if told > 1 { // none, if it was this node and before it ended
 		w.t.Errorf("%d nodes told it", told)
 	}
 }
