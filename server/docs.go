@@ -59,7 +59,7 @@ func operations(doc *huma.OpenAPI, part section) []*huma.Operation {
 		if item == nil {
 			continue
 		}
-		for _, o := range []*huma.Operation{item.Get, item.Post, item.Patch, item.Delete} {
+		for _, o := range []*huma.Operation{item.Get, item.Put, item.Post, item.Patch, item.Delete} {
 			if o != nil && o.Method == r.method {
 				ops = append(ops, o)
 			}

@@ -75,26 +75,22 @@ func newThrottle(perMinute int, r prometheus.Registerer) (*throttle, error) {
 	return t, r.Register(t.refused)
 }
 
-// take counts cost requests of an address ([hub.Address]) and returns 0, or how long to wait until
-// they would be let in; then they are not counted.
-func (t *throttle) take(a netip.Addr, cost int) time.Duration {
-	return t.count(a, cost, func(ahead time.Duration) bool { return ahead <= time.Minute })
-}
+// take counts a request of an address ([hub.Address]) and returns 0, or how long to
+// wait until it would be let in; then it is not counted.
+func (t *throttle) take(a netip.Addr) (wait time.Duration) { return t.count(a, 1, false) }
 
-// charge counts what is done already, up to an empty bucket.
-func (t *throttle) charge(a netip.Addr, cost int) {
-	t.count(a, cost, func(time.Duration) bool { return true })
-}
+// charge counts requests that are answered already, up to an empty bucket.
+func (t *throttle) charge(a netip.Addr, requests int) { t.count(a, requests, true) }
 
-func (t *throttle) count(a netip.Addr, cost int, admit func(ahead time.Duration) bool) time.Duration {
+func (t *throttle) count(a netip.Addr, requests int, answered bool) (wait time.Duration) {
 	address := a.As16()
 	now := time.Since(t.begun)
 	set := &t.sets[maphash.Bytes(t.seed, address[:])%throttleSets]
 	set.mu.Lock()
 	defer set.mu.Unlock()
 	b := set.of(address)
-	ahead := max(b.full-now, 0) + time.Duration(cost)*t.pace
-	if !admit(ahead) {
+	ahead := max(b.full-now, 0) + time.Duration(requests)*t.pace
+	if ahead > time.Minute && !answered {
 		return ahead - time.Minute
 	}
 	b.full = now + min(ahead, time.Minute)
@@ -142,7 +138,7 @@ func (s *Server) throttled(next echo.HandlerFunc) echo.HandlerFunc {
 			return next(c)
 		}
 		a := hub.Address(c.RealIP())
-		if wait := s.throttle.take(a, 1); wait > 0 && !s.operators.known(r, s.consoleCookie) {
+		if wait := s.throttle.take(a); wait > 0 && !s.operators.known(r, s.consoleCookie) {
 			s.throttle.refused.Inc()
 			if s.throttle.speaks() {
 				s.log.WarnContext(r.Context(), "an address asks more than it may; more of them are only counted for a minute. Were it a proxy of yours, NOD_TRUSTED_PROXIES should name it",

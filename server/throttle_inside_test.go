@@ -28,7 +28,7 @@ func TestThrottleIsFree(t *testing.T) {
 		ips[i] = fmt.Sprintf("2001:db8:%x::1", i)
 	}
 	i := 0
-	if n := testing.AllocsPerRun(1000, func() { throttle.take(hub.Address(ips[i%len(ips)]), 1); i++ }); n != 0 {
+	if n := testing.AllocsPerRun(1000, func() { throttle.take(hub.Address(ips[i%len(ips)])); i++ }); n != 0 {
 		t.Errorf("to look at an address allocates %v times", n)
 	}
 }
@@ -38,7 +38,7 @@ func BenchmarkThrottle(b *testing.B) {
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
-			throttle.take(hub.Address("203.0.113.7"), 1)
+			throttle.take(hub.Address("203.0.113.7"))
 		}
 	})
 }
@@ -53,7 +53,7 @@ func TestThrottleIsExact(t *testing.T) {
 			go func() {
 				n := 0
 				for range 100 {
-					if throttle.take(hub.Address("203.0.113.7"), 1) == 0 {
+					if throttle.take(hub.Address("203.0.113.7")) == 0 {
 						n++
 					}
 				}
@@ -75,7 +75,7 @@ func TestThrottleIsExact(t *testing.T) {
 func TestThrottleKeepsWhoOwes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		throttle := newThrottleFor(t, 60)
-		ask := func(ip string) bool { return throttle.take(hub.Address(ip), 1) == 0 }
+		ask := func(ip string) bool { return throttle.take(hub.Address(ip)) == 0 }
 		for range 60 {
 			ask("203.0.113.7")
 		}
