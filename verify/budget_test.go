@@ -356,6 +356,7 @@ func TestSpendCap(t *testing.T) {
 	price = 1
 	c.refuses(verify.CodeBlocked, us(15), "198.51.100.7")
 	c.now = c.now.AddDate(0, 0, 1)
+	c.sums[verify.Sum{Name: verify.SumSpend, Start: verify.Day(c.now)}] = -5 // as if too much came back
 	price = 1_000_001
 	c.refuses(verify.CodeBlocked, us(16), "198.51.100.7")
 }
@@ -442,6 +443,28 @@ func TestSpendComesBack(t *testing.T) {
 				t.Fatalf("%d on the next day's bill", after)
 			}
 		})
+	}
+}
+
+// TestSpendComesBackAtOnce has what is given back be there for the next verification of
+// the same transaction, on the day that it was spent on.
+func TestSpendComesBackAtOnce(t *testing.T) {
+	t.Parallel()
+	for _, wait := range []time.Duration{time.Minute, 30 * time.Minute} {
+		c := newTill(t)
+		c.policy.Limits.SpendCap, c.policy.Limits.Price = 100, func(string) (int64, bool) { return 7, true }
+		c.now = verify.Day(start).Add(23*time.Hour + 45*time.Minute)
+		v := c.asks(us(1), "198.51.100.7")
+		c.now = c.now.Add(wait)
+		if err := c.act(v, func() error {
+			err := v.Cancel(c.now)
+			if got := v.Meters.Spend.Micros; got != 0 {
+				t.Errorf("%s later %d of that day are spent", wait, got)
+			}
+			return err
+		}); err != nil {
+			t.Error(err)
+		}
 	}
 }
 

@@ -390,8 +390,8 @@ type step struct {
 func (x *explorer) walk(begin state, depth int, store func(*explorer, *state, *outcome) bool, enough int) (broken map[promise][]string, states int) {
 	broken = map[promise][]string{}
 	all, steps, known := []state{begin}, []step{{-1, ""}}, map[state]bool{begin: true}
-	for at, end := 0, 0; depth > 0; depth-- {
-		for end = len(all); at < end && (enough == 0 || len(broken) < enough); at++ {
+	for at := 0; depth > 0; depth-- {
+		for end := len(all); at < end && (enough == 0 || len(broken) < enough); at++ {
 			x.moves(all[at], store, func(next state, p promise, what func() string) {
 				if p != "" {
 					if broken[p] == nil {
