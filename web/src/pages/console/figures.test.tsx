@@ -271,5 +271,5 @@ test("switched off, it says how to switch it on", async () => {
   server.on("GET /api/v1/analytics/overview", () => problem(404, "not_found"));
   await open();
   expect(await screen.findByText("ANALYTICS_ENABLED=true")).toBeTruthy();
-  expect(screen.queryByRole("radio")).toBeNull();
+  expect(screen.queryByRole("radio", { name: "7 days" })).toBeNull();
 });
