@@ -225,8 +225,8 @@ func (c *canary) rubbish(user, number string) {
 	}
 }
 
-// absentAnswers wants no secret in what was answered to rubbish. Here a national
-// number is not looked for: what nod makes of one is masked.
+// absentAnswers wants no secret in what was answered to rubbish, and to who asks
+// about a number that no provider takes.
 func (c *canary) absentAnswers() {
 	c.door.t.Helper()
 	text := ""

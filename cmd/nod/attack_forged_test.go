@@ -7,13 +7,15 @@ import (
 	"net/url"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	played "nod/deploy/providers"
 )
 
-// receiptsOf are the deliveries of two logins whose provider has told nothing yet.
+// waiting is two logins whose provider has taken an SMS and told nothing yet: the
+// first one, and the messages of both.
 func (s *siege) waiting(provider string) (v object, mine, other played.Accepted) {
 	s.t.Helper()
 	var all []played.Accepted
@@ -162,7 +164,7 @@ func (s *siege) newSecret() {
 	if !s.opens("POST", "/api/v1/devices", "", late.join(joining, late.proof(joining).token())) {
 		t.Error("an enrollment is void")
 	}
-	if _, out := ph.asks("POST", "/api/v1/prompts/"+open.str("verification_id")+"/respond", object{"token": ph.answer(prompt, "").with("decision", "approve", "number", open.str("match_number")).token()}); out["accepted"] != true {
+	if _, out := ph.asks("POST", "/api/v1/prompts/"+open.str("verification_id")+"/respond", object{"token": ph.answer(prompt, open.str("match_number")).token()}); out["accepted"] != true {
 		t.Errorf("an answer to what was shown before: %v", out)
 	}
 	if skipped := s.ask(user, object{"trusted_device_token": trusted, "context": object{"ip": "198.51.100.7"}}); skipped.str("method") != "trusted_device" {
@@ -185,13 +187,8 @@ func (s *siege) newSecret() {
 func (s *siege) again(settings ...string) {
 	s.t.Helper()
 	s.nod.stop()
-	kept := s.nod.env[:0:0]
-	for _, e := range s.nod.env {
-		if !strings.HasPrefix(e, "NOD_SECRET") {
-			kept = append(kept, e)
-		}
-	}
-	s.nod.env = append(kept, settings...)
+	s.nod.env = slices.DeleteFunc(s.nod.env, func(e string) bool { return strings.HasPrefix(e, "NOD_SECRET") })
+	s.nod.env = append(s.nod.env, settings...)
 	s.nod.again()
 }
 
@@ -199,7 +196,7 @@ func (s *siege) again(settings ...string) {
 func (s *siege) refusesToStart(name string, settings ...string) {
 	s.t.Helper()
 	cmd := exec.CommandContext(s.t.Context(), s.nod.file)
-	cmd.Env = append(s.nod.env[:len(s.nod.env):len(s.nod.env)], settings...)
+	cmd.Env = slices.Concat(s.nod.env, settings)
 	said, err := cmd.CombinedOutput()
 	if err == nil || !strings.Contains(string(said), "NOD_SECRET") {
 		s.t.Errorf("with %s nod ends with %v and says %s", name, err, fmt.Sprintf("%.300s", said))

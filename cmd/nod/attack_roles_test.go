@@ -127,7 +127,7 @@ func (o *victim) state(s *siege) string {
 // turned away at the door; whoever it names finds nothing of others there.
 func (s *siege) roles() {
 	t := s.t
-	o, before := s.victim(), ""
+	o := s.victim()
 	mallory, number := s.person()
 	own := s.ask(mallory, object{"phone_number": number, "channel": "sms"})
 	device := s.puppet("mallory")
@@ -157,7 +157,7 @@ func (s *siege) roles() {
 		{"a console", "console", as(console)},
 	}
 	calls := s.described()
-	before = o.state(s)
+	before := o.state(s)
 	for _, c := range calls {
 		if slices.Contains(c.who, "public") {
 			continue
