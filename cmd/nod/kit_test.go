@@ -46,11 +46,6 @@ type program struct {
 	journal *journal
 }
 
-// crowded leaves off what limits numbers that begin alike, and what one address may ask
-// of a node: all people of the tests have such numbers, and live at one address. What is
-// about these limits says so.
-var crowded = []string{"NOD_LIMIT_PREFIX=off", "NOD_LIMIT_REQUESTS_IP=off", "NOD_LIMIT_SOCKETS_IP=off"}
-
 var banner = regexp.MustCompile(`(?s)open +(http://\S+)(?:.*?API key +(nod_sk_\S+))?`)
 
 // starter runs `nod serve` on a free port until the test ends. The settings are

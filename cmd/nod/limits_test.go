@@ -19,6 +19,11 @@ import (
 	"nod/client"
 )
 
+// crowded leaves off what limits numbers that begin alike, and what one address may ask
+// of a node: all people of the tests have such numbers, and live at one address. What is
+// about these limits says so.
+var crowded = []string{"NOD_LIMIT_PREFIX=off", "NOD_LIMIT_REQUESTS_IP=off", "NOD_LIMIT_SOCKETS_IP=off"}
+
 // town is two nodes, or one under two names, and whoever lives there asks either.
 // Everything is limited as it is by itself, but for the tries of an address and the wrong
 // codes of all.
