@@ -213,9 +213,9 @@ func subscriber(ip string) string {
 // Sum is something to be added to a sum of the whole deployment. Sums are added, not
 // read first, so that nobody waits for them.
 type Sum struct {
-	Name  string    // wrong_codes or spend
-	Start time.Time // of the hour, for wrong_codes; of the UTC day, for spend
-	N     int64     // of spend: micro-units; below zero gives back
+	Name  string    // wrong_codes, spend or spend_warned
+	Start time.Time // of the hour, for wrong_codes; of the UTC day, for the others
+	N     int64     // of spend: micro-units, below zero gives back; of spend_warned: percent
 }
 
 // The sums.
