@@ -102,7 +102,7 @@ func Start(q Request, s *Situation, p *Policy, now time.Time) (*Verification, er
 
 // turnedAway says for what a start is refused, whatever was used lately: an operator's
 // word, a number that no code goes to where there is no other way, a report, and the
-// cooldown of an earlier session. Nil: for nothing.
+// cooldown of an earlier session, unless a lock stands before it. Nil: for nothing.
 func (v *Verification) turnedAway(s *Situation, noWay, useCode bool, p *Policy, now time.Time) (Reason, *Refusal) {
 	held := s.ReportedAt.Add(p.ReportHold).Sub(now)
 	switch {
@@ -115,7 +115,7 @@ func (v *Verification) turnedAway(s *Situation, noWay, useCode bool, p *Policy, 
 	case v.Purpose == Login && !s.ReportedAt.IsZero() && held > 0 && !s.Hold.lets(s.ReportedAt):
 		return FraudRule, &Refusal{Code: CodeBlocked, RetryAfter: held,
 			Detail: "The last sign-in of this user was reported as not theirs, so new ones are held back for a while. Try again later."}
-	case useCode && now.Before(v.NotBefore):
+	case useCode && now.Before(v.NotBefore) && v.lockEnd(now).IsZero():
 		return RateLimited, cooldown(v.NotBefore.Sub(now))
 	}
 	return "", nil
