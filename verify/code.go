@@ -416,14 +416,15 @@ type Actions struct {
 	CheckIn *int `json:"check_in"`
 }
 
-// Actions returns what the page's person can do next.
+// Actions returns what the page's person can do next, as far as the verification itself
+// knows: a lock counts, and a limit is met by whoever tries.
 func (v *Verification) Actions(p *Policy, now time.Time) Actions {
 	var a Actions
 	if v.Terminal() {
 		return a
 	}
 	zero := 0
-	if v.liveCode(now) != nil && v.aside().lockEnd(now).IsZero() {
+	if v.liveCode(now) != nil && !v.lockedNow(now) {
 		a.CheckIn = &zero
 	}
 	a.PushIn, a.VoiceIn, a.SMSIn = v.sendIn(Push, p, now), v.sendIn(Voice, p, now), v.sendIn(SMS, p, now)
@@ -441,16 +442,10 @@ func (v *Verification) EmailIn(p *Policy, now time.Time) *int {
 
 // sendIn says when a send over ch can be asked for, in seconds; nil: never.
 func (v *Verification) sendIn(ch Channel, p *Policy, now time.Time) *int {
-	if !v.sendable(ch, p) {
+	if !v.sendable(ch, p) || ch != Push && v.lockedNow(now) {
 		return nil
 	}
 	wait := v.wait(ch, p, now)
-	if stop := v.aside().held(p, ch, now); stop != nil {
-		if stop.RetryAfter == 0 || stop.Reason == AccountLocked {
-			return nil
-		}
-		wait = max(wait, stop.RetryAfter)
-	}
 	switch first := !v.hasCode() && ch == v.codeChannel(); {
 	case first && v.Prompt.Open(now) && !v.Prompt.DisplayedAt.IsZero():
 		wait = max(wait, v.Prompt.DisplayedAt.Add(p.OfferAfter).Sub(now))
@@ -461,17 +456,6 @@ func (v *Verification) sendIn(ch Channel, p *Policy, now time.Time) *int {
 	}
 	rest := Rest(wait)
 	return &rest
-}
-
-// aside is the verification for a look at its meters, as far as they were read, that
-// needs none of them.
-func (v *Verification) aside() *Verification {
-	if v.Meters == nil {
-		return v
-	}
-	looked, meters := *v, *v.Meters
-	looked.Meters = &meters
-	return &looked
 }
 
 func (v *Verification) newestCode() *Code {

@@ -240,8 +240,7 @@ func (v *Verification) lock(until, now time.Time) {
 func (v *Verification) lockedNow(now time.Time) bool { return v.LockedUntil.After(now) }
 
 // checkable refuses a guess that may not be made: of a locked user, for a number that an
-// operator has blocked, or from an IP that has made too many. What it lets through is
-// counted for that IP.
+// operator has blocked, or from an IP that has made too many.
 func (v *Verification) checkable(p *Policy, now time.Time) error {
 	if until := v.lockEnd(now); !until.IsZero() {
 		return locked(until, now).refusal()
@@ -294,7 +293,7 @@ func (v *Verification) guessedWrong(p *Policy, now time.Time) {
 		}
 	}
 	if until := v.lockEnd(now); !until.IsZero() {
-		u.keep(earlier(until, now.Add(profileKept)).Add(reportMemory))
+		u.keep(earlier(until.Add(reportMemory), now.Add(profileKept)))
 		v.lock(until, now)
 	}
 }

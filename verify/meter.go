@@ -164,7 +164,7 @@ type MeterKey struct {
 }
 
 const (
-	networkBits   = 64 // of an IPv6 address: what one subscriber has (RFC 6177)
+	networkBits   = 64 // of an IPv6 address: the least that one subscriber has (RFC 6177)
 	prefixDropped = 4  // digits that a prefix leaves off
 	prefixMost    = 8  // digits that it has at most
 )
@@ -239,7 +239,7 @@ type Times []int64
 // counts for exactly as long as the limit says.
 func (t Times) wait(limits []Limit, now time.Time) (wait time.Duration) {
 	for _, l := range limits {
-		if oldest := len(t) - l.N; oldest >= 0 {
+		if oldest := len(t) - l.N; oldest >= 0 && l.N > 0 {
 			wait = max(wait, time.UnixMilli(t[oldest]).Add(l.Per).Sub(now))
 		}
 	}

@@ -252,6 +252,17 @@ func again(who one) func(c *town, s *session) error {
 	}
 }
 
+// A limit that is zero limits nothing.
+func TestALimitOfNothing(t *testing.T) {
+	none := []verify.Limit{{}}
+	c := newTown(t)
+	c.policy.Limits = verify.Limits{SendsPhone: none, SendsUser: none, SendsIP: none, ChecksIP: none, Prompts: none, WrongCodes: none}
+	s := c.starts(one{user: "ana", number: number, ip: flat, app: true, channel: verify.Both})
+	if ok, err := c.guess(s, attempt); ok || err != nil || s.Stage != verify.CodeEntry {
+		t.Errorf("%t, %v, stage %s", ok, err, s.Stage)
+	}
+}
+
 // Whoever comes from elsewhere is counted there, and that meter is asked for.
 func TestFrom(t *testing.T) {
 	c := newTown(t)
