@@ -1,7 +1,6 @@
 package verify_test
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -11,18 +10,16 @@ import (
 	"nod/verify"
 )
 
-// till is a deployment of which only what costs money is looked at: meters as a store
-// keeps them, and the sums of its days.
+// till is a town of which only what costs money is looked at, with the sums of its days.
 type till struct {
-	*world
-	rows  map[verify.MeterKey][]byte
+	*town
 	sums  map[verify.Sum]int64 // by name and start
 	since time.Time            // when it was made
 	users int                  // each asks once
 }
 
 func newTill(t *testing.T) *till {
-	c := &till{world: newWorld(t)}
+	c := &till{town: newTown(t)}
 	c.clear()
 	return c
 }
@@ -35,30 +32,12 @@ func (c *till) clear() {
 
 // meters reads those of a user, and gives the way to write them back.
 func (c *till) meters(user string, n verify.Number, ip string) (m *verify.Meters, write func(*verify.Verification)) {
-	m = &verify.Meters{Have: verify.NeedSpend, Since: c.since, Address: ip, Spend: &verify.Spend{
-		Micros: c.sums[verify.Sum{Name: verify.SumSpend, Start: verify.Day(c.now)}],
-		Warned: c.sums[verify.Sum{Name: verify.SumWarned, Start: verify.Day(c.now)}],
-	}}
-	of := map[string]**verify.Meter{"user": &m.User, "phone": &m.Phone, "ip": &m.IP, "prefix": &m.Prefix, "country": &m.Country}
-	keys := c.auth.Keys().MeterKeys(user, n, ip)
-	for _, k := range keys {
-		*of[k.Subject] = &verify.Meter{}
-		if row := c.rows[k]; row != nil {
-			if err := json.Unmarshal(row, *of[k.Subject]); err != nil {
-				c.t.Fatal(err)
-			}
-		}
-	}
+	m = c.read(user, n, ip)
+	m.Since = c.since
+	m.Spend.Micros = c.sums[verify.Sum{Name: verify.SumSpend, Start: verify.Day(c.now)}]
+	m.Spend.Warned = c.sums[verify.Sum{Name: verify.SumWarned, Start: verify.Day(c.now)}]
 	return m, func(v *verify.Verification) {
-		for _, k := range keys {
-			row, err := json.Marshal(*of[k.Subject])
-			if err != nil {
-				c.t.Fatal(err)
-			}
-			if c.rows[k] = row; !(*of[k.Subject]).ExpiresAt(c.now).After(c.now) {
-				delete(c.rows, k) // as a sweep does
-			}
-		}
+		c.keep(m, user, n)
 		for _, s := range v.TakeSums() {
 			c.sums[verify.Sum{Name: s.Name, Start: s.Start}] += s.N
 		}
