@@ -37,7 +37,7 @@ func (s *Store) AddBlock(ctx context.Context, b verify.Block, es []verify.Event)
 		if err != nil || !added {
 			return err
 		}
-		return t.tellActs(es, now)
+		return t.tellOfNobody(es, now)
 	})
 	return added, err
 }
@@ -70,13 +70,14 @@ func (s *Store) RemoveBlock(ctx context.Context, kind, key string, es []verify.E
 		if !there {
 			return nil
 		}
-		return t.tellActs(es, now)
+		return t.tellOfNobody(es, now)
 	})
 	return there, err
 }
 
-// tellActs tells what an operator did to nobody in particular.
-func (t *tx) tellActs(es []verify.Event, now time.Time) error {
+// tellOfNobody tells events that are of no verification and no user; a time that is zero
+// is filled in.
+func (t *tx) tellOfNobody(es []verify.Event, now time.Time) error {
 	if len(es) == 0 {
 		return nil
 	}

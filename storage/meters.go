@@ -16,8 +16,12 @@ import (
 const meterRest = time.Hour
 
 // ranks is the order of the subjects of meters, in which everybody locks them: what
-// many share comes last and is held for the shortest time.
-var ranks = map[string]int{"user": 1, "phone": 2, "ip": 3, "prefix": 4, "country": 5}
+// many share comes last and is held for the shortest time. From crowded on an update
+// first reads what it locks only when its rule has changed it: a wrong code waits for no
+// other one of its country.
+var ranks = map[string]int{"user": 1, "phone": 2, "ip": 3, "prefix": crowded, "country": 5}
+
+const crowded = 4
 
 // subject is whose meters a rule may want: those of a user and, where there are, of a
 // number and an address. What they are found by is computed once it is wanted.
@@ -74,6 +78,7 @@ type book struct {
 	today   verify.Spend            // what it was after the last outcome that counts
 	wrong   int64                   // codes of everybody, of late
 	now     time.Time
+	shy     bool     // leave the crowded ones unlocked
 	touched []*entry // given out since the last outcome was settled
 }
 
@@ -83,6 +88,7 @@ type entry struct {
 	meter  *verify.Meter
 	stored string // as it was read; empty: there is no row
 	good   string // after the last outcome that counts
+	loose  bool   // it was read without its lock
 }
 
 // at is the meter of a key that was read.
@@ -119,6 +125,23 @@ func (b *book) settle(counts bool) error {
 		*b.spend = b.today
 	}
 	return nil
+}
+
+// strayed reports whether a rule has changed what is not locked.
+func (b *book) strayed() (bool, error) {
+	for _, e := range b.touched {
+		if !e.loose {
+			continue
+		}
+		state, err := json.Marshal(e.meter)
+		if err != nil {
+			return false, fmt.Errorf("writing a meter: %w", err)
+		}
+		if string(state) != cmp.Or(e.good, "{}") {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // open makes the meter from its state. The Meter stays the same one.
@@ -169,6 +192,7 @@ func (t *tx) metersOf(s *subject, have verify.Need) *verify.Meters {
 // reading is a look at meters on its way.
 type reading struct {
 	keys  []verify.MeterKey
+	shy   bool
 	rows  []*meterRow
 	found []*blockRow
 	spent spending
@@ -178,13 +202,13 @@ type reading struct {
 // it was not read before. They come behind all locks on rows; what they read is taken
 // over by [tx.take].
 func (t *tx) readingMeters(need verify.Need, of ...*subject) (*reading, []statement, error) {
-	r := &reading{}
-	var keys, names []string
+	r := &reading{shy: t.meters.shy && need < verify.NeedSpend} // that is locked behind all
+	keys, names, locked := []string{}, []string{}, []string{}
 	seen := map[verify.MeterKey]bool{}
 	for _, s := range of {
 		t.name(s, need)
 		for _, k := range s.upTo(need) {
-			if t.meters.entries[k] == nil && !seen[k] {
+			if e := t.meters.entries[k]; (e == nil || e.loose && !r.shy) && !seen[k] {
 				seen[k], r.keys = true, append(r.keys, k)
 			}
 		}
@@ -196,16 +220,22 @@ func (t *tx) readingMeters(need verify.Need, of ...*subject) (*reading, []statem
 		return cmp.Or(ranks[a.Subject]-ranks[b.Subject], cmp.Compare(a.Hash, b.Hash))
 	})
 	for _, k := range r.keys {
-		keys = append(keys, rowKey(k))
+		if keys = append(keys, rowKey(k)); !r.shy || ranks[k.Subject] < crowded {
+			locked = append(locked, rowKey(k))
+		}
 	}
 	var all []statement
 	if len(keys) > 0 {
-		list, err := json.Marshal(keys) // in the order of the locks
+		list, err := json.Marshal(keys)
 		if err != nil {
 			return nil, nil, err
 		}
-		if t.lockEach != "" {
-			all = append(all, plain(t.lockEach, string(list)))
+		if t.lockEach != "" && len(locked) > 0 {
+			order, err := json.Marshal(locked)
+			if err != nil {
+				return nil, nil, err
+			}
+			all = append(all, plain(t.lockEach, string(order)))
 		}
 		all = append(all, meters.reading(&r.rows, "where key "+t.inList, string(list)))
 	}
@@ -236,7 +266,7 @@ func (t *tx) take(need verify.Need, r *reading, now time.Time) error {
 		states[row.key] = row.state
 	}
 	for _, k := range r.keys {
-		e := &entry{key: k, meter: &verify.Meter{}, stored: states[rowKey(k)]}
+		e := &entry{key: k, meter: &verify.Meter{}, stored: states[rowKey(k)], loose: r.shy && ranks[k.Subject] >= crowded}
 		if err := e.open(e.stored); err != nil {
 			return err
 		}
@@ -282,22 +312,31 @@ func (t *tx) attempt(o opened, of *subject, have verify.Need, now time.Time, rul
 }
 
 // decide runs a rule on a verification, at first without its meters and, when it wants
-// some, again with them, which costs a round trip.
+// some, again with them, which costs a round trip; and another one, when it changes what
+// many share, with the locks of that.
 func (t *tx) decide(ctx context.Context, o opened, now time.Time, rule func(*verify.Verification, time.Time) error) (*aggregate, error) {
-	of := subjectOf(o.Verification)
+	of, b := subjectOf(o.Verification), &t.meters
+	b.shy = t.lockEach != ""
 	for have := verify.NeedNone; ; {
 		a, lacks, err := t.attempt(o, of, have, now, rule)
-		counts := lacks == verify.NeedNone
-		if counts && err != nil {
-			return nil, err
+		strayed := false
+		if lacks == verify.NeedNone {
+			if err != nil {
+				return nil, err
+			}
+			if strayed, err = b.strayed(); err != nil {
+				return nil, err
+			}
+			b.shy = b.shy && !strayed
 		}
-		if err := t.meters.settle(counts); err != nil || counts {
+		counts := lacks == verify.NeedNone && !strayed
+		if err := b.settle(counts); err != nil || counts {
 			return a, err
 		}
-		if now, err = t.readMeters(ctx, lacks, of); err != nil {
+		have = max(have, lacks)
+		if now, err = t.readMeters(ctx, have, of); err != nil {
 			return nil, err
 		}
-		have = lacks
 	}
 }
 

@@ -151,6 +151,38 @@ func TestGuessesKeepToTheLimit(t *testing.T) {
 	})
 }
 
+// What many share is locked only by who changes it, and counted exactly all the same.
+func TestWhatManyShareIsCountedExactly(t *testing.T) {
+	onBoth(t, func(t *testing.T, db database) {
+		stores := []*storage.Store{db.open(t), db.open(t)}
+		ids := make([]string, 8)
+		for i := range ids {
+			q := request(stores[0], fmt.Sprint("u", i))
+			q.Context.IP = fmt.Sprint("192.0.2.", i)
+			q.Number = verify.StoredNumber(fmt.Sprintf("+1415555%04d", i))
+			ids[i] = mustBegin(t, stores[0], q, policy).ID
+		}
+		runs := make([]int, 24)
+		for i, err := range gather(len(runs), func(i int) error {
+			return stores[i%2].UpdateVerification(context.Background(), ids[i%8], nil, func(v *verify.Verification, now time.Time) error {
+				runs[i]++
+				_, err := v.Check(stores[0].Keys(), "", policy, now)
+				if c := v.Meters.Country; c != nil && i%3 > 0 {
+					c.Level++
+				}
+				return err
+			})
+		}) {
+			if most := 2 + min(1, i%3); err != nil && !errors.As(err, new(*verify.Refusal)) || db.kind == "sqlite" && runs[i] > most {
+				t.Errorf("%d: %v after %d runs", i, err, runs[i])
+			}
+		}
+		if state := texts(t, db.raw, "select state from meters where key = 'country US'"); len(state) != 1 || !strings.Contains(state[0], `"level":16`) {
+			t.Errorf("16 were counted as %v", state)
+		}
+	})
+}
+
 // A rule that wants meters runs again, on fresh copies, and what it did before is
 // nowhere; one that wants none runs once. What it counts outlasts the store.
 func TestRulesRunAgainAndCountOnce(t *testing.T) {

@@ -52,9 +52,10 @@
 // act: of codes and guesses that many nodes let through at once none is one too many, and
 // neither a crash nor a rule's error counts for less or more. A rule says what it wanted
 // of them after it ran; then that much is read and it runs again, so what needs no meters
-// costs none. Meters that many share come last and are held for the shortest time, one
-// round trip and a COMMIT: so long the codes to one country wait for each other, whatever
-// the number of nodes.
+// costs none; an update locks what a prefix or a country shares only when it changes
+// that. These come last and are held for one round trip and a COMMIT: so long the codes to
+// one country wait for each other on Postgres, however many nodes there are, and the codes
+// that are approved there.
 //
 // When Postgres is gone or hangs, every call has an error within 2 s, and works
 // again as soon as it is back, also when the network has only forgotten the

@@ -15,7 +15,7 @@ const wrongSpan = 24 * time.Hour
 // sumsKept is how long sums are kept, longer than any limit looks back.
 const sumsKept = 366 * 24 * time.Hour
 
-// adding are the texts that add to sums, or begin them.
+// summing are the texts that add to sums, or begin them.
 var summing = func() (texts [maxRows]string) {
 	for i, insert := range sums.inserts {
 		texts[i] = insert + " on conflict (name, start) do update set n = sums.n + excluded.n"
@@ -105,11 +105,6 @@ func (s *Store) TellOnce(ctx context.Context, name string, day time.Time, e veri
 		if err != nil || !first {
 			return err
 		}
-		if e.At.IsZero() {
-			e.At = now
-		}
-		es := []verify.Event{e}
-		t.changes = append(t.changes, verify.Change{Events: es})
-		return t.tell(es)
+		return t.tellOfNobody([]verify.Event{e}, now)
 	})
 }
