@@ -203,41 +203,21 @@ type reading struct {
 // over by [tx.take].
 func (t *tx) readingMeters(need verify.Need, of ...*subject) (*reading, []statement, error) {
 	r := &reading{shy: t.meters.shy && need < verify.NeedSpend} // that is locked behind all
-	keys, names, locked := []string{}, []string{}, []string{}
-	seen := map[verify.MeterKey]bool{}
+	var names []string
 	for _, s := range of {
 		t.name(s, need)
 		for _, k := range s.upTo(need) {
-			if e := t.meters.entries[k]; (e == nil || e.loose && !r.shy) && !seen[k] {
-				seen[k], r.keys = true, append(r.keys, k)
+			if e := t.meters.entries[k]; (e == nil || e.loose && !r.shy) && !slices.Contains(r.keys, k) {
+				r.keys = append(r.keys, k)
 			}
 		}
 		if need >= verify.NeedAll {
 			names = append(names, s.blocks...)
 		}
 	}
-	slices.SortFunc(r.keys, func(a, b verify.MeterKey) int {
-		return cmp.Or(ranks[a.Subject]-ranks[b.Subject], cmp.Compare(a.Hash, b.Hash))
-	})
-	for _, k := range r.keys {
-		if keys = append(keys, rowKey(k)); !r.shy || ranks[k.Subject] < crowded {
-			locked = append(locked, rowKey(k))
-		}
-	}
-	var all []statement
-	if len(keys) > 0 {
-		list, err := json.Marshal(keys)
-		if err != nil {
-			return nil, nil, err
-		}
-		if t.lockEach != "" && len(locked) > 0 {
-			order, err := json.Marshal(locked)
-			if err != nil {
-				return nil, nil, err
-			}
-			all = append(all, plain(t.lockEach, string(order)))
-		}
-		all = append(all, meters.reading(&r.rows, "where key "+t.inList, string(list)))
+	all, err := t.locking(r)
+	if err != nil {
+		return nil, nil, err
 	}
 	if len(names) > 0 {
 		list, err := listOf(names)
@@ -253,6 +233,33 @@ func (t *tx) readingMeters(need verify.Need, of ...*subject) (*reading, []statem
 		all = append(append(all, t.locks("spend")...), r.spent.reading()...)
 	}
 	return r, all, nil
+}
+
+// locking makes the statements that lock and read the meters of a look, in the order in
+// which everybody locks them.
+func (t *tx) locking(r *reading) ([]statement, error) {
+	if len(r.keys) == 0 {
+		return nil, nil
+	}
+	slices.SortFunc(r.keys, func(a, b verify.MeterKey) int {
+		return cmp.Or(ranks[a.Subject]-ranks[b.Subject], cmp.Compare(a.Hash, b.Hash))
+	})
+	var keys, locked []string
+	for _, k := range r.keys {
+		if keys = append(keys, rowKey(k)); !r.shy || ranks[k.Subject] < crowded {
+			locked = append(locked, rowKey(k))
+		}
+	}
+	list, err := json.Marshal(keys)
+	if err != nil {
+		return nil, err
+	}
+	read := meters.reading(&r.rows, "where key "+t.inList, string(list))
+	if t.lockEach == "" || len(locked) == 0 {
+		return []statement{read}, nil
+	}
+	order, err := json.Marshal(locked)
+	return []statement{plain(t.lockEach, string(order)), read}, err
 }
 
 // take takes over what was read, at a time that was read behind it.

@@ -17,13 +17,14 @@
 // caller's error, cancel or panic undoes its own work only. That is what makes
 // FULL affordable: creates a second (each a verification with its code, delivery
 // and events) by 1, 8 and 64 callers on two cores were 1,900, 4,700 and 7,500; in
-// the same minute with one COMMIT each 1,600, 1,200 and 2,500 (BenchmarkCreate).
+// the same minute with one COMMIT each 1,600, 1,200 and 2,500 (BenchmarkCreate, before
+// there were limits; what these cost is told below).
 //
 // On Postgres every write is a transaction of its own, in as few round trips as
 // its rule allows: one takes the locks and reads, one writes and commits. That is
 // why it is spoken to by pgx itself, while database/sql, which can send only one
-// statement at a time, remains for SQLite and for migrations. The 14 statements
-// of a create are 2 round trips then; creates a second by 1, 8 and 64 callers, on
+// statement at a time, remains for SQLite and for migrations. The 20 statements
+// of a create are 2 round trips then; before there were limits, creates a second by 1, 8 and 64 callers, on
 // loopback and on the same two cores, were 1,400, 3,600 and 2,500, before that
 // 760, 1,700 and 1,500 (BenchmarkCreate); every millisecond of network counts
 // twice and not fourteen times. pgx also says what must be known here and
@@ -55,7 +56,12 @@
 // costs none; an update locks what a prefix or a country shares only when it changes
 // that. These come last and are held for one round trip and a COMMIT: so long the codes to
 // one country wait for each other on Postgres, however many nodes there are, and the codes
-// that are approved there.
+// that are approved there. On two cores with much else to do, in the median of three runs
+// in turns without limits and with them, creates a second by 1, 8 and 64 callers, all of
+// one country, were 1,140, 1,700 and 2,550, and 960, 1,560 and 1,820 on SQLite; on Postgres
+// 670, 1,200 and 1,210, and 840, 640 and 510 (BenchmarkCreate). Wrong codes, whose sum
+// everybody shares likewise, were 1,050, 2,230 and 4,860, and 1,260, 1,130 and 2,400; on
+// Postgres 1,030, 2,020 and 2,240, and 280, 670 and 570 (BenchmarkCheck).
 //
 // When Postgres is gone or hangs, every call has an error within 2 s, and works
 // again as soon as it is back, also when the network has only forgotten the
