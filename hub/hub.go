@@ -257,19 +257,26 @@ func (h *Hub) serverTime() string { return h.config.Now().UTC().Format(timeForma
 // reserve takes a place for a connection from ip that is about to be upgraded, or
 // says why there is none.
 func (h *Hub) reserve(ip string) (*address, *refusal) {
-	from, now := Address(ip), time.Now()
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.draining {
-		return nil, full(CauseDraining, "This server is going down. Connect again, another one answers.")
-	}
-	a, no := h.crowd.enter(from, &h.config, now)
-	if no == nil {
-		h.open.Add(1)
-	} else if no.cause == CauseAddressFull && h.crowd.warns(now) {
+	a, no, warns := h.enroll(Address(ip), time.Now())
+	if warns {
 		h.config.Log.Warn("an address holds as many connections as it may: if it is a proxy of yours, name it, so that the clients behind it are told apart", "limit", h.config.MaxPerIP)
 	}
 	return a, no
+}
+
+// enroll is reserve, and says whether operators are to hear of it: they do without the
+// lock, which everybody needs.
+func (h *Hub) enroll(from netip.Addr, now time.Time) (a *address, no *refusal, warns bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.draining {
+		return nil, full(CauseDraining, "This server is going down. Connect again, another one answers."), false
+	}
+	if a, no = h.crowd.enter(from, &h.config, now); no == nil {
+		h.open.Add(1)
+		return a, nil, false
+	}
+	return nil, no, no.cause == CauseAddressFull && h.crowd.warns(now)
 }
 
 // release gives back the place of a connection that was not upgraded.
