@@ -202,6 +202,39 @@ func TestSendsAreLimited(t *testing.T) {
 	}
 }
 
+// TestRulesAreForOperators has a page meet a limit: it hears that there is one, and
+// neither which nor what made its start unusual. Operators read both.
+func TestRulesAreForOperators(t *testing.T) {
+	wire(t, func(t *testing.T, w *wired) {
+		w.phone("u1")
+		for range 4 { // haste
+			w.login()
+		}
+		l := w.login(object{"phone_number": number, "channel": "sms"})
+		w.settle()
+		w.pass(2 * time.Minute)
+		w.act(l, "resend", nil).deny(429, "rate_limited")
+		w.act(l, "cancel", nil).allow(200)
+		page, _ := w.resume(l, 0)
+		heard := map[string]bool{}
+		for name := ""; name != verify.EventCanceled; heard[name] = true {
+			e := page.expect("event")
+			name = e.text("name")
+			for _, field := range []string{"limit", "mode", "percent", "score", "reasons"} {
+				if _, told := e.Data[field]; told {
+					t.Errorf("%s tells a page its %s: %v", name, field, e.Data)
+				}
+			}
+		}
+		trail := w.ask(byKey, "GET", verifications+"/"+l.id+"/timeline", nil).allow(200).text
+		for event, field := range map[string]string{verify.EventLimitHit: `"limit":"sends_phone"`, verify.EventRiskAssessed: `"reasons":`} {
+			if !heard[event] || !strings.Contains(trail, field) {
+				t.Errorf("%s: heard %t, and the trail is %s", event, heard[event], trail)
+			}
+		}
+	}, func(c *server.Config) { c.Policy.Limits = verify.Limits{SendsPhone: per(1, time.Hour), Prompts: per(9, time.Hour)} })
+}
+
 // TestAnIntegratorIsNoPerson counts by the address that the integrator tells, and by
 // the connection's own where the person is on it.
 func TestAnIntegratorIsNoPerson(t *testing.T) {

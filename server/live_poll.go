@@ -36,7 +36,7 @@ type owner struct {
 }
 
 // enter takes a place for a request that stays; leave gives it back. One address
-// may have mostFrom of them; 0 is any number.
+// may have mostFrom of them; negative: any number.
 func (r *room) enter(c caller, mostFrom int) (leave func(), err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -46,7 +46,7 @@ func (r *room) enter(c caller, mostFrom int) (leave func(), err error) {
 		return nil, tooMany(codeUnavailable, "Too many are waiting here at this moment. Try again shortly.")
 	case person && r.owned[o] == maxOwn:
 		return nil, tooMany(verify.CodeRateLimited, "You are waiting here in many places already. Close some of them.")
-	case person && mostFrom > 0 && r.from[from] >= mostFrom:
+	case person && mostFrom >= 0 && r.from[from] >= mostFrom:
 		return nil, tooMany(verify.CodeRateLimited, "Too many are waiting here from your network address. Close some of them.")
 	}
 	r.all++

@@ -24,7 +24,11 @@ func ConnContext(ctx context.Context, c net.Conn) context.Context {
 
 // stay takes a place for a request that waits for news; leave gives it back.
 func (s *Server) stay(ctx context.Context) (leave func(), err error) {
-	giveBack, err := s.live.room.enter(callerFrom(ctx), s.hub.MaxPerIP()/streamPrice)
+	mostFrom := s.hub.MaxPerIP()
+	if mostFrom > 0 {
+		mostFrom = max(mostFrom/streamPrice, 1)
+	}
+	giveBack, err := s.live.room.enter(callerFrom(ctx), mostFrom)
 	if err != nil {
 		return nil, err
 	}

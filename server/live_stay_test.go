@@ -112,6 +112,23 @@ func TestBodiesThatNeverCome(t *testing.T) {
 	})
 }
 
+// TestBodiesThatBreakOff: what HTTP itself cannot read is its sender's fault, also where
+// all of the JSON had come.
+func TestBodiesThatBreakOff(t *testing.T) {
+	wire(t, func(t *testing.T, w *wired) {
+		head := "POST " + verifications + " HTTP/1.1\r\nHost: nod.example\r\nAuthorization: Bearer " + apiKey + "\r\nTransfer-Encoding: chunked\r\n\r\n"
+		for name, body := range map[string]string{
+			"a length that is none": "zz\r\n{}\r\n0\r\n\r\n",
+			"a length too short":    "1\r\n{}\r\n0\r\n\r\n",
+			"after the JSON":        "15\r\n{\"user_id\": \"nobody\"}\r\n-1\r\n\r\n",
+		} {
+			if answer, _ := w.raw(head + body); !strings.HasPrefix(answer, "HTTP/1.1 400") || !strings.Contains(answer, `"invalid_json"`) {
+				t.Errorf("%s: %q", name, answer)
+			}
+		}
+	})
+}
+
 // TestPollsFromOneAddress: those who wait at one address are no more than cost as much
 // as its sockets may; an integrator's server waits for as many as it likes.
 func TestPollsFromOneAddress(t *testing.T) {

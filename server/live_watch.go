@@ -23,7 +23,8 @@ type notice struct {
 }
 
 // published is an event as readers hear it: without its user and without what is
-// for operators: which provider said what, and who of them acted.
+// for operators: which provider said what, who of them acted, and what a risk or a
+// limit was made of, which would teach a thief.
 type published struct {
 	Seq  int64            `json:"seq"`
 	Name string           `json:"name"`
@@ -35,7 +36,9 @@ func (s *Server) notice(v *verify.Verification, es []verify.Event, now time.Time
 	ps := make([]published, len(es))
 	for i, e := range es {
 		ps[i] = published{e.Seq, e.Name, e.At, e.Data}
-		ps[i].Data.Detail, ps[i].Data.Provider, ps[i].Data.By = "", "", ""
+		d := &ps[i].Data
+		d.Detail, d.Provider, d.By = "", "", ""
+		d.Limit, d.Mode, d.Percent, d.Score, d.Reasons = "", "", 0, 0, ""
 	}
 	return &notice{
 		Events: ps, State: statusOf(v, s.keys, s.policy, now, viewEvent), Timers: timersOf(v, s.policy),

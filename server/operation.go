@@ -133,13 +133,23 @@ func operationID(r route) string {
 	return strings.ToLower(r.method) + strings.ReplaceAll(path, "/", "-")
 }
 
-// exactNames makes huma take field names as they are written: JSON is
-// case-sensitive, and a second spelling of a field would pass unchecked.
-var exactNames = sync.OnceFunc(func() { huma.ValidateStrictCasing = true })
+// strictly has huma take field names as they are written: JSON is case-sensitive,
+// and a second spelling of a field would pass unchecked. And a body that cannot be
+// read, as one that breaks off or whose chunks are none, is its sender's fault (RFC
+// 9112, section 8), not this server's.
+var strictly = sync.OnceFunc(func() {
+	huma.ValidateStrictCasing = true
+	huma.NewErrorWithContext = func(_ huma.Context, status int, msg string, errs ...error) huma.StatusError {
+		if msg == "cannot read request body" {
+			status = http.StatusBadRequest
+		}
+		return huma.NewError(status, msg, errs...)
+	}
+})
 
 // newAPI prepares the OpenAPI document that the routes fill.
 func (s *Server) newAPI() huma.API {
-	exactNames()
+	strictly()
 	registry := huma.NewMapRegistry("#/components/schemas/", schemaName)
 	format := huma.Format{
 		Marshal:   func(w io.Writer, v any) error { _, err := w.Write(encode(v)); return err },
