@@ -442,7 +442,8 @@ func (v *Verification) EmailIn(p *Policy, now time.Time) *int {
 
 // sendIn says when a send over ch can be asked for, in seconds; nil: never.
 func (v *Verification) sendIn(ch Channel, p *Policy, now time.Time) *int {
-	if !v.sendable(ch, p) || ch != Push && v.lockedNow(now) {
+	switch {
+	case !v.sendable(ch, p), ch == Push && v.silent(p, now), ch != Push && v.lockedNow(now):
 		return nil
 	}
 	wait := v.wait(ch, p, now)

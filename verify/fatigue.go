@@ -55,6 +55,12 @@ func (v *Verification) hushed() bool {
 	return false
 }
 
+// silent reports whether one more prompt would ring nowhere either, as far as the
+// verification itself knows: the peace began before the present prompt.
+func (v *Verification) silent(p *Policy, now time.Time) bool {
+	return v.hushed() && now.Before(v.Prompt.OpenedAt.Add(p.Limits.Fatigue.Per))
+}
+
 // ignored notes a prompt that ends unanswered, once: it is called as the prompt is closed.
 // One that no device was told of, or has, is not ignored.
 func (v *Verification) ignored() {

@@ -53,8 +53,8 @@ func TestFatigue(t *testing.T) {
 				t.Errorf("prompts that nobody was told of count: %d", n)
 			}
 			s := c.starts(ana)
-			if in := s.Actions(&c.policy, c.now).SMSIn; in == nil || *in != 0 {
-				t.Errorf("the page may ask in %v", in)
+			if a := s.Actions(&c.policy, c.now); a.SMSIn == nil || *a.SMSIn != 0 || a.PushIn != nil {
+				t.Errorf("the page may ask for a code in %v, and to ring the app in %v", a.SMSIn, a.PushIn)
 			}
 			if err := c.next(s); err != nil || len(s.Codes) != 1 {
 				t.Errorf("the page asks for a code: %v", err)
@@ -67,6 +67,9 @@ func TestFatigue(t *testing.T) {
 			c.now = last.Add(15 * time.Minute)
 			if s = c.starts(ana, s); s.told(verify.EventPushSuppressed) != 0 {
 				t.Error("the peace does not end")
+			}
+			if s.Actions(&c.policy, c.now).PushIn == nil {
+				t.Error("after the peace the app cannot be asked again")
 			}
 		})
 	}
