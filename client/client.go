@@ -47,9 +47,9 @@ type Error struct {
 	Code           string `json:"code"` // one of the documented codes, for example "no_channel", "locked" or "rate_limited"
 	Title          string `json:"title"`
 	Detail         string `json:"detail"` // what to do next, for people
-	Field          string `json:"field"`
-	RetryAfter     int    `json:"retry_after"` // seconds; 0: waiting does not help
-	VerificationID string `json:"verification_id"`
+	Field          string `json:"field,omitempty"`
+	RetryAfter     int    `json:"retry_after,omitempty"` // seconds; 0: waiting does not help
+	VerificationID string `json:"verification_id,omitempty"`
 
 	// Of a refused Start: why, as rate_limited, fraud_rule, country, spend_cap or
 	// account_locked.
