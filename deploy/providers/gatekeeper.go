@@ -28,17 +28,8 @@ type question struct {
 // ServeHTTP answers one question, or says with a status what is wrong with it. A HEAD is
 // answered and not counted.
 func (g *Gatekeeper) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.Method == http.MethodHead {
-		return
-	}
-	content, err := io.ReadAll(io.LimitReader(r.Body, webhookLongest+1))
-	if err != nil {
-		return // the caller gave up
-	}
-	id := r.Header.Get("webhook-id")
-	if status, wrong := g.judge(r, id, content); wrong != "" {
-		g.object("question %q: %s", id, wrong)
-		http.Error(w, wrong, status)
+	id, content, ok := g.admit(w, r)
+	if !ok {
 		return
 	}
 	var q question

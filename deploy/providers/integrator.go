@@ -47,17 +47,8 @@ func (i *Integrator) Repeat(id string) {
 
 // ServeHTTP takes one webhook, or says with a status what is wrong with it.
 func (i *Integrator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.Method == http.MethodHead {
-		return
-	}
-	content, err := io.ReadAll(io.LimitReader(r.Body, webhookLongest+1))
-	if err != nil {
-		return // the caller gave up
-	}
-	id := r.Header.Get("webhook-id")
-	if status, wrong := i.judge(r, id, content); wrong != "" {
-		i.object("webhook %q: %s", id, wrong)
-		http.Error(w, wrong, status)
+	id, content, ok := i.admit(w, r)
+	if !ok {
 		return
 	}
 	var event webhookBody
@@ -90,6 +81,25 @@ func (i *Integrator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Location", "/elsewhere")
 	}
 	w.WriteHeader(a.Status)
+}
+
+// admit reads a request that is to come from nod; not ok: it is answered, since it does
+// not, or asks for no more than the head.
+func (i *Integrator) admit(w http.ResponseWriter, r *http.Request) (id string, content []byte, ok bool) {
+	if r.Method == http.MethodHead {
+		return "", nil, false
+	}
+	content, err := io.ReadAll(io.LimitReader(r.Body, webhookLongest+1))
+	if err != nil {
+		return "", nil, false // the caller gave up
+	}
+	id = r.Header.Get("webhook-id")
+	if status, wrong := i.judge(r, id, content); wrong != "" {
+		i.object("%s %q: %s", r.URL.Path, id, wrong)
+		http.Error(w, wrong, status)
+		return "", nil, false
+	}
+	return id, content, true
 }
 
 // known reports whether a webhook was taken before, and notes that it is now.
