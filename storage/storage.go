@@ -27,7 +27,7 @@
 // of a create are 2 round trips then; before there were limits, creates a second by 1, 8 and 64 callers, on
 // loopback and on the same two cores, were 1,400, 3,600 and 2,500, before that
 // 760, 1,700 and 1,500 (BenchmarkCreate); every millisecond of network counts
-// twice and not fourteen times. pgx also says what must be known here and
+// twice and not twenty times. pgx also says what must be known here and
 // database/sql hides: whether COMMIT was sent when a connection died, and its
 // socket, which bears the limit of a transaction.
 //
