@@ -2,8 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
-	"net/http"
 	"os"
 	"regexp"
 	"slices"
@@ -256,25 +254,6 @@ func (c *canary) absentProviders() {
 	}
 }
 
-// absentMetrics reads /metrics as a stranger does.
-func (d *door) absentMetrics(secrets words) {
-	d.t.Helper()
-	req, err := http.NewRequestWithContext(d.t.Context(), http.MethodGet, d.url+"/metrics", nil)
-	if err != nil {
-		d.t.Fatal(err)
-	}
-	res, err := d.client.Do(req)
-	if err != nil {
-		d.t.Fatal(err)
-	}
-	defer func() { _ = res.Body.Close() }()
-	text, err := io.ReadAll(res.Body)
-	if err != nil {
-		d.t.Fatal(err)
-	}
-	secrets.absent(d.t, "the metrics", string(text))
-}
-
 // canaries: everything secret, in every way it can go, stands nowhere else; and
 // the database without the secret tells no code.
 func (s *siege) canaries() {
@@ -283,7 +262,7 @@ func (s *siege) canaries() {
 	c.live(user, func() string { _, number := s.person(); return number })
 	c.absentAnswers()
 	c.absentProviders()
-	s.absentMetrics(c.secrets)
+	c.secrets.absent(s.t, "the metrics", s.metrics())
 	c.secrets.absent(s.t, "the log", s.nod.journal.String())
 	for _, file := range []string{s.file, s.file + "-wal"} {
 		text, err := os.ReadFile(file)

@@ -301,7 +301,7 @@ func (s *siege) canariesOfTwo(nodes *cluster, tap *tap) {
 	c.absentAnswers()
 	c.absentProviders()
 	for _, node := range nodes.nodes {
-		node.under(s.t).absentMetrics(c.secrets)
+		c.secrets.absent(s.t, "the metrics", node.under(s.t).metrics())
 		c.secrets.absent(s.t, "the log", node.journal.String())
 	}
 	c.secrets.absent(s.t, "the database", dump(s.t, nodes.db))

@@ -1,10 +1,10 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -268,8 +268,8 @@ func (c *carriers) subscribed() (token, endpoint string) {
 	return token, o.str("endpoint")
 }
 
-// metric is the value of one line of /metrics; "" when there is none.
-func (d *door) metric(line string) string {
+// metrics reads /metrics as a stranger does.
+func (d *door) metrics() string {
 	d.t.Helper()
 	req, err := http.NewRequestWithContext(d.t.Context(), http.MethodGet, d.url+"/metrics", nil)
 	if err != nil {
@@ -280,9 +280,19 @@ func (d *door) metric(line string) string {
 		d.t.Fatal(err)
 	}
 	defer func() { _ = res.Body.Close() }()
-	for lines := bufio.NewScanner(res.Body); lines.Scan(); {
-		if value, ok := strings.CutPrefix(lines.Text(), line+" "); ok {
-			return value
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return string(text)
+}
+
+// metric is the value of one line of /metrics; "" when there is none.
+func (d *door) metric(name string) string {
+	d.t.Helper()
+	for line := range strings.Lines(d.metrics()) {
+		if value, ok := strings.CutPrefix(line, name+" "); ok {
+			return strings.TrimSpace(value)
 		}
 	}
 	return ""

@@ -246,7 +246,7 @@ func priceOf(prices sms.Prices, order []string, capped bool) (func(country strin
 	}
 	return func(country string) (int64, bool) {
 		price, known := prices.Dearest(country, order)
-		micros := math.Round(price * 1e6)
+		micros := math.Round(price * unitMicros)
 		return int64(micros), known && micros < math.MaxInt64
 	}, nil
 }
