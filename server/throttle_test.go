@@ -34,8 +34,7 @@ func TestThrottle(t *testing.T) {
 		}
 		r := d.ask(d.user("ana").from(ana), "GET", status, nil).deny(429, "rate_limited").has("retry_after", 1)
 		if r.header.Get("X-Request-Id") != "" || strings.Count(d.log.String(), `"msg":"request"`) != 60 {
-			t := d.TB
-			t.Error("a refused request got an id or a line in the log")
+			d.Error("a refused request got an id or a line in the log")
 		}
 		d.ask(nobody.from(ana), "GET", "/console", nil).deny(429, "rate_limited")
 		d.ask(nobody.from(ana), "GET", "/nowhere", nil).deny(429, "rate_limited")
