@@ -31,7 +31,7 @@ export const de: Texts = {
   "code.over": "Dieser Code gilt nicht mehr",
   "code.over_text":
     "Er wurde zu oft falsch eingegeben oder ist zu alt. Fordern Sie unten einen neuen an.",
-  "code.locked": "Codes sind vorübergehend gesperrt",
+  "code.locked": "Codes sind gesperrt",
   "code.locked_until":
     "Es wurden zu viele falsche Codes eingegeben. Zum Schutz Ihres Kontos können Sie erst in {time} wieder einen Code eingeben.",
   "code.locked_text":
@@ -196,7 +196,7 @@ export const de: Texts = {
   "problem.expired": "Dies ist beendet",
   "problem.expired_text":
     "Es hat zu lange gedauert, deshalb wurde nichts bestätigt. Beginnen Sie neu.",
-  "problem.locked": "Codes sind vorübergehend gesperrt",
+  "problem.locked": "Codes sind gesperrt",
   "problem.locked_text":
     "Es wurden zu viele falsche Codes eingegeben. Zum Schutz Ihres Kontos ist eine Pause nötig. Versuchen Sie es später noch einmal.",
   "problem.invalid_phone": "Diese Telefonnummer können wir nicht verwenden",
@@ -296,9 +296,9 @@ export const de: Texts = {
   "login.asked.coded.answer":
     "Ihr Telefon ist gerade nicht erreichbar, deshalb kommt ein Code per SMS. Oder öffnen Sie dort die App und antworten Sie.",
   "login.asked.away.type":
-    "Ihr Telefon ist gerade nicht erreichbar. Wählen Sie einen anderen Weg oder öffnen Sie dort die App und geben Sie diese Zahl ein.",
+    "Ihr Telefon ist gerade nicht erreichbar. Öffnen Sie dort die App und geben Sie diese Zahl ein.",
   "login.asked.away.answer":
-    "Ihr Telefon ist gerade nicht erreichbar. Wählen Sie einen anderen Weg oder öffnen Sie dort die App und antworten Sie.",
+    "Ihr Telefon ist gerade nicht erreichbar. Öffnen Sie dort die App und antworten Sie.",
   "login.asked.unrung.type":
     "Ihr Telefon wurde nicht benachrichtigt, weil frühere Anfragen abgelehnt wurden oder unbeantwortet blieben. Öffnen Sie dort die App, geben Sie diese Zahl ein und stimmen Sie zu.",
   "login.asked.unrung.answer":

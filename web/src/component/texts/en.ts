@@ -299,9 +299,8 @@ export const en = {
   "login.asked.coded.answer":
     "We cannot reach your phone right now, so a code comes by SMS. Or open the app there and answer.",
   "login.asked.away.type":
-    "We cannot reach your phone right now. Choose another way, or open the app there and type this number.",
-  "login.asked.away.answer":
-    "We cannot reach your phone right now. Choose another way, or open the app there and answer.",
+    "We cannot reach your phone right now. Open the app there and type this number.",
+  "login.asked.away.answer": "We cannot reach your phone right now. Open the app there and answer.",
   // The person refused or ignored several requests in a row, so that none rings for a while.
   "login.asked.unrung.type":
     "Your phone was not rung, because earlier requests were refused or not answered. Open the app there, type this number, and approve.",

@@ -284,9 +284,9 @@ export const es: Texts = {
   "login.asked.coded.answer":
     "Ahora no podemos contactar con su teléfono, así que llegará una clave por SMS. O abra allí la app y responda.",
   "login.asked.away.type":
-    "Ahora no podemos contactar con su teléfono. Elija otra forma, o abra allí la app y escriba este número.",
+    "Ahora no podemos contactar con su teléfono. Abra allí la app y escriba este número.",
   "login.asked.away.answer":
-    "Ahora no podemos contactar con su teléfono. Elija otra forma, o abra allí la app y responda.",
+    "Ahora no podemos contactar con su teléfono. Abra allí la app y responda.",
   "login.asked.unrung.type":
     "No hemos avisado a su teléfono, porque las solicitudes anteriores se rechazaron o quedaron sin respuesta. Abra allí la app, escriba este número y apruebe.",
   "login.asked.unrung.answer":

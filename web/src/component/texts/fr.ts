@@ -295,9 +295,9 @@ export const fr: Texts = {
   "login.asked.coded.answer":
     "Votre téléphone est injoignable pour le moment, un code arrive donc par SMS. Ou ouvrez-y l’appli et répondez.",
   "login.asked.away.type":
-    "Votre téléphone est injoignable pour le moment. Choisissez un autre moyen, ou ouvrez-y l’appli et saisissez ce nombre.",
+    "Votre téléphone est injoignable pour le moment. Ouvrez-y l’appli et saisissez ce nombre.",
   "login.asked.away.answer":
-    "Votre téléphone est injoignable pour le moment. Choisissez un autre moyen, ou ouvrez-y l’appli et répondez.",
+    "Votre téléphone est injoignable pour le moment. Ouvrez-y l’appli et répondez.",
   "login.asked.unrung.type":
     "Votre téléphone n’a pas été averti, car des demandes précédentes ont été refusées ou sont restées sans réponse. Ouvrez-y l’appli, saisissez ce nombre et approuvez.",
   "login.asked.unrung.answer":

@@ -285,9 +285,9 @@ export const ptBR: Texts = {
   "login.asked.coded.answer":
     "Não conseguimos contato com seu telefone agora, por isso um código vem por SMS. Ou abra o app lá e responda.",
   "login.asked.away.type":
-    "Não conseguimos contato com seu telefone agora. Escolha outra forma, ou abra o app lá e digite este número.",
+    "Não conseguimos contato com seu telefone agora. Abra o app lá e digite este número.",
   "login.asked.away.answer":
-    "Não conseguimos contato com seu telefone agora. Escolha outra forma, ou abra o app lá e responda.",
+    "Não conseguimos contato com seu telefone agora. Abra o app lá e responda.",
   "login.asked.unrung.type":
     "Seu telefone não foi avisado, porque pedidos anteriores foram recusados ou ficaram sem resposta. Abra o app lá, digite este número e aprove.",
   "login.asked.unrung.answer":

@@ -284,9 +284,9 @@ export const ptPT: Texts = {
   "login.asked.coded.answer":
     "Não conseguimos contactar o seu telemóvel neste momento, por isso segue um código por SMS. Ou abra lá a app e responda.",
   "login.asked.away.type":
-    "Não conseguimos contactar o seu telemóvel neste momento. Escolha outra forma, ou abra lá a app e introduza este número.",
+    "Não conseguimos contactar o seu telemóvel neste momento. Abra lá a app e introduza este número.",
   "login.asked.away.answer":
-    "Não conseguimos contactar o seu telemóvel neste momento. Escolha outra forma, ou abra lá a app e responda.",
+    "Não conseguimos contactar o seu telemóvel neste momento. Abra lá a app e responda.",
   "login.asked.unrung.type":
     "O seu telemóvel não foi avisado, porque pedidos anteriores foram recusados ou ficaram sem resposta. Abra lá a app, introduza este número e aprove.",
   "login.asked.unrung.answer":

@@ -262,9 +262,8 @@ export const zhHans: Texts = {
     "目前无法联系到您的手机，因此会通过短信发送验证码。您也可以在手机上打开应用并输入此数字。",
   "login.asked.coded.answer":
     "目前无法联系到您的手机，因此会通过短信发送验证码。您也可以在手机上打开应用并回应。",
-  "login.asked.away.type":
-    "目前无法联系到您的手机。请选择其他方式，或在手机上打开应用并输入此数字。",
-  "login.asked.away.answer": "目前无法联系到您的手机。请选择其他方式，或在手机上打开应用并回应。",
+  "login.asked.away.type": "目前无法联系到您的手机。请在手机上打开应用并输入此数字。",
+  "login.asked.away.answer": "目前无法联系到您的手机。请在手机上打开应用并回应。",
   "login.asked.unrung.type":
     "由于之前的请求被拒绝或未获回应，这次没有提醒您的手机。请在手机上打开应用，输入此数字，然后批准。",
   "login.asked.unrung.answer":

@@ -264,10 +264,8 @@ export const zhHant: Texts = {
     "目前無法聯絡到您的手機，因此會透過簡訊傳送驗證碼。您也可以在手機上開啟應用程式並輸入此數字。",
   "login.asked.coded.answer":
     "目前無法聯絡到您的手機，因此會透過簡訊傳送驗證碼。您也可以在手機上開啟應用程式並回應。",
-  "login.asked.away.type":
-    "目前無法聯絡到您的手機。請選擇其他方式，或在手機上開啟應用程式並輸入此數字。",
-  "login.asked.away.answer":
-    "目前無法聯絡到您的手機。請選擇其他方式，或在手機上開啟應用程式並回應。",
+  "login.asked.away.type": "目前無法聯絡到您的手機。請在手機上開啟應用程式並輸入此數字。",
+  "login.asked.away.answer": "目前無法聯絡到您的手機。請在手機上開啟應用程式並回應。",
   "login.asked.unrung.type":
     "由於先前的請求被拒絕或未獲回應，這次沒有提醒您的手機。請在手機上開啟應用程式，輸入此數字，然後核准。",
   "login.asked.unrung.answer":

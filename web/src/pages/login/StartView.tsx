@@ -13,7 +13,8 @@ export function StartView({ signIn }: { signIn: SignIn }) {
   return (
     <>
       <div className="login-words">
-        <Heading>{say("login.title")}</Heading>
+        {/* Anew for somebody else: the button that led there had the focus, and is gone. */}
+        <Heading key={person?.user}>{say("login.title")}</Heading>
         <p>{say("login.text")}</p>
       </div>
       <div className="login-person">

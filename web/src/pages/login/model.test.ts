@@ -32,9 +32,16 @@ test("a request that cannot come by itself is not insisted on", () => {
   expect(askedWords(english, body({ ...open, fallback: { channel: "sms", in: 30 } }), off)).toBe(
     "We cannot reach your phone right now, so a code comes by SMS. Or open the app there and type this number.",
   );
-  expect(askedWords(english, body(open), off)).toContain(
-    "Choose another way, or open the app there",
-  );
+  const away = "We cannot reach your phone right now. Open the app there and type this number.";
+  expect(askedWords(english, body(open), off)).toBe(away);
+  const ways: Partial<StatusBody>[] = [
+    { next_actions: { sms_in: 30 } },
+    { next_actions: { sms_in: null, voice_in: 0 } },
+    { alternatives: [{ kind: "email", label: "a•••@example.com", available_in: 0 }] },
+  ];
+  for (const way of ways) {
+    expect(askedWords(english, body({ ...open, ...way }), off)).toBe(`${away} Or ask for a code.`);
+  }
 });
 
 test("only what is possible is offered, with its wait", () => {

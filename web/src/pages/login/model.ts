@@ -18,15 +18,23 @@ export function viewOf(status: StatusBody): View {
 /** What to do on the phone; before anything is known, what most will have to do. */
 export function askedWords(say: Say, status: StatusBody | null, tracks: Track[]): string {
   const act = !status || status.match_number ? "type" : "answer";
-  if (status && unrung(status, tracks)) {
-    const codes = (status.next_actions?.sms_in ?? null) !== null;
-    const words = say(`login.asked.unrung.${act}`);
-    return say.sentences(words, codes ? say("login.asked.or_code") : null);
-  }
-  if (!status || !outOfReach(status, tracks)) return say(`login.asked.${act}`);
+  const silent =
+    status && (unrung(status, tracks) ? "unrung" : outOfReach(status, tracks) && "away");
+  if (!silent) return say(`login.asked.${act}`);
   const sms = sentOf(tracks).some((t) => t.channel === "sms");
-  const coded = sms || status.fallback?.channel === "sms";
-  return say(`login.asked.${coded ? "coded" : "away"}.${act}`);
+  if (silent === "away" && (sms || status.fallback?.channel === "sms")) {
+    return say(`login.asked.coded.${act}`);
+  }
+  const words = say(`login.asked.${silent}.${act}`);
+  return say.sentences(words, offersCode(status) ? say("login.asked.or_code") : null);
+}
+
+/** Whether a code can be asked for, now or soon. A lock or a limit may leave the app alone. */
+function offersCode({ next_actions, alternatives }: StatusBody): boolean {
+  return (
+    typeof (next_actions?.sms_in ?? next_actions?.voice_in) === "number" ||
+    (alternatives ?? []).some(({ kind }) => kind === "voice" || kind === "email")
+  );
 }
 
 /** A way to be asked again, with the words on its button. */
