@@ -35,7 +35,7 @@ export function ActsPane({
           {acts.slice(0, shown).map((act) => (
             <li key={`${act.at} ${act.action} ${act.by}`} className="act">
               <span className="act-time">{when(act.at)}</span>
-              <span>
+              <span className="act-words">
                 <Words act={act} onChoose={onChoose} />
               </span>
               <code>{act.by}</code>

@@ -1,8 +1,9 @@
-import { useEffect, useId, useRef, useState } from "react";
+import { useId, useRef, useState } from "react";
 import { Button } from "../../component/Button";
 import { type BlockKind, blockValue, kinds } from "./blocks";
 import { Choice } from "./Choice";
 import { useShortcut } from "./shortcuts";
+import type { Outcome } from "./useBlocks";
 import "../../component/Field.css";
 
 const options = (Object.keys(kinds) as BlockKind[]).map((value) => ({
@@ -10,45 +11,32 @@ const options = (Object.keys(kinds) as BlockKind[]).map((value) => ({
   label: kinds[value].name,
 }));
 
+const notBlocked = "No block stands on this. Nothing was changed.";
+
+/** Asks about a value and does it; `told` hears what came of it. */
+type Use = (kind: BlockKind, value: string, told: (outcome: Outcome) => void) => void;
+
 /** A kind and a value, to be blocked or to be lifted from it. The key "b" comes here. */
-export function BlockForm({
-  done,
-  fault,
-  busy,
-  onBlock,
-  onLift,
-  onType,
-}: {
-  /** Moves whenever a value has had its effect; then the field is empty again. */
-  done: number;
-  /** What the server said against the last value. */
-  fault: string;
-  busy: boolean;
-  onBlock: (kind: BlockKind, value: string, unfit: string) => void;
-  onLift: (kind: BlockKind, value: string) => void;
-  onType: () => void;
-}) {
+export function BlockForm({ busy, onBlock, onLift }: { busy: boolean; onBlock: Use; onLift: Use }) {
   const [kind, setKind] = useState<BlockKind>("number");
   const [typed, setTyped] = useState("");
-  const [unfit, setUnfit] = useState("");
+  const [error, setError] = useState("");
   const form = useRef<HTMLFormElement>(null);
   const field = useRef<HTMLInputElement>(null);
   const id = useId();
   useShortcut("b", () => form.current?.querySelector<HTMLElement>("input:checked")?.focus());
-  // biome-ignore lint/correctness/useExhaustiveDependencies: each value that had its effect goes
-  useEffect(() => setTyped(""), [done]);
   const words = kinds[kind];
-  const error = unfit || fault;
-  const take = (use: (kind: BlockKind, value: string) => void) => {
+  const take = (use: Use, unfit: string) => {
     const value = blockValue(kind, typed);
-    setUnfit(value === null ? words.fault : "");
-    if (value === null) field.current?.focus();
-    else use(kind, value);
-  };
-  const change = (next: () => void) => {
-    next();
-    setUnfit("");
-    onType();
+    setError(value === null ? words.fault : "");
+    if (value === null) {
+      field.current?.focus();
+      return;
+    }
+    use(kind, value, (outcome) => {
+      if (outcome === "unfit") setError(unfit);
+      if (outcome === "done") setTyped("");
+    });
   };
   return (
     <form
@@ -57,14 +45,17 @@ export function BlockForm({
       noValidate
       onSubmit={(event) => {
         event.preventDefault();
-        take((what, value) => onBlock(what, value, words.fault));
+        take(onBlock, words.fault);
       }}
     >
       <Choice
         legend="What to block"
         options={options}
         value={kind}
-        onChange={(next) => change(() => setKind(next))}
+        onChange={(next) => {
+          setKind(next);
+          setError("");
+        }}
       />
       <div className="nod-field" data-error={error ? "" : undefined}>
         <label className="nod-field-label" htmlFor={`${id}-value`}>
@@ -83,7 +74,10 @@ export function BlockForm({
             disabled={busy}
             aria-invalid={error ? true : undefined}
             aria-describedby={error ? `${id}-error` : undefined}
-            onChange={({ target }) => change(() => setTyped(target.value))}
+            onChange={({ target }) => {
+              setTyped(target.value);
+              setError("");
+            }}
           />
         </div>
         {error && (
@@ -96,7 +90,7 @@ export function BlockForm({
         <Button tone="danger" type="submit" aria-haspopup="dialog" disabled={busy}>
           Block
         </Button>
-        <Button aria-haspopup="dialog" disabled={busy} onClick={() => take(onLift)}>
+        <Button aria-haspopup="dialog" disabled={busy} onClick={() => take(onLift, notBlocked)}>
           Lift
         </Button>
       </div>

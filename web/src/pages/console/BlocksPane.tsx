@@ -5,24 +5,22 @@ import { Skeleton } from "../../component/Skeleton";
 import { BlockForm } from "./BlockForm";
 import { type Block, blockQuestion, blockWords, liftQuestion, nameOf } from "./blocks";
 import { ConfirmDialog, type Question } from "./ConfirmDialog";
-import { type Blocks, useBlocks } from "./useBlocks";
+import { type Blocks, type Outcome, useBlocks } from "./useBlocks";
 import { when } from "./when";
 import "./BlocksPane.css";
 
 /** What is asked about in the dialog, and what is to be done then. */
 interface Asked {
   question: Question;
-  go: () => ReturnType<Blocks["add"]>;
-  /** What the field says where the server finds nothing to do; absent: it is not about the field. */
-  unfit?: string;
+  go: () => Promise<Outcome>;
+  /** Hears what came of it; absent: the list tells. */
+  told?: (outcome: Outcome) => void;
 }
 
 /** What operators have blocked: numbers, prefixes, countries and people; add to it, and lift it. */
 export function BlocksPane({ token, heard }: { token: string; heard: number }) {
   const blocks = useBlocks(token, heard);
   const [asked, ask] = useState<Asked | null>(null);
-  const [fault, setFault] = useState("");
-  const [done, setDone] = useState(0);
   const heading = useRef<HTMLHeadingElement>(null);
   const used = useRef(false);
   const id = useId();
@@ -34,13 +32,12 @@ export function BlocksPane({ token, heard }: { token: string; heard: number }) {
   const open = (next: Asked) => {
     used.current = true;
     blocks.forget();
-    setFault("");
     ask(next);
   };
   const go = async () => {
-    const outcome = await asked?.go();
-    if (outcome === "unfit") setFault(asked?.unfit ?? "");
-    if (outcome === "done" && asked?.unfit) setDone((times) => times + 1);
+    if (!asked) return true;
+    const outcome = await asked.go();
+    asked.told?.(outcome);
     return outcome !== "failed";
   };
   return (
@@ -49,24 +46,17 @@ export function BlocksPane({ token, heard }: { token: string; heard: number }) {
         Blocks
       </h2>
       <BlockForm
-        done={done}
-        fault={fault}
         busy={blocks.busy}
-        onBlock={(kind, value, unfit) =>
-          open({
-            question: blockQuestion(kind, value),
-            go: () => blocks.add(kind, value),
-            unfit,
-          })
+        onBlock={(kind, value, told) =>
+          open({ question: blockQuestion(kind, value), go: () => blocks.add(kind, value), told })
         }
-        onLift={(kind, value) =>
+        onLift={(kind, value, told) =>
           open({
             question: liftQuestion(kind, value),
             go: () => blocks.lift({ kind, value }),
-            unfit: "No block stands on this. Nothing was changed.",
+            told,
           })
         }
-        onType={() => setFault("")}
       />
       <p className="blocks-said" role="status">
         {blocks.said}

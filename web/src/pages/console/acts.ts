@@ -56,7 +56,7 @@ export function actWords(act: Act, row: Row | null, locked = false): ActWords {
         return {
           name: "Lift the lock",
           title: "Lift the lock?",
-          text: `Codes are paused for ${whose}, since too many wrong ones were typed. Then they can be sent and typed again at once, and wrong ones are counted anew; a block ends, too. Be sure that you speak to the right person first: whoever guesses codes hopes for this.`,
+          text: `Codes are paused for ${whose}, because too many wrong ones were typed. Without the lock, codes can be sent and typed again at once, and wrong ones are counted anew. A block of the person ends, too. Be sure that you speak to the right person first: whoever guesses codes hopes for this.`,
           go: "Lift it",
           keep: "Leave it",
           done: "The lock is lifted: codes can be sent and typed again.",

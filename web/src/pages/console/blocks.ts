@@ -37,7 +37,7 @@ interface KindWords {
 }
 
 const codes =
-  "No code goes there any more by SMS or call, and none that went there counts. Who has the app can still answer in it.";
+  "No more codes go there by SMS or call, and those already sent no longer work. People with the app can still answer in it.";
 
 /** The kinds, in the order in which they are offered. */
 export const kinds: Readonly<Record<BlockKind, KindWords>> = {

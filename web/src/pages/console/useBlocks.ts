@@ -4,6 +4,9 @@ import { type Trouble, trouble } from "../problem";
 import { type Block, type BlockKind, type BlockName, blockWords } from "./blocks";
 import { read, send } from "./session";
 
+/** What came of an act; `unfit`: the server knows no such value, or has no such block. */
+export type Outcome = "done" | "unfit" | "failed";
+
 /** What is blocked, and what an operator may do about it. */
 export interface Blocks {
   blocks: Block[] | null;
@@ -14,9 +17,8 @@ export interface Blocks {
   problem: Trouble | null;
   /** What came of the last act, in words. */
   said: string;
-  /** `unfit`: the server knows no such value, or has no such block. */
-  add: (kind: BlockKind, value: string) => Promise<"done" | "unfit" | "failed">;
-  lift: (name: BlockName) => Promise<"done" | "unfit" | "failed">;
+  add: (kind: BlockKind, value: string) => Promise<Outcome>;
+  lift: (name: BlockName) => Promise<Outcome>;
   /** Forgets what was refused and what was said. */
   forget: () => void;
 }
@@ -55,17 +57,20 @@ export function useBlocks(token: string, heard: number): Blocks {
     setProblem(null);
     setSaid("");
   };
-  const act = async (work: () => Promise<string>) => {
+  const act = async (work: () => Promise<string>): Promise<Outcome> => {
     setBusy(true);
     forget();
     try {
       setSaid(await work());
       await look();
-      return "done" as const;
+      return "done";
     } catch (error) {
-      if (error instanceof NodError && [404, 422].includes(error.status)) return "unfit" as const;
+      if (error instanceof NodError && [404, 422].includes(error.status)) {
+        await look(); // it may be gone already
+        return "unfit";
+      }
       setProblem(trouble(error));
-      return "failed" as const;
+      return "failed";
     } finally {
       setBusy(false);
     }
