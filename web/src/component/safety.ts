@@ -3,7 +3,10 @@ import { english } from "./texts";
 import { inWords } from "./time";
 import type { TimelineEvent } from "./timeline";
 
-/** What a rule that keeps people and money safe did, in an operator's words; null for other events. */
+/**
+ * What a rule that keeps people and money safe did, in an operator's words; null for other events.
+ * To a waiting page the server tells no figures and no reasons.
+ */
 export function safetyWords(event: TimelineEvent): string | null {
   switch (event.name) {
     case "verification.locked":
@@ -15,11 +18,13 @@ export function safetyWords(event: TimelineEvent): string | null {
     case "risk.budget_exceeded":
       return budgetWords(event);
     case "risk.spend_warning":
-      return `${event.percent ?? "Much"} % of the day's budget for codes is spent`;
+      return `${event.percent ? `${event.percent} %` : "Much"} of the day's budget for codes is spent`;
     case "risk.spend_stop":
       return "The day's budget for codes is spent: no more by SMS or call";
     case "risk.assessed":
-      return `Looked unusual (${event.score ?? 0} of 100): ${reasonWords(event.reasons)}`;
+      return event.score
+        ? `Looked unusual (${event.score} of 100): ${reasonWords(event.reasons)}`
+        : "Looked unusual";
     default:
       return null;
   }
@@ -45,7 +50,8 @@ export function limitWords(limit = ""): string {
   return limits[limit] ?? (limit || "too many in a short time");
 }
 
-function budgetWords({ limit = "", country = "", mode }: TimelineEvent): string {
+function budgetWords({ limit, country = "", mode }: TimelineEvent): string {
+  if (!limit) return "Too many codes that nobody proved";
   const where = limit.startsWith("ip")
     ? "for one network address"
     : `to ${countryName(country) || "one country"}`;

@@ -1,16 +1,7 @@
 import type { TimelineEvent } from "../component/timeline";
 import type { VerificationEvent } from "../sdk";
 
-const told = [
-  "channel",
-  "stage",
-  "reason",
-  "method",
-  "class",
-  "refusal",
-  "limit",
-  "until",
-] as const;
+const told = ["channel", "stage", "reason", "method", "class", "refusal", "until"] as const;
 
 /** What the timeline keeps of a watcher's event: never the state, which may hold secrets. */
 export function timelineEvent(seq: number, event: VerificationEvent): TimelineEvent {

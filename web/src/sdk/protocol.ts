@@ -203,7 +203,14 @@ export type EventName =
       | "canceled"
       | "fallback_started"}`
   | "phone.changed"
-  | `risk.${"limit_hit" | "push_suppressed" | "budget_exceeded" | "spend_stop" | "assessed"}`;
+  // That a rule held something back, or found a start unusual; which, and why, is for operators.
+  | `risk.${
+      | "limit_hit"
+      | "push_suppressed"
+      | "budget_exceeded"
+      | "spend_warning"
+      | "spend_stop"
+      | "assessed"}`;
 
 /** One event of a verification's life, with what its name needs. */
 export interface VerificationEvent {
@@ -224,13 +231,8 @@ export interface VerificationEvent {
   refusal?: string;
   /** The verification that took the place of this one. */
   successor_id?: string;
-  /** Which limit was met: `sends_phone`, `prompts`, `country_day` and the like. */
-  limit?: string;
   /** When a lock ends by itself; absent, it lasts until somebody unlocks the person. */
   until?: string;
-  /** How unusual it is, 0 to 100, and what spoke for that, with commas between. */
-  score?: number;
-  reasons?: string;
   [detail: string]: unknown;
 }
 

@@ -40,7 +40,8 @@ test("what is only too early says from when on it is not", () => {
   const before = Date.now();
   const told = refused(429, { code: "rate_limited", retry_after: 480 });
   expect(told).toMatchObject({ title: "Too many requests", early: true });
-  expect((told.againAt ?? 0) - before - 480_000).toBeLessThan(60_000);
+  expect(told.againAt).toBeGreaterThanOrEqual(before + 480_000);
+  expect(told.againAt).toBeLessThanOrEqual(Date.now() + 480_000);
   expect(refused(403, { code: "blocked", reason: "country" }).againAt).toBeUndefined();
   expect(refused(409, { code: "in_progress", verification_id: "" }).refused).toBe(false);
 });
