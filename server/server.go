@@ -20,6 +20,13 @@
 // 503 and Retry-After within two seconds, connections stay open, and the log says
 // so once.
 //
+// # Floods
+//
+// What one address asks too much of a node is refused before anything is done for it
+// (throttle.go), who waits for news has few places, and a request has to arrive in
+// seconds. All that is this node's own and forgets: what must hold on every node and
+// over a restart is counted in rows, by the rules of package verify.
+//
 // All routes stand on one page (routes.go). The OpenAPI document, validation and
 // the answers come from the same Go types. No credential is read from a URL, and
 // none reaches a log line, a metric or an error.
