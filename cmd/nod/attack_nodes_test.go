@@ -31,7 +31,6 @@ func TestAttacksOnTwo(t *testing.T) {
 		for name, attack := range map[string]func(*siege, *cluster){
 			"one token at both":  (*siege).onceAtBoth,
 			"guesses":            (*siege).guessesAtBoth,
-			"one number":         (*siege).oneNumberAtBoth,
 			"forged publishings": (*siege).forgedPublishings,
 			"canaries": func(s *siege, nodes *cluster) {
 				s.canariesOfTwo(nodes, tap)
@@ -114,33 +113,6 @@ func (s *siege) guessesAtBoth(nodes *cluster) {
 	if now := s.status(open[6]); now.str("status") != "pending" || now.str("stage") != "locked" || now.str("locked_until") == "" {
 		t.Errorf("the one that nobody guessed at is %v, %v until %v", now["status"], now["stage"], now["locked_until"])
 	}
-}
-
-// oneNumberAtBoth bombs one number on behalf of many users: five messages in an
-// hour leave.
-func (s *siege) oneNumberAtBoth(nodes *cluster) {
-	t := s.t
-	_, number := s.person()
-	var all sync.WaitGroup
-	var taken atomic.Int32
-	for i := range 12 {
-		all.Go(func() {
-			status, out := nodes.nodes[i%2].under(t).call("POST", "/api/v1/verifications", s.asKey(), object{"user_id": fmt.Sprint("bomber-", i), "phone_number": number, "channel": "sms"})
-			switch {
-			case status == 201:
-				taken.Add(1)
-			case status == 429 && out.str("code") == "rate_limited" && out.num("retry_after") > 0 && out.str("verification_id") != "", status == 503:
-			default:
-				t.Errorf("%d %v", status, out)
-			}
-		})
-	}
-	all.Wait()
-	if n := taken.Load(); n > 5 || n == 0 {
-		t.Errorf("%d were taken", n)
-	}
-	s.carriers.taken("twilio", number, int(taken.Load()))
-	s.carriers.counted("twilio", number, int(taken.Load()), int(taken.Load()))
 }
 
 // madeUpAddresses sends from one place that says each time that it is another:

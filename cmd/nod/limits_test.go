@@ -307,6 +307,10 @@ func (w *town) bombsANumber() {
 		w.t.Errorf("it may be tried again in %v s", wait)
 	}
 	w.blocked(out, "rate_limited")
+	w.door().outbox(number, 5)
+	if sent := w.door().sent(number); len(sent) != 5 {
+		w.t.Errorf("%d codes were sent", len(sent))
+	}
 	w.approves(w.enroll("an app's"), w.someone(201, "", "an app's", object{"phone_number": number, "channel": "both"}))
 }
 
