@@ -84,7 +84,7 @@ func TestLockedByWrongCodes(t *testing.T) {
 		me, id = page(sent.object["client_secret"]), sent.str("verification_id")
 		path = verifications + "/" + id
 		last := d.ask(me, "POST", path+"/check", object{"code": wrong(code)}).allow(200).has("ok", false)
-		last.has("status", "pending").has("stage", "locked").has("locked_until", until)
+		last.has("status", "pending").has("stage", "locked").has("locked_until", until).says("refused.locked", "App")
 		if next := last.object["next_actions"].(object); next["sms_in"] != nil || next["voice_in"] != nil || next["check_in"] != nil {
 			d.Errorf("locked, the page is offered %v", next)
 		}
@@ -107,7 +107,7 @@ func TestLockedByWrongCodes(t *testing.T) {
 			d.Errorf("the same refusal again reads\n%s\nin place of\n%s", again.text, first.text)
 		}
 		// The others say so too, and what the app may do stays as it is.
-		d.ask(byKey, "GET", verifications+"/"+other.str("verification_id"), nil).has("stage", "locked").has("locked_until", until)
+		d.ask(byKey, "GET", verifications+"/"+other.str("verification_id"), nil).has("stage", "locked").has("locked_until", until).has("message_key", "refused.locked")
 		open := d.ask(byKey, "GET", verifications+"/"+login.str("verification_id"), nil).has("stage", "contacting_app").has("locked_until", until)
 		if sms := member(open.object, "next_actions", "sms_in"); sms != nil {
 			d.Errorf("a locked user is offered an SMS in %v", sms)
@@ -139,10 +139,10 @@ func TestLockedUntilUnlocked(t *testing.T) {
 		for range 2 {
 			d.ask(byKey, "POST", path+"/check", object{"code": wrong(code)}).allow(200).has("ok", false)
 		}
-		d.ask(byKey, "GET", path, nil).has("stage", "locked").has("locked_until", nil)
+		d.ask(byKey, "GET", path, nil).has("stage", "locked").has("locked_until", nil).has("message_key", "refused.locked")
 		d.ask(byKey, "POST", path+"/check", object{"code": code}).deny(423, "locked").lacks("retry_after", "locked_until")
 		d.ask(d.operator(), "POST", path+"/unlock", nil).allow(204)
-		d.ask(byKey, "GET", path, nil).has("stage", "code_entry")
+		d.ask(byKey, "GET", path, nil).has("stage", "code_entry").has("message_key", "code.sent")
 		d.ask(byKey, "POST", path+"/check", object{"code": code}).allow(200).has("ok", true)
 	})
 }
@@ -232,7 +232,9 @@ func TestRulesAreForOperators(t *testing.T) {
 				t.Errorf("%s: heard %t, and the trail is %s", event, heard[event], trail)
 			}
 		}
-	}, func(c *server.Config) { c.Policy.Limits = verify.Limits{SendsPhone: per(1, time.Hour), Prompts: per(9, time.Hour)} })
+	}, func(c *server.Config) {
+		c.Policy.Limits = verify.Limits{SendsPhone: per(1, time.Hour), Prompts: per(9, time.Hour)}
+	})
 }
 
 // TestAnIntegratorIsNoPerson counts by the address that the integrator tells, and by
