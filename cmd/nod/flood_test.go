@@ -383,22 +383,6 @@ func testDeafCrowd(t *testing.T, p *program) {
 	}
 }
 
-// pipes is a network in memory, for a bubble: a real socket would keep its clock from
-// going on.
-type pipes chan net.Conn
-
-func (p pipes) Accept() (net.Conn, error) {
-	c, ok := <-p
-	if !ok {
-		return nil, net.ErrClosed
-	}
-	return c, nil
-}
-
-func (p pipes) Close() error { return nil }
-
-func (p pipes) Addr() net.Addr { return &net.TCPAddr{} }
-
 // TestSlowRequests: who sends a header or a body byte by byte is cut off, whether
 // anybody reads it or not.
 func TestSlowRequests(t *testing.T) {
@@ -428,11 +412,13 @@ func TestSlowRequests(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s, network := newHTTPServer(tc.handler, slog.New(slog.DiscardHandler)), make(pipes)
+				s, network := newHTTPServer(tc.handler, slog.New(slog.DiscardHandler)), newPipe("127.0.0.1:8080")
 				var serving sync.WaitGroup
 				serving.Go(func() { _ = s.Serve(network) })
-				slow, accepted := net.Pipe()
-				network <- accepted
+				slow, err := network.dial(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
 				begun := time.Now()
 				serving.Go(func() {
 					if _, err := io.WriteString(slow, tc.atOnce); err != nil {
@@ -453,7 +439,6 @@ func TestSlowRequests(t *testing.T) {
 					t.Errorf("answered %.40q, want %s", answer, tc.wantsAnswer)
 				}
 				_ = slow.Close()
-				close(network)
 				_ = s.Close()
 				serving.Wait()
 			})
