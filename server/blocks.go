@@ -139,7 +139,8 @@ type liftInput struct {
 
 var errNoBlock = &verify.Refusal{Code: verify.CodeNotFound, Detail: "Nothing like this is blocked. The list of blocks says what is."}
 
-// lift takes a block back, of a prefix also one that unproved codes brought.
+// lift takes a block back, of a prefix also one that unproved codes brought, of a user
+// also a lock that wrong codes brought.
 func (s *Server) lift(ctx context.Context, in *liftInput) (*struct{}, error) {
 	b := &in.Body
 	by := callerFrom(ctx).by()
@@ -158,13 +159,29 @@ func (s *Server) lift(ctx context.Context, in *liftInput) (*struct{}, error) {
 		return nil, err
 	}
 	if b.Kind == verify.BlockUser {
-		return nil, s.decide(ctx, value, "", Once{}, nil, (*verify.Standing).Unlock)
+		return nil, s.unblockPerson(ctx, value)
 	}
 	return nil, s.unblock(ctx, b.Kind, s.keys.BlockKey(b.Kind, value), label, by)
 }
 
 func (s *Server) unblock(ctx context.Context, kind, key, label, by string) error {
 	there, err := s.store.RemoveBlock(ctx, kind, key, acted(verify.ActUnlock, kind, label, by))
+	if err == nil && !there {
+		err = errNoBlock
+	}
+	return err
+}
+
+// unblockPerson is [Server.unlockUser], which asks for no block, for who thinks of a user
+// as of a number: where nothing is to be lifted, nothing is done and noted.
+func (s *Server) unblockPerson(ctx context.Context, userID string) error {
+	there := false
+	err := s.decide(ctx, userID, "", Once{}, nil, func(standing *verify.Standing, by string, now time.Time) []verify.Event {
+		if there = standing.Blocked() || standing.Locked(now); !there {
+			return nil
+		}
+		return standing.Unlock(by, now)
+	})
 	if err == nil && !there {
 		err = errNoBlock
 	}

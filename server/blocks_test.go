@@ -120,6 +120,9 @@ func TestBlockAPerson(t *testing.T) {
 			t.Errorf("blocked: %v", all)
 		}
 		d.ask(byKey, "POST", blocks+"/lift", object{"kind": "user", "value": "a na"}).allow(204)
+		for _, free := range []string{"a na", "never-seen"} {
+			d.ask(byKey, "POST", blocks+"/lift", object{"kind": "user", "value": free}).deny(404, "not_found")
+		}
 		d.ask(byKey, "POST", verifications, object{"user_id": "a na", "phone_number": number}).allow(201)
 		if acts := d.acts(); !slices.Equal(acts, []string{"unlock key", "block key"}) {
 			t.Errorf("noted %v", acts)

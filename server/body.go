@@ -143,7 +143,7 @@ func statusOf(v *verify.Verification, keys *verify.Keys, p *verify.Policy, now t
 	}
 	switch v.Status {
 	case verify.Pending:
-		s.tellSent(v, p)
+		s.tellMessage(v, p)
 		s.tellWays(v, p, v.EmailIn(p, now))
 	case verify.Failed, verify.Expired, verify.Blocked: // in vain, so somebody else may help
 		s.offerSupport(p)
@@ -160,9 +160,9 @@ func (s *Status) tellCooldown(v *verify.Verification, p *verify.Policy, now time
 	}
 }
 
-// tellSent fills in what was said about the last send.
-func (s *Status) tellSent(v *verify.Verification, p *verify.Policy) {
-	if key, text := sent(v, p); key != "" {
+// tellMessage fills in what is to be said now.
+func (s *Status) tellMessage(v *verify.Verification, p *verify.Policy) {
+	if key, text := spokenOf(v, p); key != "" {
 		s.MessageKey, s.Message = &key, &text
 	}
 }

@@ -141,7 +141,8 @@ func TestLockedUntilUnlocked(t *testing.T) {
 		}
 		d.ask(byKey, "GET", path, nil).has("stage", "locked").has("locked_until", nil).has("message_key", "refused.locked")
 		d.ask(byKey, "POST", path+"/check", object{"code": code}).deny(423, "locked").lacks("retry_after", "locked_until")
-		d.ask(d.operator(), "POST", path+"/unlock", nil).allow(204)
+		d.ask(d.operator(), "POST", blocks+"/lift", object{"kind": "user", "value": "ana"}).allow(204)
+		d.ask(d.operator(), "POST", blocks+"/lift", object{"kind": "user", "value": "ana"}).deny(404, "not_found")
 		d.ask(byKey, "GET", path, nil).has("stage", "code_entry").has("message_key", "code.sent")
 		d.ask(byKey, "POST", path+"/check", object{"code": code}).allow(200).has("ok", true)
 	})

@@ -1,9 +1,11 @@
 package server_test
 
 import (
+	"encoding/json"
 	"testing"
 	"time"
 
+	"nod/hub"
 	"nod/verify"
 )
 
@@ -76,5 +78,32 @@ func TestRepairOfAReceiptAfterTheEnd(t *testing.T) {
 				t.Fatalf("told %v", e)
 			}
 		})
+	})
+}
+
+// TestATimeToComeProlongsNothing: whoever can write to the broker tells of an end in an
+// hour. The token that a page is given with it ends when any of now would.
+func TestATimeToComeProlongsNothing(t *testing.T) {
+	broker := &dicing{}
+	wireOver(t, broker, func(t *testing.T, w *wired) {
+		l := w.login(object{"phone_number": number, "channel": "sms"})
+		page, _ := w.resume(l, 0)
+		broker.mu.Lock()
+		honest := broker.deliver
+		broker.deliver = func(m hub.Message) int {
+			told := object{}
+			if json.Unmarshal(m.Data, &told) == nil && told["redeemable"] == true {
+				told["at"] = time.Now().Add(time.Hour)
+				m.Data, _ = json.Marshal(told)
+			}
+			return honest(m)
+		}
+		broker.mu.Unlock()
+		w.act(l, "check", object{"code": w.code(number)}).allow(200).has("ok", true)
+		var seq int64
+		page.until(&seq, "verification.approved")
+		token := page.expect("result").text("result_token")
+		w.pass(verify.ResultTokenLife)
+		w.ask(byKey, "POST", verifications+"/"+l.id+"/exchange", object{"result_token": token}).deny(410, "expired")
 	})
 }

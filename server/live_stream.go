@@ -131,11 +131,11 @@ func (st *stream) part(last *hub.Message) error {
 	if last == nil {
 		return nil
 	}
-	var n notice
-	if err := json.Unmarshal(last.Data, &n); err != nil {
+	n, err := st.server.heard(last.Data)
+	if err != nil {
 		return fmt.Errorf("reading a notice: %w", err)
 	}
-	frames, _ := st.watch.take(&n)
+	frames, _ := st.watch.take(n)
 	return st.say(frames)
 }
 

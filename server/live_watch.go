@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	"nod/hub"
@@ -45,6 +46,20 @@ func (s *Server) notice(v *verify.Verification, es []verify.Event, now time.Time
 		Prompt: v.Prompt.Generation, Secret: v.SecretGeneration, EndedAt: v.EndedAt,
 		Redeemable: v.Status == verify.Approved && v.RedeemedAt.IsZero(), At: now,
 	}
+}
+
+// heard reads a published notice. What is published comes over a broker that others may
+// write to; a time to come would prolong the result token that is made by it, so no
+// later one than now is believed.
+func (s *Server) heard(data []byte) (*notice, error) {
+	n := &notice{}
+	if err := json.Unmarshal(data, n); err != nil {
+		return nil, err
+	}
+	if now := s.Now(); n.At.After(now) {
+		n.At = now
+	}
+	return n, nil
 }
 
 // watch is one reader's place in the events of one verification. It turns

@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"sync"
 	"time"
@@ -49,8 +48,8 @@ func (c *watcherClient) Deliver(s *hub.Session, m hub.Message) {
 		c.look(s, m.Seq)
 		return
 	}
-	var n notice
-	if err := json.Unmarshal(m.Data, &n); err != nil {
+	n, err := c.server.heard(m.Data)
+	if err != nil {
 		c.server.log.Error("a published notice cannot be read", "topic", m.Topic, "error", err)
 		return
 	}
@@ -66,11 +65,11 @@ func (c *watcherClient) Deliver(s *hub.Session, m hub.Message) {
 	case n.State.Seq < c.watch.next-1:
 		return // older than what was told
 	}
-	frames, whole := c.watch.take(&n)
+	frames, whole := c.watch.take(n)
 	for _, f := range frames {
 		_ = s.Send(f.typ, f.seq, f.data) // a session that is ending catches up when it comes again
 	}
-	c.settleLocked(s, &n)
+	c.settleLocked(s, n)
 	if !whole {
 		c.repairLocked(s)
 	}

@@ -18,13 +18,14 @@ const (
 	messageAnother = "resend.another"
 	messageFinal   = "resend.final"
 	messageMax     = "resend.max"
+	messageLocked  = "refused.locked"
 )
 
 // refusalMessages are the keys of the refusals that a person meets, by code. The texts
 // name no rule: whoever tries them out is not to learn which one it was.
 var refusalMessages = map[string]string{
 	verify.CodeMaxResends:  messageMax,
-	verify.CodeLocked:      "refused.locked",
+	verify.CodeLocked:      messageLocked,
 	verify.CodeRateLimited: "refused.limited",
 	verify.CodeBlocked:     "refused.blocked",
 }
@@ -69,6 +70,15 @@ var spoken = sync.OnceValue(func() *texts {
 func say(locale, key string) string {
 	t := spoken()
 	return t.words[t.nearest.Index(locale)][key]
+}
+
+// spokenOf says which message belongs to a pending verification: why no code can be
+// typed, and else which belongs to the last send.
+func spokenOf(v *verify.Verification, p *verify.Policy) (key, text string) {
+	if v.Stage == verify.Locked {
+		return messageLocked, say(v.Locale, messageLocked)
+	}
+	return sent(v, p)
 }
 
 // sent says which message belongs to the last send, if one does: the first

@@ -75,7 +75,7 @@ var table = []section{
 		op(post, "/api/v1/verifications/{id}/unlock", byKey|byConsole, 204, "Unlock the user of a verification", (*Server).unlockOf),
 		op(get, "/api/v1/blocks", byKey|byConsole, 200, "What operators refuse: numbers, prefixes, countries and users", (*Server).blocks),
 		op(post, "/api/v1/blocks", byKey|byConsole, 201, "Send no code to a number, a prefix or a country, or refuse a user; 200 if it was so already", (*Server).block),
-		op(post, "/api/v1/blocks/lift", byKey|byConsole, 204, "Take a block back, of a prefix also one that unproved codes brought; of a user all that unlocking lifts", (*Server).lift),
+		op(post, "/api/v1/blocks/lift", byKey|byConsole, 204, "Take a block back, of a prefix also one that unproved codes brought; of a user who is blocked or locked all that unlocking lifts; 404 where there is none", (*Server).lift),
 		op(get, "/api/v1/operator-acts", byKey|byConsole, 200, "What operators did lately", (*Server).operatorActs),
 		op(get, "/api/v1/outbox", byKey|byConsole, 200, "What the simulator sent", (*Server).outbox),
 	}},

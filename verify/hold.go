@@ -72,14 +72,19 @@ func (s *Standing) Unlock(by string, now time.Time) []Event {
 	return es
 }
 
+// Locked reports whether wrong codes keep the user from typing any.
+func (s *Standing) Locked(now time.Time) bool {
+	u := s.Meters.user()
+	return u != nil && u.Until > now.UnixMilli()
+}
+
 // Relock tells the user's pending verifications of a lock that one of them brought: a
 // check of theirs is refused already, and now they say so.
 func (s *Standing) Relock(p *Policy, now time.Time) {
-	u := s.Meters.user()
-	if u == nil || u.Until <= now.UnixMilli() {
+	if !s.Locked(now) {
 		return
 	}
-	until := time.UnixMilli(u.Until).UTC()
+	until := time.UnixMilli(s.Meters.User.Until).UTC()
 	for _, v := range s.Open {
 		if !v.Terminal() && v.LockedUntil.Before(until) {
 			v.lock(until, now)
