@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 
@@ -20,8 +21,8 @@ import (
 //
 // The request is signed as webhooks are, by the same secrets; its webhook-id is the
 // delivery's, the same each time that this delivery is asked about. What is no 200 with
-// true or false in allow is no answer, a redirect too. Whatever else the answer says is
-// passed over. It is asked directly, never through a proxy of the environment: what
+// one JSON object that says allow once, as true or false, is no answer, a redirect too.
+// Its other members are passed over. It is asked directly, never through a proxy of the environment: what
 // stands between could say yes. It is safe for concurrent use.
 type Gate struct {
 	url    *url.URL
@@ -74,16 +75,44 @@ func (g *Gate) Allow(ctx context.Context, of delivery.Departure) (bool, error) {
 	if res.StatusCode != http.StatusOK {
 		return false, fmt.Errorf("NOD_PRESEND_URL: the answer is %d, not 200", res.StatusCode)
 	}
-	answer := map[string]json.RawMessage{} // not a struct: its members would match in any case of letters
-	if json.NewDecoder(res.Body).Decode(&answer) == nil {
-		switch string(answer["allow"]) {
-		case "true":
-			return true, nil
-		case "false":
-			return false, nil
-		}
+	if allow, ok := readAnswer(res.Body); ok {
+		return allow, nil
 	}
 	return false, errors.New(`NOD_PRESEND_URL: the answer is not {"allow": true} or {"allow": false}`)
+}
+
+// readAnswer reads one JSON object that says allow once, as true or false; !ok where it
+// is anything else. It goes token by token, for [json.Unmarshal] takes the last of two
+// members of one name, and another spelling of it, where others who read the same answer
+// would take the first (RFC 8259, section 4).
+func readAnswer(body io.Reader) (allow, ok bool) {
+	d := json.NewDecoder(body)
+	if first, err := d.Token(); err != nil || first != json.Delim('{') {
+		return false, false
+	}
+	told := 0
+	for d.More() {
+		name, err := d.Token()
+		if err != nil {
+			return false, false
+		}
+		var value any
+		if d.Decode(&value) != nil {
+			return false, false
+		}
+		if name != "allow" {
+			continue
+		}
+		told++
+		if allow, ok = value.(bool); !ok {
+			return false, false
+		}
+	}
+	if _, err := d.Token(); err != nil || told != 1 { // what it read is the end of the object
+		return false, false
+	}
+	_, err := d.Token()
+	return allow, errors.Is(err, io.EOF) // nothing follows
 }
 
 // Check is [Endpoint.Check] for NOD_PRESEND_URL.
