@@ -97,6 +97,21 @@ test("what is no value, or is not blocked, is said at the field; trouble in the 
   expect(screen.queryByRole("dialog")).toBeNull();
 });
 
+test("what somebody else has lifted meanwhile goes from the list", async () => {
+  blocks = [block({})];
+  server.on("POST /api/v1/blocks/lift", () => {
+    blocks = [];
+    return problem(404, "not_found");
+  });
+  render(<BlocksPane token="session-1" heard={0} />);
+  await screen.findByRole("list", { name: "What is blocked" });
+  await press(/^Lift the block of number/);
+  await answer("Lift it");
+  await waitFor(() => expect(screen.queryByRole("list")).toBeNull());
+  expect(screen.queryByRole("dialog")).toBeNull();
+  expect(screen.queryByRole("alert")).toBeNull();
+});
+
 test.each([
   ["number", "00371 2000 0123", "+37120000123"],
   ["number", "2000 0123", null],
