@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"maps"
 	"sync"
@@ -29,15 +30,16 @@ type guarding struct {
 	alarmed time.Time                    // the day on which this node last said that there are too many wrong codes; zero: there are not
 
 	mu         sync.Mutex
-	hit        map[string]uint64 // by limit
-	suppressed map[string]uint64 // deliveries, by reason
+	hit        map[string]uint64    // by limit
+	suppressed map[string]uint64    // deliveries, by reason
+	told       map[string]time.Time // what was logged of money, with the last UTC day on which it was
 }
 
 func newGuarding(store *storage.Store, limits *verify.Limits, log *slog.Logger) *guarding {
-	return &guarding{store: store, limits: limits, log: log, hit: map[string]uint64{}, suppressed: map[string]uint64{}}
+	return &guarding{store: store, limits: limits, log: log, hit: map[string]uint64{}, suppressed: map[string]uint64{}, told: map[string]time.Time{}}
 }
 
-// note counts what a committed change says of limits.
+// note counts what a committed change says of limits, and logs what it says of money.
 func (g *guarding) note(events []verify.Event) {
 	for i := range events {
 		switch e := &events[i]; {
@@ -45,10 +47,41 @@ func (g *guarding) note(events []verify.Event) {
 			g.count(g.hit, e.Data.Limit)
 		case e.Name == verify.EventSpendStop:
 			g.count(g.hit, "spend_cap")
+			g.sayMoney(e)
+		case e.Name == verify.EventSpendWarning:
+			g.sayMoney(e)
 		case e.Data.State == verify.StateSuppressed:
 			g.count(g.suppressed, e.Data.Detail)
 		}
 	}
+}
+
+// sayMoney logs what a change says of money, each once on a UTC day.
+func (g *guarding) sayMoney(e *verify.Event) {
+	what, of := "codes have cost much of what they may today (UTC)", []any{"cap", float64(g.limits.SpendCap) / unitMicros}
+	switch {
+	case e.Name == verify.EventSpendWarning:
+		of = append(of, "percent", e.Data.Percent)
+	case e.Data.Limit == "spend_cap":
+		what = "codes have cost what they may today (UTC): SMS and calls that cost more than what is left stop until tomorrow"
+	default:
+		what = "no price is known of this country and what codes cost has a cap: no SMS and no call goes there"
+		of = append(of, "country", e.Data.Country)
+	}
+	if g.anew(fmt.Sprint(append(of, what)...), verify.Day(e.At)) {
+		g.log.Warn(what, of...)
+	}
+}
+
+// anew reports whether this node has not said it on that day.
+func (g *guarding) anew(what string, day time.Time) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.told[what].Before(day) {
+		return false
+	}
+	g.told[what] = day
+	return true
 }
 
 func (g *guarding) count(in map[string]uint64, name string) {

@@ -425,11 +425,36 @@ func (w *town) spends() {
 		w.t.Errorf("answered %v", got)
 	}
 	w.blocked(w.someone(403, "blocked", "broke", texted(german())), "spend_cap")
+	w.warned("codes have cost much", `"percent":50`)
+	w.warned("codes have cost much", `"percent":80`)
+	w.warned("codes have cost what they may today", `"level":"WARN"`)
 	w.someone(201, "", "cheap", texted(line()))
 	number := german()
 	w.approves(w.enroll("rich"), w.someone(201, "", "rich", object{"phone_number": number, "channel": "both"}))
 	if got := w.door().sent(number); len(got) != 0 {
 		w.t.Error("an SMS was sent")
+	}
+}
+
+// warned wants a node to have logged one line of this, and no node two.
+func (w *town) warned(what, with string) {
+	w.t.Helper()
+	most := 0
+	eventually(w.t, what, func() bool {
+		most = 0
+		for _, p := range w.nodes {
+			n := 0
+			for said := range strings.Lines(p.journal.String()) {
+				if strings.Contains(said, what) && strings.Contains(said, with) {
+					n++
+				}
+			}
+			most = max(most, n)
+		}
+		return most > 0
+	})
+	if most > 1 {
+		w.t.Errorf("a node says %d times: %s %s", most, what, with)
 	}
 }
 
