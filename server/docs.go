@@ -113,7 +113,7 @@ func (m *manualWriter) operation(o *huma.Operation) {
 			m.kind(c.Schema)
 			m.put(`.</p>`)
 		} else if code != "default" {
-			m.put(`<p>Answer `, code, `.</p>`)
+			m.put(`<p>Answer `, code, `: `, o.Responses[code].Description, `.</p>`)
 		}
 	}
 	m.put(`</article>`)

@@ -30,11 +30,19 @@ type route struct {
 	method, path string
 	who          who
 	add          func(s *Server, api huma.API, tag string, r route)
+	limited      bool // see limited
+}
+
+// limited is a route that sends codes or takes them: it can be refused for what a person,
+// a number or an address used up, and says so.
+func limited(r route) route {
+	r.limited = true
+	return r
 }
 
 // op is a route whose input, answers and documentation come from Go types.
 func op[I, O any](method, path string, w who, status int, summary string, handler func(*Server, context.Context, *I) (*O, error)) route {
-	return route{method, path, w, func(s *Server, api huma.API, tag string, r route) {
+	return route{method: method, path: path, who: w, add: func(s *Server, api huma.API, tag string, r route) {
 		o := describeRoute(r, tag, summary)
 		o.DefaultStatus = status
 		o.MaxBodyBytes = maxBody + 1 // huma refuses at its limit, not above it
@@ -54,7 +62,7 @@ func op[I, O any](method, path string, w who, status int, summary string, handle
 // raw is a route that reads its request and writes its answer by itself. It
 // stands in the OpenAPI document when it has a summary.
 func raw(method, path string, w who, summary string, handler func(*Server, echo.Context) error) route {
-	return route{method, path, w, func(s *Server, api huma.API, tag string, r route) {
+	return route{method: method, path: path, who: w, add: func(s *Server, api huma.API, tag string, r route) {
 		if summary != "" {
 			o := describeRoute(r, tag, summary)
 			for _, part := range strings.Split(r.path, "{")[1:] {
@@ -109,15 +117,16 @@ func (s *Server) admitRequest(c echo.Context, w who) (caller, error) {
 func describeRoute(r route, tag, summary string) huma.Operation {
 	o := huma.Operation{
 		OperationID: operationID(r), Method: r.method, Path: r.path, Summary: summary, Tags: []string{tag},
-		Responses: map[string]*huma.Response{
-			"default": {Description: "A refusal", Content: map[string]*huma.MediaType{
-				"application/problem+json": {Schema: &huma.Schema{Ref: "#/components/schemas/Problem"}},
-			}},
-		},
+		Responses:  map[string]*huma.Response{"default": refusedAs("A refusal")},
 		Extensions: map[string]any{"x-who": r.who.names()},
 	}
 	if r.who != public {
 		o.Description = "Who: " + strings.Join(r.who.names(), ", ") + "."
+	}
+	if r.limited {
+		o.Responses["403"] = refusedAs("blocked: a rule, or a block that an operator made, lets no code go to this number or no verification be of this user; reason says more of a create. forbidden: not with this credential")
+		o.Responses["423"] = refusedAs("locked: too many wrong codes of this user. locked_until and retry_after say until when; without them, until an operator unlocks the user")
+		o.Responses["429"] = refusedAs("rate_limited, cooldown or too_many_attempts: asked for too often. retry_after says when it can be tried again, where waiting helps")
 	}
 	for _, name := range r.who.names() {
 		if r.who != public {
@@ -125,6 +134,13 @@ func describeRoute(r route, tag, summary string) huma.Operation {
 		}
 	}
 	return o
+}
+
+// refusedAs describes a refusal.
+func refusedAs(text string) *huma.Response {
+	return &huma.Response{Description: text, Content: map[string]*huma.MediaType{
+		"application/problem+json": {Schema: &huma.Schema{Ref: "#/components/schemas/Problem"}},
+	}}
 }
 
 // operationID reads as the call: post-verifications-id-check.

@@ -19,19 +19,19 @@ const (
 // of success and what it does.
 var table = []section{
 	{"Phone numbers", []route{
-		op(post, "/api/onboarding/send-verification", byUser, 202, "Send a code to a number of one's own", (*Server).sendVerification),
-		op(post, "/api/onboarding/resend-verification", byUser|byPage, 202, "Send once more", (*Server).resendVerification),
-		op(post, "/api/onboarding/verify-code", byUser|byPage, 200, "Check a typed code", (*Server).verifyCode),
+		limited(op(post, "/api/onboarding/send-verification", byUser, 202, "Send a code to a number of one's own", (*Server).sendVerification)),
+		limited(op(post, "/api/onboarding/resend-verification", byUser|byPage, 202, "Send once more", (*Server).resendVerification)),
+		limited(op(post, "/api/onboarding/verify-code", byUser|byPage, 200, "Check a typed code", (*Server).verifyCode)),
 		op(get, "/api/onboarding/verification-status", byUser|byPage, 200, "How it stands; waits for news", (*Server).verificationStatus),
-		op(post, "/api/onboarding/change-phone", byUser, 202, "Leave a number for another one", (*Server).changePhone),
+		limited(op(post, "/api/onboarding/change-phone", byUser, 202, "Leave a number for another one", (*Server).changePhone)),
 		op(get, "/api/onboarding/verification-analytics", byUser, 200, "One's own figures", (*Server).figures),
 	}},
 	{"Verifications", []route{
-		op(post, "/api/v1/verifications", byKey, 201, "Ask a person: is it you?", (*Server).create),
+		limited(op(post, "/api/v1/verifications", byKey, 201, "Ask a person: is it you?", (*Server).create)),
 		op(get, "/api/v1/verifications/{id}", byKey|byPage, 200, "How it stands", (*Server).get),
-		op(post, "/api/v1/verifications/{id}/check", byKey|byPage, 200, "Check a typed code", (*Server).check),
-		op(post, "/api/v1/verifications/{id}/resend", byKey|byPage, 202, "Send once more", (*Server).resend),
-		op(post, "/api/v1/verifications/{id}/next", byKey|byPage, 202, "Start the next channel now", (*Server).next),
+		limited(op(post, "/api/v1/verifications/{id}/check", byKey|byPage, 200, "Check a typed code", (*Server).check)),
+		limited(op(post, "/api/v1/verifications/{id}/resend", byKey|byPage, 202, "Send once more", (*Server).resend)),
+		limited(op(post, "/api/v1/verifications/{id}/next", byKey|byPage, 202, "Start the next channel now", (*Server).next)),
 		op(post, "/api/v1/verifications/{id}/cancel", byKey|byPage|byConsole, 200, "End it", (*Server).cancel),
 		raw(get, "/api/v1/verifications/{id}/events", byPage, "Follow it: Server-Sent Events, resumed by Last-Event-ID", (*Server).streamEvents),
 		op(get, "/api/v1/verifications/{id}/timeline", byKey|byConsole, 200, "Everything that happened to it", (*Server).timeline),

@@ -243,6 +243,13 @@ func TestDescriptionIsWhole(t *testing.T) {
 				}
 			}
 		}
+		for _, path := range []string{sendCode, resendCode, verifyCode, changePhone, verifications, verifications + "/{id}/check", verifications + "/{id}/resend", verifications + "/{id}/next"} {
+			for status, code := range map[string]string{"403": "blocked", "423": "locked", "429": "rate_limited"} {
+				if text, _ := member(r.object, "paths", path, "post", "responses", status, "description").(string); !strings.Contains(text, code) {
+					t.Errorf("of %s for %s it says %q", status, path, text)
+				}
+			}
+		}
 	})
 }
 
