@@ -204,11 +204,12 @@ type reading struct {
 func (t *tx) readingMeters(need verify.Need, of ...*subject) (*reading, []statement, error) {
 	r := &reading{shy: t.meters.shy && need < verify.NeedSpend} // that is locked behind all
 	var names []string
+	asked := map[verify.MeterKey]bool{}
 	for _, s := range of {
 		t.name(s, need)
 		for _, k := range s.upTo(need) {
-			if e := t.meters.entries[k]; (e == nil || e.loose && !r.shy) && !slices.Contains(r.keys, k) {
-				r.keys = append(r.keys, k)
+			if e := t.meters.entries[k]; (e == nil || e.loose && !r.shy) && !asked[k] {
+				r.keys, asked[k] = append(r.keys, k), true
 			}
 		}
 		if need >= verify.NeedAll {
