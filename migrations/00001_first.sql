@@ -67,6 +67,7 @@ create table verifications (
     last_channel            text    not null,
     number_dead             boolean not null,
     locked_until            bigint,           -- no code before
+    held                    text    not null, -- JSON: until when nothing can be sent, as who asked last was told
     seen                    text    not null, -- JSON: keyed hashes of where it was started from, and the country
     next_at                 bigint,           -- when something is due by itself
     seq                     bigint  not null  -- of the last event; an update names the one it read

@@ -87,6 +87,7 @@ type creation struct {
 func (s *Server) start(ctx context.Context, c creation) (*statusAnswer, error) {
 	c.ID, c.KeyID, c.SignKeyID = verify.NewID("ver"), s.keys.CodeKey(), s.keys.SignKey()
 	c.Seen = s.keys.Seen(c.UserID, c.Context, s.place(c.Context.IP))
+	c.NumberHash = s.keys.HashNumber(c.Number)
 	var (
 		v, left *verify.Verification
 		trusted *verify.TrustedDevice // whose token came
@@ -209,7 +210,7 @@ type step struct {
 	body any // what was asked, as it came
 	code int // of the answer
 	do   func(*verify.Verification, time.Time) error
-	// note records what a refusal leaves behind; nil: which limit it was.
+	// note records what a refusal leaves behind; nil: which limit it was, and until when.
 	note func(*verify.Verification, *verify.Refusal, time.Time)
 }
 
@@ -254,7 +255,7 @@ func (s *Server) act(ctx context.Context, in Decisions, t step) (*statusAnswer, 
 // remember writes what a refused step leaves behind, if anything.
 func (s *Server) remember(ctx context.Context, t step, r *verify.Refusal) error {
 	if t.note == nil {
-		if r.Limit == "" {
+		if !r.Stands() {
 			return nil
 		}
 		t.note = (*verify.Verification).NoteLimit

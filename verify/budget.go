@@ -244,7 +244,7 @@ func (m *Meters) broke(v *Verification, p *Policy, now time.Time) *Stop {
 	s := &Stop{Reason: SpendStopped, Limit: "spend_cap"}
 	switch price, known := p.Limits.price(v.country()); {
 	case !known:
-		s.Limit = "no_price"
+		s.Limit = limitNoPrice
 	case price > left:
 		s.RetryAfter = Day(now).AddDate(0, 0, 1).Sub(now)
 	default:
@@ -253,6 +253,9 @@ func (m *Meters) broke(v *Verification, p *Policy, now time.Time) *Stop {
 	s.events = tells(EventSpendStop, EventData{Country: v.country(), Limit: s.Limit})
 	return s
 }
+
+// limitNoPrice names what holds a code back whose price nobody has said.
+const limitNoPrice = "no_price"
 
 // price is what a message to the country costs at most, in micro-units.
 func (l *Limits) price(country string) (int64, bool) {

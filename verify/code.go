@@ -36,6 +36,7 @@ func (v *Verification) sendCode(p *Policy, ch Channel, now time.Time, resend int
 		v.emit(EventCodeIssued, now, EventData{Channel: ch})
 	}
 	v.LastChannel = ch
+	v.Held.lift(ch)
 	d := Delivery{Channel: ch, CodeGeneration: c.Generation, Resend: resend, DueAt: now, Cost: v.sent(p, ch, now)}
 	if ch.number() {
 		d.Country = v.country()
@@ -51,6 +52,7 @@ func (v *Verification) withhold(ch Channel, why *Stop, now time.Time) {
 		return
 	}
 	v.tell(why.events, now)
+	v.Held = v.Held.and(why.holds)
 	v.addDelivery(Delivery{
 		Channel: ch, State: StateSuppressed, Class: ClassPolicy, Detail: cmp.Or(why.Limit, string(why.Reason)), Country: v.country(),
 	}, now)
@@ -77,6 +79,7 @@ func (v *Verification) Check(keys *Keys, code string, p *Policy, now time.Time) 
 	if v.liveCode(now) == nil {
 		return false, v.noCode(now)
 	}
+	v.Held.Checks = false
 	right := v.guessed(p, now)
 	if hit := v.compare(keys, code, now); hit != nil {
 		right()
@@ -138,7 +141,8 @@ func codeMethod(c Channel) Method {
 // used up, a call and a mail may each be tried once, should they not have been: by
 // then they are the other way that the page offers. A code that was certainly not
 // taken yet is taken back for it, so that one wish never makes two messages, and
-// costs what an outage does: nothing. It refuses with already_decided, expired,
+// costs what an outage does: nothing. Who is left in peace is not asked again: nothing
+// would ring. It refuses with already_decided, expired,
 // locked, in_progress, max_resends_reached, cooldown, rate_limited, blocked or no_channel;
 // a refused resend is an
 // event of its own (see [Verification.RejectResend]).
@@ -165,7 +169,11 @@ func (v *Verification) Resend(ch Channel, p *Policy, now time.Time) error {
 	if wait := v.wait(ch, p, now); wait > 0 {
 		return cooldown(wait)
 	}
-	if stop := v.held(p, ch, now); stop != nil {
+	stop := v.held(p, ch, now)
+	if ch == Push {
+		stop = stop.or(v.rests(p, now))
+	}
+	if stop != nil {
 		return stop.refusal()
 	}
 	nth, waited := 0, time.Duration(0)
@@ -338,7 +346,7 @@ func (v *Verification) wait(ch Channel, p *Policy, now time.Time) time.Duration 
 	if v.free(ch) {
 		return max(0, v.NotBefore.Sub(now))
 	}
-	return v.CooldownRest(p, now)
+	return max(0, v.cooldownEnd(p).Sub(now))
 }
 
 func cooldown(wait time.Duration) *Refusal {
@@ -365,14 +373,24 @@ func (v *Verification) delay(p *Policy, step int) time.Duration {
 	return delays[min(max(step, 0), len(delays)-1)]
 }
 
-// CooldownRest is how long a resend must still wait; 0 when it need not.
+// CooldownRest is how long a resend must still wait, as far as the verification itself
+// knows; 0 when it need not, and where it is known that no wait helps.
 func (v *Verification) CooldownRest(p *Policy, now time.Time) time.Duration {
 	return max(0, v.CooldownEndsAt(p).Sub(now))
 }
 
 // CooldownEndsAt is when a resend need not wait any more, or when that was; zero
-// when nothing was sent yet.
+// when nothing was sent yet. A limit that refused one over the last channel counts, too.
 func (v *Verification) CooldownEndsAt(p *Policy) time.Time {
+	end := v.cooldownEnd(p)
+	if until := v.Held.over(cmp.Or(v.LastChannel, v.codeChannel())); until.Before(Forever) {
+		return later(end, until)
+	}
+	return end
+}
+
+// cooldownEnd is when the cooldown that the last send began ends.
+func (v *Verification) cooldownEnd(p *Policy) time.Time {
 	if v.LastAcceptedAt.IsZero() {
 		return v.NotBefore
 	}
@@ -417,14 +435,15 @@ type Actions struct {
 }
 
 // Actions returns what the page's person can do next, as far as the verification itself
-// knows: a lock counts, and a limit is met by whoever tries.
+// knows: a lock counts, and so does what refused it before; another limit is met by
+// whoever tries.
 func (v *Verification) Actions(p *Policy, now time.Time) Actions {
 	var a Actions
 	if v.Terminal() {
 		return a
 	}
 	zero := 0
-	if v.liveCode(now) != nil && !v.lockedNow(now) {
+	if v.liveCode(now) != nil && !v.lockedNow(now) && (!v.Held.Checks || !v.newestCode().Channel.number()) {
 		a.CheckIn = &zero
 	}
 	a.PushIn, a.VoiceIn, a.SMSIn = v.sendIn(Push, p, now), v.sendIn(Voice, p, now), v.sendIn(SMS, p, now)
@@ -442,11 +461,12 @@ func (v *Verification) EmailIn(p *Policy, now time.Time) *int {
 
 // sendIn says when a send over ch can be asked for, in seconds; nil: never.
 func (v *Verification) sendIn(ch Channel, p *Policy, now time.Time) *int {
+	until := v.Held.over(ch)
 	switch {
-	case !v.sendable(ch, p), ch == Push && v.silent(p, now), ch != Push && v.lockedNow(now):
+	case !v.sendable(ch, p), ch == Push && v.silent(now), ch != Push && v.lockedNow(now), !until.Before(Forever):
 		return nil
 	}
-	wait := v.wait(ch, p, now)
+	wait := max(v.wait(ch, p, now), until.Sub(now))
 	switch first := !v.hasCode() && ch == v.codeChannel(); {
 	case first && v.Prompt.Open(now) && !v.Prompt.DisplayedAt.IsZero():
 		wait = max(wait, v.Prompt.DisplayedAt.Add(p.OfferAfter).Sub(now))

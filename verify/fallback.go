@@ -16,6 +16,9 @@ func (v *Verification) Fallback(p *Policy, now time.Time) *Fallback {
 		return nil
 	}
 	channel, at := v.codeChannel(), v.codeDue(p)
+	if at.Before(v.Held.Number) {
+		at = time.Time{} // it would be held back
+	}
 	for i := range v.Devices {
 		if push := v.pushDue(p, &v.Devices[i]); !push.IsZero() && (at.IsZero() || !push.After(at)) {
 			channel, at = Push, push

@@ -24,15 +24,28 @@ func (m *Meter) rested() {
 	}
 }
 
-// tired reports whether a row of the limit's length has been denied or ignored, the
-// last of them within a time.
-func (m *Meter) tired(l Limit, within time.Duration, now time.Time) bool {
-	return m != nil && l.N > 0 && len(m.Tired) >= l.N && now.Before(time.UnixMilli(m.Tired[len(m.Tired)-1]).Add(within))
+// tired is how long a row of the limit's length that has been denied or ignored still
+// counts, when it does for so long from its last one; 0: it does not.
+func (m *Meter) tired(l Limit, within time.Duration, now time.Time) time.Duration {
+	if m == nil || l.N == 0 || len(m.Tired) < l.N {
+		return 0
+	}
+	return max(0, time.UnixMilli(m.Tired[len(m.Tired)-1]).Add(within).Sub(now))
 }
 
-// tired reports whether the user is left in peace: nothing starts by itself then.
-func (v *Verification) tired(p *Policy, now time.Time) bool {
+// tired is how long the user is left in peace: nothing starts by itself then.
+func (v *Verification) tired(p *Policy, now time.Time) time.Duration {
 	return v.Meters.user().tired(p.Limits.Fatigue, p.Limits.Fatigue.Per, now)
+}
+
+// rests says why one more prompt would ring nowhere; nil: it would.
+func (v *Verification) rests(p *Policy, now time.Time) *Stop {
+	rest := v.tired(p, now)
+	if rest == 0 {
+		return nil
+	}
+	s := &Stop{Reason: RateLimited, Limit: limitFatigue, RetryAfter: rest, events: tells(EventPushSuppressed, EventData{})}
+	return s.closes(Push, v.SessionEndsAt, now)
 }
 
 // prompted counts a prompt, and forgets how the row before the last ones began.
@@ -56,9 +69,9 @@ func (v *Verification) hushed() bool {
 }
 
 // silent reports whether one more prompt would ring nowhere either, as far as the
-// verification itself knows: the peace began before the present prompt.
-func (v *Verification) silent(p *Policy, now time.Time) bool {
-	return v.hushed() && now.Before(v.Prompt.OpenedAt.Add(p.Limits.Fatigue.Per))
+// verification itself knows: the peace in which the present one came has not ended.
+func (v *Verification) silent(now time.Time) bool {
+	return v.hushed() && now.Before(v.Held.Prompt)
 }
 
 // ignored notes a prompt that ends unanswered, once: it is called as the prompt is closed.

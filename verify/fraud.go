@@ -41,6 +41,7 @@ type Stop struct {
 	Limit      string        // by the name that events have; empty: the number itself, or an operator's block
 	RetryAfter time.Duration // until it may, should nothing more be sent; 0: waiting does not help
 	events     []Event       // names and data of what it tells
+	holds      Held          // see closes
 }
 
 // limitPrefix names the limit on what one prefix has not proved.
@@ -61,7 +62,7 @@ func (m *Meters) gate(v *Verification, p *Policy, ch Channel, now time.Time) *St
 		return s
 	}
 	if rest := m.Prefix.closed(now); rest > 0 {
-		return &Stop{Reason: RateLimited, Limit: limitPrefix, RetryAfter: rest, events: tells(EventLimitHit, EventData{Limit: limitPrefix})}
+		return &Stop{Reason: RateLimited, Limit: limitPrefix, RetryAfter: rest, events: tells(EventLimitHit, EventData{Limit: limitPrefix, Detail: v.Number.shown()})}
 	}
 	if mode := p.Limits.Budgets.at(m.Since, now); mode == BudgetDeny {
 		if limits := m.over(now); len(limits) > 0 {
@@ -78,9 +79,9 @@ func (m *Meters) blocked() *Stop {
 	for _, b := range m.Blocks {
 		switch b.Kind {
 		case BlockNumber, BlockPrefix:
-			return &Stop{Reason: FraudRule}
+			return &Stop{Reason: FraudRule, holds: Held{Checks: true}}
 		case BlockCountry:
-			return &Stop{Reason: CountryBarred}
+			return &Stop{Reason: CountryBarred, holds: Held{Checks: true}}
 		}
 	}
 	return nil

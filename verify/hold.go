@@ -63,6 +63,9 @@ func (s *Standing) Unlock(by string, now time.Time) []Event {
 	}
 	es := s.acted(ActUnlock, by, now)
 	for _, v := range s.Open {
+		if v.hushed() {
+			v.Held.Prompt = time.Time{} // it would ring again
+		}
 		if !v.LockedUntil.IsZero() && !v.Terminal() {
 			v.LockedUntil = time.Time{}
 			v.restage(now)

@@ -93,7 +93,7 @@ func (v *Verification) callInstead(p *Policy, now time.Time) {
 			failed++
 		}
 	}
-	if failed >= 2 && !v.tired(p, now) {
+	if failed >= 2 && v.tired(p, now) == 0 {
 		v.fallBack(Voice, p, now)
 	}
 }
@@ -180,11 +180,14 @@ func (v *Verification) openPrompt(p *Policy, now time.Time, resend int) {
 		OpenedAt: now, ExpiresAt: earlier(now.Add(p.PromptLife), v.SessionEndsAt),
 	}
 	v.LastChannel = Push
-	v.Meters.user().prompted(&p.Limits, now)
+	v.Held.Prompt = time.Time{}
 	each := Delivery{Channel: WebSocket, PromptGeneration: v.Prompt.Generation, Resend: resend, DueAt: now}
-	if v.tired(p, now) {
-		v.emit(EventPushSuppressed, now, EventData{})
+	if stop := v.rests(p, now); stop != nil {
+		v.tell(stop.events, now)
+		v.Held = v.Held.and(stop.holds)
 		each.State, each.Class, each.Detail, each.DueAt = StateSuppressed, ClassPolicy, limitFatigue, time.Time{}
+	} else {
+		v.Meters.user().prompted(&p.Limits, now)
 	}
 	for i := range v.Devices {
 		each.DeviceID = v.Devices[i].ID

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -93,11 +94,21 @@ func (m *Meter) count(t *Times, limits []Limit, now time.Time) {
 	m.keep(now.Add(longest(limits)))
 }
 
-// held says why nothing may be sent over ch now; nil: it may. It changes nothing. Of a
+// held says why nothing may be sent over ch now, and until when; nil: it may. It changes
+// nothing.
+func (v *Verification) held(p *Policy, ch Channel, now time.Time) *Stop {
+	s := v.stop(p, ch, now)
+	if s == nil {
+		return nil
+	}
+	return s.closes(ch, v.SessionEndsAt, now)
+}
+
+// stop says why nothing may be sent over ch now; nil: it may. Of a
 // prompt it is how many the user had; of a code the user's lock, how many were sent to
 // the number, of the user and for the person's IP and, where a number is paid for, the
 // rules against fraud.
-func (v *Verification) held(p *Policy, ch Channel, now time.Time) *Stop {
+func (v *Verification) stop(p *Policy, ch Channel, now time.Time) *Stop {
 	if ch.App() {
 		return full(limitPrompts, v.Meters.user().prompts().wait(p.Limits.Prompts, now))
 	}
@@ -170,16 +181,26 @@ func (s *Stop) or(other *Stop) *Stop {
 
 // refusal is what who asked is told.
 func (s *Stop) refusal() *Refusal {
-	r := &Refusal{Code: CodeBlocked, RetryAfter: s.RetryAfter, Limit: s.Limit, tells: s.events}
-	switch s.Reason {
-	case AccountLocked:
+	r := &Refusal{Code: CodeBlocked, RetryAfter: s.RetryAfter, Limit: s.Limit, tells: s.events, holds: s.holds}
+	switch {
+	case s.Reason == AccountLocked && s.RetryAfter == 0:
+		r.Code, r.Detail = CodeLocked, "Too many wrong codes were typed, so no code is sent or checked until an operator has unlocked this user. Confirm in the app, or ask for help."
+	case s.Reason == AccountLocked:
 		r.Code, r.Detail = CodeLocked, "Too many wrong codes were typed, so no code is sent or checked for a while. Confirm in the app, or wait until the lock ends."
-	case RateLimited:
+	case s.Limit == limitFatigue:
+		r.Code, r.Detail = CodeRateLimited, "The last requests to the app were refused or not answered, so it is not asked again for a while. Open the app and answer there, wait, or use another way."
+	case s.Reason == RateLimited:
 		r.Code, r.Detail = CodeRateLimited, "This was asked for too often. Wait, or use another way."
-	case CountryBarred:
+	case s.Reason == CountryBarred:
 		r.Detail = "No code is sent to numbers of this country. Use the app, or another number."
-	case SpendStopped:
+	case s.Limit == limitNoPrice:
+		r.Detail = "Nobody has said what a code to this country costs, so none is sent there by SMS or call. Use the app, or another number."
+	case s.Reason == SpendStopped:
 		r.Detail = "No more codes are sent by SMS or call today. Use the app, or try again tomorrow."
+	case strings.HasPrefix(s.Limit, "country_"):
+		r.Detail = "Too many codes to numbers of this country were not typed in lately, so no more are sent there for now. Wait, or use the app."
+	case strings.HasPrefix(s.Limit, "ip_"):
+		r.Detail = "Too many codes that were asked for from this address were not typed in lately, so no more are sent for now. Wait, or use the app."
 	default:
 		r.Detail = "No code is sent to this number. Use the app, or another number."
 	}
@@ -187,9 +208,13 @@ func (s *Stop) refusal() *Refusal {
 }
 
 // NoteLimit records that a limit refused a step, once until another send is taken: who
-// hammers fills no timeline. It is for a write of its own, as what refuses writes nothing.
+// hammers fills no timeline; and, for pages, until when. It is for a write of its own, as
+// what refuses writes nothing.
 func (v *Verification) NoteLimit(r *Refusal, now time.Time) {
-	if r.Limit == "" || v.Terminal() || slices.Contains(v.Refused, r.Limit) {
+	if v.Terminal() {
+		return
+	}
+	if v.Held = v.Held.and(r.holds); r.Limit == "" || slices.Contains(v.Refused, r.Limit) {
 		return
 	}
 	v.Refused = append(v.Refused, r.Limit)
@@ -248,7 +273,7 @@ func (v *Verification) checkable(p *Policy, now time.Time) error {
 	m := v.Meters
 	if m.want(NeedAll) && v.newestCode() != nil && v.newestCode().Channel.number() {
 		if s := m.blocked(); s != nil {
-			return s.refusal()
+			return s.closes(SMS, v.SessionEndsAt, now).refusal()
 		}
 	}
 	if s := full(limitChecksIP, m.ip().checks().wait(p.Limits.ChecksIP, now)); s != nil {
@@ -298,12 +323,16 @@ func (v *Verification) guessedWrong(p *Policy, now time.Time) {
 	}
 }
 
-// refusedBefore is the row that the same refusal left a moment ago; empty: there is none.
-func (m *Meter) refusedBefore(why Reason, code string, now time.Time) string {
-	if m == nil || m.Refused == nil || m.Refused.Reason != why || m.Refused.Code != code || now.Sub(time.UnixMilli(m.Refused.At)) >= refusedFor {
+// refusedBefore is the row that the same refusal of the same create left a moment ago;
+// empty: there is none.
+func (m *Meter) refusedBefore(same Refused, now time.Time) string {
+	if m == nil || m.Refused == nil || now.Sub(time.UnixMilli(m.Refused.At)) >= refusedFor {
 		return ""
 	}
-	return m.Refused.ID
+	if same.ID, same.At = m.Refused.ID, m.Refused.At; same != *m.Refused {
+		return ""
+	}
+	return same.ID
 }
 
 // wantsLonger reports whether so many wrong codes were typed all over the deployment that

@@ -517,12 +517,26 @@ func TestTheSameRefusalAgain(t *testing.T) {
 		}
 	}
 	c.policy.Limits.Countries = []string{"US"}
-	if other, err := c.start(one{user: "ana", number: abroad, purpose: verify.Phone}); other == nil {
-		t.Errorf("another refusal left no row: %v", err)
+	last := row.ID
+	for what, who := range map[string]one{
+		"another reason":  {user: "ana", number: abroad, purpose: verify.Phone},
+		"another number":  {user: "ana", number: "+881612345679", purpose: verify.Phone},
+		"another channel": {user: "ana", number: dear, purpose: verify.Phone, channel: verify.Voice},
+		"another purpose": {user: "ana", number: dear},
+		"the first again": ana,
+	} {
+		other, err := c.start(who)
+		if r := refused(t, err, verify.CodeBlocked); other == nil || other.ID == last || r.VerificationID != other.ID {
+			t.Fatalf("%s left no row: %v", what, err)
+		}
+		last = other.ID
 	}
-	c.wait(time.Minute)
-	if again, _ := c.start(ana); again == nil || again.ID == row.ID {
-		t.Errorf("after a minute: %v", again)
+	again, err := c.start(ana)
+	for range 2 {
+		c.wait(time.Minute)
+		if again, err = c.start(ana); again == nil || again.ID == last {
+			t.Errorf("after a minute: %v", err)
+		}
 	}
 }
 

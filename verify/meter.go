@@ -43,13 +43,16 @@ func trace(id string) string {
 	return base64.RawURLEncoding.EncodeToString(sum[:9])
 }
 
-// Refused is a create that left a row as blocked. The same again within a minute names
-// that row and writes nothing: who hammers fills no table.
+// Refused is a create that left a row as blocked. The same create, refused for the same
+// within a minute, names that row and writes nothing: who hammers fills no table.
 type Refused struct {
-	Reason Reason `json:"reason"`
-	Code   string `json:"code"` // of the [Refusal]
-	ID     string `json:"id"`   // of the row
-	At     int64  `json:"at"`   // unix ms
+	Reason  Reason  `json:"reason"`
+	Code    string  `json:"code"` // of the [Refusal]
+	Purpose Purpose `json:"purpose,omitempty"`
+	Channel Channel `json:"channel,omitempty"`
+	Number  string  `json:"number,omitempty"` // keyed: [Request].NumberHash
+	ID      string  `json:"id"`               // of the row
+	At      int64   `json:"at"`               // unix ms
 }
 
 // refusedFor is how long a refused create stands for those after it.
@@ -185,8 +188,7 @@ func (k *Keys) MeterKeys(userID string, n Number, ip string) []MeterKey {
 		keys = append(keys, MeterKey{"ip", k.hash("meter ip", address)})
 	}
 	if !n.IsZero() {
-		digits := n.E164()[1:]
-		keys = append(keys, MeterKey{"prefix", k.BlockKey(BlockPrefix, digits[:min(prefixMost, max(0, len(digits)-prefixDropped))])})
+		keys = append(keys, MeterKey{"prefix", k.BlockKey(BlockPrefix, n.prefix())})
 		if country := n.Country(); country != "" {
 			keys = append(keys, MeterKey{"country", country})
 		}

@@ -138,6 +138,7 @@ var needs = []need{
 		(&verify.Standing{Meters: s.Meters}).Relock(&c.policy, c.now)
 		return nil
 	}, verify.NeedUser},
+	{"Locked", byApp, 0, func(c *town, s *session) error { (&verify.Standing{Meters: s.Meters}).Locked(c.now); return nil }, verify.NeedUser},
 	{"Unlock", byApp, 0, func(c *town, s *session) error { (&verify.Standing{Meters: s.Meters}).Unlock("key", c.now); return nil }, verify.NeedUser},
 
 	// What counts nothing and sends nothing.

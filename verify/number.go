@@ -49,6 +49,23 @@ func (n Number) Mask() string {
 	return code + " ••• " + n.e164[len(n.e164)-2:]
 }
 
+// prefix is what the number begins with: all but its last four digits, at most eight.
+func (n Number) prefix() string {
+	if n.IsZero() {
+		return ""
+	}
+	digits := n.e164[1:]
+	return digits[:min(prefixMost, max(0, len(digits)-prefixDropped))]
+}
+
+// shown is the prefix as an operator lifts it by; empty: there is none.
+func (n Number) shown() string {
+	if n.prefix() == "" {
+		return ""
+	}
+	return "+" + n.prefix()
+}
+
 // Country is the country that the number is of, ISO 3166-1 alpha-2, or the code
 // that stands for numbers of none ("001"); empty when nobody knows.
 func (n Number) Country() string {

@@ -18,7 +18,12 @@ type Refusal struct {
 	Limit          string        // which limit was hit; empty: none
 
 	tells []Event // see [Verification.NoteLimit]
+	holds Held    // likewise
 }
+
+// Stands reports whether it says something of what is asked for later, too, which
+// [Verification.NoteLimit] keeps.
+func (r *Refusal) Stands() bool { return r.Limit != "" || r.holds != Held{} }
 
 // Error implements error with the code and the detail.
 func (r *Refusal) Error() string { return r.Code + ": " + r.Detail }

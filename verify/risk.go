@@ -79,8 +79,8 @@ const (
 )
 
 // assess says how unusual a start is, from 0 to 100, and why. What a profile does not
-// know yet is not unusual, and a trusted device's good token says more of device and
-// network than they do.
+// know yet is not unusual, and a trusted device's good token says more of the device than
+// it does itself, and of a network that it was approved in.
 func assess(q *Request, s *Situation, now time.Time) (score int, reasons []string) {
 	m := s.Meters.user()
 	if m == nil {
@@ -96,7 +96,7 @@ func assess(q *Request, s *Situation, now time.Time) (score int, reasons []strin
 		if !vouched && fresh(p.Agents, q.Seen.Agent) {
 			add(riskDevice, pointsDevice)
 		}
-		if !vouched && fresh(p.Networks, q.Seen.Network) {
+		if !(vouched && slices.Contains(s.Trusted.Networks, q.Trusted.Network)) && fresh(p.Networks, q.Seen.Network) {
 			add(riskNetwork, pointsNetwork)
 		}
 		if fresh(p.Places, q.Seen.Place) {

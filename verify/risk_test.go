@@ -34,6 +34,7 @@ func newPerson(t *testing.T) *person {
 type from struct {
 	agent, ip, place string
 	trusted          *verify.TrustedDevice
+	unseen           bool // the trusted device was never there
 }
 
 // signsIn starts a login and returns what it was judged to be.
@@ -43,6 +44,9 @@ func (c *person) signsIn(f from) string {
 	q.Seen = c.auth.Keys().Seen("u1", q.Context, f.place)
 	if d := f.trusted; d != nil {
 		q.Trusted = verify.TrustClaim{DeviceID: d.ID, Generation: d.Generation, Network: d.Networks[0]}
+		if f.unseen {
+			q.Trusted.Network = q.Seen.Network
+		}
 	}
 	c.events = nil
 	if err := c.begin(q, verify.Situation{Devices: []verify.Device{c.device}, Meters: c.meters, Trusted: f.trusted}); err != nil {
@@ -160,9 +164,14 @@ func TestRiskOfTrustedDevices(t *testing.T) {
 		t.Fatalf("a skip taught the profile %v", c.meters.User.Profile.Places)
 	}
 	c.now = c.now.Add(time.Hour)
+	elsewhere := from{agent: iphone, ip: "192.0.2.1", place: "DE", trusted: trusted, unseen: true}
+	if got := c.signsIn(elsewhere); got != "15 new_network,trusted_network" || c.v.Status != verify.Pending {
+		t.Fatalf("elsewhere with a good token: judged %q, %s", got, c.v.Status)
+	}
+	c.now = c.now.Add(time.Hour)
 	c.signsIn(athome)
 	c.answers(verify.Deny)
-	if got := c.signsIn(from{agent: iphone, ip: athome.ip, place: "FR", trusted: trusted}); got != "50 new_country,denials" || c.v.Status != verify.Pending || c.v.Prompt.Digits != 6 {
+	if got := c.signsIn(from{agent: iphone, ip: athome.ip, place: "FR", trusted: trusted}); got != "50 new_country,denials,trusted_risky" || c.v.Status != verify.Pending || c.v.Prompt.Digits != 6 {
 		t.Fatalf("a skip where it is risky: judged %q, %s, %d digits", got, c.v.Status, c.v.Prompt.Digits)
 	}
 }

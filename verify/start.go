@@ -15,6 +15,8 @@ type Request struct {
 	UserID    string
 	Purpose   Purpose
 	Number    Number // zero: none
+	// NumberHash stands for Number where it must be found again ([Keys.HashNumber]).
+	NumberHash string
 	// Leaving is the number that is given up for Number, to be proved by [Prove];
 	// zero: none.
 	Leaving Number
@@ -58,8 +60,9 @@ func Start(q Request, s *Situation, p *Policy, now time.Time) (*Verification, er
 		v.BaseStep, v.NotBefore = e.step(), e.CodeAcceptedAt.Add(v.delay(p, e.step()))
 	}
 	score, reasons := assess(&q, s, now)
-	risk := EventData{Score: score, Reasons: strings.Join(reasons, ",")}
-	if v.skip(&q, s, p, risk, now) {
+	why := s.doubt(&q, p, score, now)
+	risk := EventData{Score: score, Reasons: strings.Join(why.told(reasons), ",")}
+	if v.skip(&q, s, why, risk, now) {
 		return v, nil
 	}
 	if err := v.sensible(); err != nil {
@@ -73,14 +76,14 @@ func Start(q Request, s *Situation, p *Policy, now time.Time) (*Verification, er
 	}
 	useApp, useCode, err := v.routes(p)
 	if why, r := v.turnedAway(s, err != nil, useCode, p, now); r != nil {
-		return v.block(why, r, now)
+		return v.block(&q, why, r, risk, now)
 	}
 	if err != nil {
 		return nil, err
 	}
 	stop, held := v.limited(useApp, useCode, p, now)
 	if stop != nil {
-		return v.block(stop.Reason, stop.refusal(), now)
+		return v.block(&q, stop.Reason, stop.refusal(), risk, now)
 	}
 	if s.Open != nil {
 		s.Open.supersede(v.ID, now)
@@ -154,28 +157,36 @@ func (s *Situation) channel(q Request, p *Policy) Channel {
 	return s.Settings.Channel()
 }
 
-// created tells of a start, and how unusual it is, if it is.
+// created tells of a start, and what of it is unusual, if anything is.
 func (v *Verification) created(risk EventData, now time.Time) {
 	v.emit(EventCreated, now, EventData{Purpose: v.Purpose, Channel: v.Channel, Country: v.country(), Locale: v.Locale})
-	if risk.Score > 0 {
+	v.assessed(risk, now)
+}
+
+func (v *Verification) assessed(risk EventData, now time.Time) {
+	if risk.Reasons != "" {
 		v.emit(EventRiskAssessed, now, risk)
 	}
 }
 
 // block ends a verification before anything was sent; the row stays, and the refusal
-// names it. The same refusal again within a minute leaves none: it names that one.
-func (v *Verification) block(why Reason, r *Refusal, now time.Time) (*Verification, error) {
+// names it. The same create, refused for the same within a minute, leaves none: the refusal
+// names that one.
+func (v *Verification) block(q *Request, why Reason, r *Refusal, risk EventData, now time.Time) (*Verification, error) {
 	u := v.Meters.user()
 	r.Reason = why
-	if r.VerificationID = u.refusedBefore(why, r.Code, now); r.VerificationID != "" {
+	refused := Refused{why, r.Code, v.Purpose, v.Channel, q.NumberHash, v.ID, now.UnixMilli()}
+	if r.VerificationID = u.refusedBefore(refused, now); r.VerificationID != "" {
 		return nil, r
 	}
+	v.assessed(risk, now)
 	v.tell(r.tells, now)
+	v.Held = r.holds
 	v.Status, v.Stage, v.Reason, v.EndedAt = Blocked, "", why, now
 	v.emit(EventBlocked, now, EventData{Reason: why, Channel: v.Channel, Country: v.country()})
 	r.VerificationID = v.ID
 	if u != nil {
-		u.Refused = &Refused{why, r.Code, v.ID, now.UnixMilli()}
+		u.Refused = &refused
 		u.keep(now.Add(refusedFor))
 	}
 	return v, r

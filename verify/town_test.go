@@ -1,6 +1,7 @@
 package verify_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"slices"
@@ -42,6 +43,11 @@ type one struct {
 	channel          verify.Channel
 	app              bool // there is a phone with the app
 	trusted          *verify.TrustedDevice
+	used             int    // how often since the trusted device's token was
+	place            string // of the trusted device; empty: where it was approved
+	email            string
+	reported         time.Time
+	hold             verify.Hold
 	match            verify.Match
 }
 
@@ -90,7 +96,7 @@ func (c *town) user(user string) *verify.Meter { return c.read(user, verify.Numb
 // start begins a verification; what it met is superseded.
 func (c *town) start(who one, open ...*session) (*session, error) {
 	c.t.Helper()
-	s := verify.Situation{Trusted: who.trusted}
+	s := verify.Situation{Trusted: who.trusted, ReportedAt: who.reported, Hold: who.hold}
 	if who.app {
 		s.Devices = []verify.Device{c.device("dev_"+who.user, true, c.now)}
 	}
@@ -103,9 +109,13 @@ func (c *town) start(who one, open ...*session) (*session, error) {
 	}
 	if who.number != "" {
 		q.Number = verify.StoredNumber(who.number)
+		q.NumberHash = c.auth.Keys().HashNumber(q.Number)
+	}
+	if who.email != "" {
+		q.Email = verify.StoredMailbox(who.email)
 	}
 	if who.trusted != nil {
-		q.Trusted = verify.TrustClaim{DeviceID: who.trusted.ID, Generation: who.trusted.Generation, Network: who.trusted.Networks[0]}
+		q.Trusted = verify.TrustClaim{DeviceID: who.trusted.ID, Generation: who.trusted.Generation - who.used, Network: cmp.Or(who.place, who.trusted.Networks[0])}
 	}
 	s.Meters = c.read(who.user, q.Number, who.ip)
 	for _, o := range open {

@@ -85,6 +85,15 @@ const (
 	doubtNetwork  doubt = "network"  // the person was never approved from here
 )
 
+// told adds what speaks against a trusted device of the user to the reasons of a score:
+// "trusted_network" and the like.
+func (d doubt) told(reasons []string) []string {
+	if d == "" || d == doubtUnknown {
+		return reasons
+	}
+	return append(reasons, "trusted_"+string(d))
+}
+
 // doubt decides whether the trusted device whose token came with a login may stand
 // in for its person: the one place where anything can speak against it (contract,
 // section 4). That a token was used up comes before all that would only make it
@@ -102,7 +111,7 @@ func (s *Situation) doubt(q *Request, p *Policy, score int, now time.Time) doubt
 		return doubtReported
 	case s.Meters.user().lockedLately(now):
 		return doubtLocked
-	case s.Meters.user().tired(p.Limits.Fatigue, reportMemory, now):
+	case s.Meters.user().tired(p.Limits.Fatigue, reportMemory, now) > 0:
 		return doubtTired
 	case score >= riskyScore:
 		return doubtRisky
@@ -129,8 +138,8 @@ func (q *Request) person() bool {
 // skip approves v in its first moment when a trusted device stands in for the
 // person. Otherwise v goes on as if no token had come, except that a reused one
 // ends the whole family.
-func (v *Verification) skip(q *Request, s *Situation, p *Policy, risk EventData, now time.Time) bool {
-	switch why := s.doubt(q, p, risk.Score, now); why {
+func (v *Verification) skip(q *Request, s *Situation, why doubt, risk EventData, now time.Time) bool {
+	switch why {
 	case doubtUnknown:
 		return false
 	case doubtReused:

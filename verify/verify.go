@@ -246,6 +246,7 @@ type Verification struct {
 	LastChannel    Channel   // what a resend without a channel repeats
 	NumberDead     bool      // a provider said that the number can never be reached
 	LockedUntil    time.Time // no code is sent or compared before, as far as this verification knows; [Forever]: until unlocked; zero: not locked
+	Held           Held      // what is known to be closed, for pages: no rule asks it
 	Seen           Seen      // where it was started
 
 	Deliveries []Delivery // oldest first
