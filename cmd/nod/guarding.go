@@ -32,7 +32,7 @@ type guarding struct {
 	mu         sync.Mutex
 	hit        map[string]uint64    // by limit
 	suppressed map[string]uint64    // deliveries, by reason
-	told       map[string]time.Time // what was logged of money, with the last UTC day on which it was
+	told       map[string]time.Time // what was logged of money, with the last UTC day of it
 }
 
 func newGuarding(store *storage.Store, limits *verify.Limits, log *slog.Logger) *guarding {
@@ -58,18 +58,17 @@ func (g *guarding) note(events []verify.Event) {
 
 // sayMoney logs what a change says of money, each once on a UTC day.
 func (g *guarding) sayMoney(e *verify.Event) {
-	what, of := "codes have cost much of what they may today (UTC)", []any{"cap", float64(g.limits.SpendCap) / unitMicros}
+	if !g.anew(fmt.Sprint(e.Name, e.Data.Limit, e.Data.Percent), verify.Day(e.At)) {
+		return
+	}
+	most := float64(g.limits.SpendCap) / unitMicros
 	switch {
 	case e.Name == verify.EventSpendWarning:
-		of = append(of, "percent", e.Data.Percent)
+		g.log.Warn("codes have cost much of what they may today (UTC)", "cap", most, "percent", e.Data.Percent)
 	case e.Data.Limit == "spend_cap":
-		what = "codes have cost what they may today (UTC): SMS and calls that cost more than what is left stop until tomorrow"
-	default:
-		what = "no price is known of this country and what codes cost has a cap: no SMS and no call goes there"
-		of = append(of, "country", e.Data.Country)
-	}
-	if g.anew(fmt.Sprint(append(of, what)...), verify.Day(e.At)) {
-		g.log.Warn(what, of...)
+		g.log.Warn("codes have cost what they may today (UTC): SMS and calls that cost more than what is left stop until tomorrow", "cap", most)
+	default: // one such country is enough to look at the prices
+		g.log.Warn("what codes cost has a cap, and a country has no price: no SMS and no call goes there", "cap", most, "country", e.Data.Country)
 	}
 }
 

@@ -260,10 +260,11 @@ func (w *town) guesses() {
 	if out := w.row(v); out.str("status") != "pending" || out.str("stage") != "locked" || out.str("locked_until") == "" {
 		w.t.Errorf("it is %v", out)
 	}
-	refused := w.someone(423, "locked", "guesser", texted(line()))
+	asked := texted(line())
+	refused := w.someone(423, "locked", "guesser", asked)
 	w.blocked(refused, "account_locked")
-	if again := w.someone(423, "locked", "guesser", texted(line())); again.str("verification_id") != refused.str("verification_id") {
-		w.t.Error("each refusal is a row of its own")
+	if again := w.someone(423, "locked", "guesser", asked); again.str("verification_id") != refused.str("verification_id") {
+		w.t.Error("the same refusal is a row of its own")
 	}
 	ph := w.enroll("guesser")
 	w.approves(ph, w.someone(201, "", "guesser", object{"phone_number": line()}))
