@@ -26,8 +26,8 @@ func ClientIP(trusted []netip.Prefix) func(*http.Request) string {
 			return ""
 		}
 		said := r.Header.Values("X-Forwarded-For")
-		for i := len(said) - 1; i >= 0; i-- {
-			for rest, more := said[i], true; more && trust(at); {
+		for _, line := range slices.Backward(said) {
+			for rest, more := line, true; more && trust(at); {
 				var last string
 				if rest, last, more = cutLast(rest); last == "" && !more {
 					break // an empty line says nothing
