@@ -199,7 +199,7 @@ func (c *crowd) unlock(user string) {
 	}
 }
 
-// count writes down the sends and prompts that are new.
+// count writes down the sends and prompts that are new: what rings nowhere is none.
 func (c *crowd) count(s *session) {
 	for _, d := range s.Deliveries {
 		if d.Channel.App() || d.State == verify.StateSuppressed {
@@ -210,7 +210,7 @@ func (c *crowd) count(s *session) {
 		}
 	}
 	for g := 1; g <= s.Prompt.Generation; g++ {
-		if i := slices.IndexFunc(s.Deliveries, func(d verify.Delivery) bool { return d.PromptGeneration == g }); i >= 0 {
+		if i := slices.IndexFunc(s.Deliveries, func(d verify.Delivery) bool { return d.PromptGeneration == g }); i >= 0 && s.Deliveries[i].Detail != "fatigue" {
 			c.note("prompts "+s.UserID, fmt.Sprint(s.ID, g), s.Deliveries[i].CreatedAt)
 		}
 	}
