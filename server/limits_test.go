@@ -176,7 +176,10 @@ func TestSendsAreLimited(t *testing.T) {
 					refused(d.ask(me, "POST", path+"/resend", nil)).lacks("verification_id")
 					refused(d.ask(ana, "POST", resendCode, object{"phone_number": number}))
 				}
-				d.ask(byKey, "GET", path, nil).has("status", "pending").has("resend_count", 1)
+				now := d.ask(byKey, "GET", path, nil).has("status", "pending").has("resend_count", 1).has("cooldown_remaining", 57*60)
+				if sms := member(now.object, "next_actions", "sms_in"); sms != float64(57*60) {
+					d.Errorf("after the refusal an SMS is offered in %v", sms)
+				}
 				if hit, no := d.count(v.str("verification_id"), verify.EventLimitHit), d.count(v.str("verification_id"), verify.EventResendRejected); hit != 1 || no != 1 {
 					d.Errorf("four refused resends are told as %d limits and %d refusals, want one each", hit, no)
 				}
@@ -201,6 +204,25 @@ func TestSendsAreLimited(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestABlockIsKnownAfterwards has a page that was refused offer no code any more.
+func TestABlockIsKnownAfterwards(t *testing.T) {
+	limited(t, verify.Limits{}, func(d *door) {
+		d.phone("ana")
+		v := d.ask(byKey, "POST", verifications, object{"user_id": "ana", "phone_number": number}).allow(201)
+		me, path := page(v.object["client_secret"]), verifications+"/"+v.str("verification_id")
+		d.settle()
+		d.ask(byKey, "POST", "/api/v1/blocks", object{"kind": "number", "value": number}).allow(201)
+		offered := func() any { return member(d.ask(me, "GET", path, nil).object, "next_actions", "sms_in") }
+		if offered() == nil {
+			d.Error("nobody has asked, and no SMS is offered")
+		}
+		d.ask(me, "POST", path+"/next", nil).deny(403, "blocked")
+		if in := offered(); in != nil {
+			d.Errorf("an SMS is offered in %v", in)
+		}
+	})
 }
 
 // TestRulesAreForOperators has a page meet a limit: it hears that there is one, and

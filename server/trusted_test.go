@@ -255,6 +255,20 @@ func TestTrustedReuse(t *testing.T) {
 			t.Errorf("told twice: %v", names)
 		}
 		elsewhere.skips(true)
+
+		// Nor is it lost where the same create was refused a moment ago and leaves nothing.
+		e := d.remember("eve", "")
+		stale := object{"trusted_device_token": e.token, "phone_number": "+881612345678", "channel": "sms"}
+		e.create()
+		e.create()
+		before := d.ask(byKey, "POST", verifications, e.login(object{"trusted_device_token": nil, "phone_number": "+881612345678", "channel": "sms"})).deny(403, "blocked")
+		again := d.ask(byKey, "POST", verifications, e.login(stale)).deny(403, "blocked")
+		if again.str("verification_id") != before.str("verification_id") {
+			t.Error("the same refusal left a row")
+		}
+		if names := d.told("eve"); !slices.Equal(names, []string{"added", "used", "used", "reuse_detected", "revoked"}) || len(d.trusted(byKey, "eve")) != 0 {
+			t.Errorf("told %v", names)
+		}
 	})
 }
 
