@@ -12,7 +12,9 @@ export function safetyWords(event: TimelineEvent): string | null {
     case "verification.locked":
       return `Too many wrong codes: code entry is paused ${howLong(event)}`;
     case "risk.limit_hit":
-      return `Limit reached: ${limitWords(event.limit)}`;
+      return event.limit === "prefix" && event.detail
+        ? `Limit reached: codes to ${event.detail}… that nobody proved`
+        : `Limit reached: ${limitWords(event.limit)}`;
     case "risk.push_suppressed":
       return "The phone is not rung: several requests in a row were refused or not answered";
     case "risk.budget_exceeded":
@@ -22,9 +24,7 @@ export function safetyWords(event: TimelineEvent): string | null {
     case "risk.spend_stop":
       return "The day's budget for codes is spent: no more by SMS or call";
     case "risk.assessed":
-      return event.score
-        ? `Looked unusual (${event.score} of 100): ${reasonWords(event.reasons)}`
-        : "Looked unusual";
+      return assessedWords(event);
     default:
       return null;
   }
@@ -69,11 +69,32 @@ const reasons: Record<string, string> = {
   unusual_hour: "an unusual hour",
 };
 
-function reasonWords(told = ""): string {
-  return told
-    .split(",")
-    .map((reason) => reasons[reason] ?? reason)
-    .join(", ");
+/** Why a trusted browser did not stand in for its person. */
+const doubts: Record<string, string> = {
+  trusted_network: "not in a network it is known from",
+  trusted_locked: "too many wrong codes lately",
+  trusted_tired: "refused or unanswered requests lately",
+  trusted_reported: "a sign-in was reported lately",
+  trusted_blocked: "an operator blocked the person",
+  trusted_asked: "this needs the person's own answer",
+  trusted_reused: "an old token came again",
+  trusted_risky: "too unusual",
+};
+
+/** How unusual a start was, and why a trusted browser was asked all the same; a page is told neither. */
+function assessedWords({ score = 0, reasons: told = "" }: TimelineEvent): string {
+  const all = told.split(",");
+  const doubt = all.find((reason) => reason.startsWith("trusted_"));
+  const unusual =
+    score > 0
+      ? `Looked unusual (${score} of 100): ${reasonWords(all.filter((reason) => reason !== doubt))}`
+      : null;
+  const asked = doubt && `A trusted browser was asked: ${doubts[doubt] ?? doubt}`;
+  return [unusual, asked].filter(Boolean).join(". ") || "Looked unusual";
+}
+
+function reasonWords(told: string[]): string {
+  return told.map((reason) => reasons[reason] ?? reason).join(", ");
 }
 
 const held: Record<string, string> = {
