@@ -22,7 +22,7 @@ type EventData struct {
 	TrustedID   string        `json:"trusted_device_id,omitempty"`
 	State       DeliveryState `json:"state,omitempty"`
 	Class       Class         `json:"class,omitempty"`
-	Detail      string        `json:"detail,omitempty"`
+	Detail      string        `json:"detail,omitempty"`       // of a prefix that is closed: "+44791101"
 	Provider    string        `json:"provider,omitempty"`
 	Stage       Stage         `json:"stage,omitempty"`
 	Reason      Reason        `json:"reason,omitempty"`
@@ -38,7 +38,7 @@ type EventData struct {
 	Mode        BudgetMode    `json:"mode,omitempty"`         // of a budget that was exceeded
 	Percent     int           `json:"percent,omitempty"`      // of the spend cap
 	Score       int           `json:"score,omitempty"`        // of a start that looked unusual
-	Reasons     string        `json:"reasons,omitempty"`      // of that score, comma-separated
+	Reasons     string        `json:"reasons,omitempty"`      // of that score, and why a trusted device did not stand in ("trusted_network"), comma-separated
 	Until       string        `json:"until,omitempty"`        // of a lock, RFC 3339; empty: until unlocked
 	By          string        `json:"by,omitempty"`           // by whose session or call an operator acted: "console 3fa9c1d2", "key 3fa9c1d2"
 }
