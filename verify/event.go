@@ -22,7 +22,7 @@ type EventData struct {
 	TrustedID   string        `json:"trusted_device_id,omitempty"`
 	State       DeliveryState `json:"state,omitempty"`
 	Class       Class         `json:"class,omitempty"`
-	Detail      string        `json:"detail,omitempty"`       // of a prefix that is closed: "+44791101"
+	Detail      string        `json:"detail,omitempty"` // of a prefix that is closed: "+44791101"
 	Provider    string        `json:"provider,omitempty"`
 	Stage       Stage         `json:"stage,omitempty"`
 	Reason      Reason        `json:"reason,omitempty"`
