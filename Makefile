@@ -19,7 +19,7 @@ LINT      := go tool -modfile=.ci/tools/golangci-lint.mod golangci-lint
 GITLEAKS  := go tool -modfile=.ci/tools/gitleaks.mod gitleaks
 PAGE_SRC   = $(shell find web/src web/public web/*.html web/*.json web/*.ts -type f)
 
-.PHONY: help run run-providers cluster month build pages package test lint bench ten-million chaos fuzz screenshots clean tools bin/providers
+.PHONY: help run run-providers cluster month build pages package test test-browser test-rooms lint bench ten-million chaos fuzz screenshots clean tools bin/providers
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,8 +66,15 @@ test: ## lint, unit and whole-program tests, browser tests; installs what they n
 	$(MAKE) lint
 	cd web && npm test
 	$(MAKE) build bin/providers
+	$(MAKE) --jobs=2 --output-sync=target test-browser test-rooms
+	go test $(RACE) -vet=off ./... # golangci-lint has vetted them; go remembers the rooms
+
+# A browser mostly waits: beside it there is time for the rooms that need no whole program.
+test-browser:
 	cd web && npm run test:browser
-	go test $(RACE) -vet=off ./... # golangci-lint has vetted them
+
+test-rooms:
+	go test $(RACE) -vet=off -p 1 ./verify/... ./analytics/... ./client/... ./delivery/... ./deploy/...
 
 lint: web/node_modules/.package-lock.json ## go.mod, golangci-lint, gitleaks, biome, tsc
 	go mod tidy -diff
