@@ -180,7 +180,8 @@ func TestMetersDoNotDeadlock(t *testing.T) {
 				return s.UpdateTrustedDevices(ctx, q.UserID, func([]*verify.TrustedDevice, time.Time) error { return nil })
 			}
 		}) {
-			if err != nil && !errors.As(err, new(*verify.Refusal)) && !errors.Is(err, verify.ErrNotFound) {
+			late := storage.Unreachable(err) // on a machine so busy that a transaction's time was over; a deadlock is another error
+			if err != nil && !late && !errors.As(err, new(*verify.Refusal)) && !errors.Is(err, verify.ErrNotFound) {
 				t.Error(i%8, err)
 			}
 		}
