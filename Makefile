@@ -74,7 +74,7 @@ test-browser:
 	cd web && npm run test:browser
 
 test-rooms:
-	go test $(RACE) -vet=off ./verify/... ./analytics/... ./client/... ./delivery/... ./deploy/... ./server/...
+	go test $(RACE) -vet=off -p 1 ./verify/... ./analytics/... ./client/... ./delivery/... ./deploy/...
 
 lint: web/node_modules/.package-lock.json ## go.mod, golangci-lint, gitleaks, biome, tsc
 	go mod tidy -diff

@@ -257,10 +257,12 @@ describe("what a limit refuses", () => {
     }
     await login.getByText(/You can try again in 9:\d\d\./).waitFor();
     expect(await barriers(login)).toEqual([]);
+    await phone.evaluate(() => document.body.setAttribute("data-before", ""));
     await login.getByRole("button", { name: "Go on as somebody else" }).click();
     await login.getByRole("alert").waitFor({ state: "detached" });
     expect(await person()).not.toBe(before);
-    await phoneReady(phone); // it has become theirs by itself
+    await phone.locator("body:not([data-before])").waitFor(); // it becomes theirs by itself
+    await phoneReady(phone);
     await beginSignIn(login);
     await openRequest(phone);
     await approve(phone, await matchNumber(login));
