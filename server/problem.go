@@ -64,7 +64,6 @@ const (
 	codeInternal         = "internal"
 	codeUnavailable      = "unavailable"
 	codeMisdirected      = "misdirected"
-	codeRateLimited      = verify.CodeRateLimited
 )
 
 // kind is what all problems of one code share.

@@ -2,7 +2,6 @@ package server
 
 import (
 	"hash/maphash"
-	"math"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -145,7 +144,7 @@ func (s *Server) throttled(next echo.HandlerFunc) echo.HandlerFunc {
 					"private", a.IsPrivate() || a.IsLoopback(), "requests_per_minute", int(time.Minute/s.throttle.pace))
 			}
 			p := newProblem(verify.CodeRateLimited, "Too many requests have come from your address. Wait a moment, then try again.")
-			p.RetryAfter = int(math.Ceil(wait.Seconds()))
+			p.RetryAfter = verify.Rest(wait)
 			writeProblem(c.Response(), p)
 			return nil
 		}

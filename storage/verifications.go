@@ -257,8 +257,8 @@ func (t *tx) hash(n verify.Number) string {
 // UpdateVerification runs rule on the verification inside the transaction that
 // writes what it changed, one after the other for one id. It returns
 // [verify.ErrNotFound], or the rule's error as it is with nothing kept; once is
-// is as in [Store.CreateVerification], and the rule runs again likewise. What the rule meant for the user's trusted
-// devices ([verify.Verification.TakeTrust]) is done with it.
+// as in [Store.CreateVerification], and the rule runs again likewise. What the rule
+// meant for the user's trusted devices ([verify.Verification.TakeTrust]) is done with it.
 func (s *Store) UpdateVerification(ctx context.Context, id string, once *verify.Once, rule func(*verify.Verification, time.Time) error) error {
 	return s.write(ctx, func(ctx context.Context, t *tx) error {
 		if err := t.reserve(ctx, once); err != nil {
