@@ -78,11 +78,7 @@ func (s *Server) block(ctx context.Context, in *blockInput) (*blockAnswer, error
 	}
 	by := callerFrom(ctx).by()
 	key := s.keys.BlockKey(kind, value)
-	added, err := s.store.AddBlock(ctx, verify.Block{Kind: kind, Key: key, Label: label, By: by}, acted(verify.ActBlock, kind, label, by))
-	if err != nil {
-		return nil, err
-	}
-	b, err := s.findBlock(ctx, func(b verify.Block) bool { return b.Kind == kind && b.Key == key })
+	b, added, err := s.store.AddBlock(ctx, verify.Block{Kind: kind, Key: key, Label: label, By: by}, acted(verify.ActBlock, kind, label, by))
 	if err != nil {
 		return nil, err
 	}

@@ -87,7 +87,7 @@ type Operators interface {
 // ([verify.Keys.BlockKey]); one that is there stays as it is. The events are told with
 // what they are about, and not where nothing was changed.
 type Blocks interface {
-	AddBlock(ctx context.Context, b verify.Block, es []verify.Event) (added bool, err error)
+	AddBlock(ctx context.Context, b verify.Block, es []verify.Event) (kept verify.Block, added bool, err error)
 	RemoveBlock(ctx context.Context, kind, key string, es []verify.Event) (there bool, err error)
 	Blocks(ctx context.Context, limit int) ([]verify.Block, error)
 }

@@ -11,8 +11,9 @@ import (
 
 // AddBlock keeps an operator's block on a number, a prefix or a country, and tells the
 // events of it. One of the same kind and key stays as it is: then nothing was added, and
-// nothing is told. An empty ID, and times that are zero, are filled in.
-func (s *Store) AddBlock(ctx context.Context, b verify.Block, es []verify.Event) (added bool, err error) {
+// nothing is told. An empty ID, and times that are zero, are filled in. It returns the
+// block that is kept; [verify.ErrNotFound] when another call lifted it meanwhile.
+func (s *Store) AddBlock(ctx context.Context, b verify.Block, es []verify.Event) (kept verify.Block, added bool, err error) {
 	if b.ID == "" {
 		b.ID = verify.NewID("blk")
 	}
@@ -30,16 +31,23 @@ func (s *Store) AddBlock(ctx context.Context, b verify.Block, es []verify.Event)
 		if err != nil {
 			return err
 		}
+		var rows []*blockRow
 		err = t.run(ctx, statement{act: "blocking", text: blocks.inserts[0] + " on conflict (key) do nothing", args: args, wrote: func(n int64) error {
 			added = n > 0
 			return nil
-		}})
-		if err != nil || !added {
+		}}, blocks.reading(&rows, "where key = $1", row.name))
+		if err != nil {
 			return err
+		}
+		if len(rows) == 0 { // it was there, and was lifted at this moment
+			return verify.ErrNotFound
+		}
+		if kept = rows[0].block(); !added {
+			return nil
 		}
 		return t.tellOfNobody(es, now)
 	})
-	return added, err
+	return kept, added, err
 }
 
 // RemoveBlock lifts the block of a kind and key, of a prefix also what closed it by

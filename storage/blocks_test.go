@@ -54,7 +54,7 @@ func TestBlocks(t *testing.T) {
 		for i, b := range all {
 			b.At = time.UnixMilli(1_700_000_000_000 + int64(i)).UTC()
 			for _, want := range []bool{true, false} {
-				if added, err := s.AddBlock(ctx, b, acts(verify.ActBlock)); added != want || err != nil {
+				if _, added, err := s.AddBlock(ctx, b, acts(verify.ActBlock)); added != want || err != nil {
 					t.Errorf("added %s: %t (%v)", b.Label, added, err)
 				}
 			}

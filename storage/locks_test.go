@@ -170,7 +170,7 @@ func TestMetersDoNotDeadlock(t *testing.T) {
 				})
 			case 6:
 				b := made(s, verify.BlockPrefix, q.Number.E164()[:8], "+")
-				_, added := s.AddBlock(ctx, b, nil)
+				_, _, added := s.AddBlock(ctx, b, nil)
 				_, err := s.RemoveBlock(ctx, b.Kind, b.Key, nil)
 				return errors.Join(added, err, s.Sweep(ctx))
 			default:

@@ -379,7 +379,7 @@ func TestMetersEndAndNameNobody(t *testing.T) {
 	}
 	for kind, value := range map[string]string{verify.BlockNumber: number.E164(), verify.BlockPrefix: number.E164()[:6]} {
 		b := verify.Block{Kind: kind, Key: s.Keys().BlockKey(kind, value), Label: number.Mask()}
-		if _, err := s.AddBlock(ctx, b, nil); err != nil {
+		if _, _, err := s.AddBlock(ctx, b, nil); err != nil {
 			t.Fatal(err)
 		}
 	}
