@@ -13,13 +13,16 @@ LENGTH    ?= 5m
 SEED      ?=
 DB        ?= month.db
 PLANT     ?=
+BASE      ?= HEAD~1
+BENCH     ?= .
+ROOMS     ?= verify hub storage
 # SQLite is C turned into Go: watching its every access would take a third of the tests' time and find nothing of ours.
 RACE      := -race -gcflags=modernc.org/sqlite/lib=-race=false -gcflags=modernc.org/libc=-race=false
 LINT      := go tool -modfile=.ci/tools/golangci-lint.mod golangci-lint
 GITLEAKS  := go tool -modfile=.ci/tools/gitleaks.mod gitleaks
 PAGE_SRC   = $(shell find web/src web/public web/*.html web/*.json web/*.ts -type f)
 
-.PHONY: help run run-providers cluster month build pages package test test-browser test-rooms lint bench ten-million chaos fuzz screenshots clean tools bin/providers
+.PHONY: help run run-providers cluster month build pages package test test-browser test-rooms lint bench compare ten-million chaos fuzz screenshots clean tools bin/providers
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -87,6 +90,10 @@ bench: build ## memory per device, latencies on one node and across two, verific
 	go run ./cmd/bench
 	go test -run '^$$' -bench '^BenchmarkTick$$' -benchmem ./hub
 	go test -run '^$$' -bench '^Benchmark(Send|Post)$$' -benchmem ./delivery/fcm ./delivery/apns ./delivery/webpush ./delivery/email ./delivery/webhook ./delivery/sms/...
+
+compare: ## Go benchmarks of the hot paths, those that match BENCH in ROOMS, at the commit BASE and here, by benchstat
+	@.ci/need go postgres
+	@.ci/compare '$(BASE)' '$(BENCH)' $(ROOMS)
 
 ten-million: ## ten million events on SQLite and Postgres, kept in bin/ten-million (about 12 GB): what figures, console and sign-ins cost there, with the plans
 	@TEST_POSTGRES_URL= .ci/need go postgres

@@ -12,7 +12,7 @@ import (
 )
 
 // asked starts a login that two devices show.
-func asked(t *testing.T, m verify.Match) *world {
+func asked(t testing.TB, m verify.Match) *world {
 	t.Helper()
 	w := newWorld(t)
 	q := login(number)

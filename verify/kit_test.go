@@ -23,7 +23,7 @@ var start = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 // world is one verification with its clock, driven as a server and a
 // dispatcher would, without either.
 type world struct {
-	t      *testing.T
+	t      testing.TB
 	now    time.Time
 	policy verify.Policy
 	auth   *verify.Authority
@@ -38,7 +38,7 @@ type world struct {
 	asked []time.Duration // after the start
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	t.Helper()
 	stored, err := verify.NewStoredKeys([]byte("a secret of the tests, long enough"), start)
 	if err != nil {
@@ -195,7 +195,7 @@ func (w *world) is(s verify.Status, stage verify.Stage) {
 }
 
 // refused checks an error's code.
-func refused(t *testing.T, err error, code string) *verify.Refusal {
+func refused(t testing.TB, err error, code string) *verify.Refusal {
 	t.Helper()
 	var r *verify.Refusal
 	if !errors.As(err, &r) || r.Code != code {

@@ -21,7 +21,7 @@ import (
 )
 
 // sign makes a compact JWS as a phone would.
-func sign(t *testing.T, alg jose.SignatureAlgorithm, key any, typ string, claims map[string]any) string {
+func sign(t testing.TB, alg jose.SignatureAlgorithm, key any, typ string, claims map[string]any) string {
 	t.Helper()
 	s, err := jose.NewSigner(jose.SigningKey{Algorithm: alg, Key: key}, (&jose.SignerOptions{}).WithType(jose.ContentType(typ)))
 	if err != nil {
