@@ -55,12 +55,15 @@ var house = map[string]struct {
 	"deploy/providers": {nil, "servers of others know nothing of nod"},
 	"deploy/traffic":   {[]string{"storage", "verify"}, "it counts what people and providers see, and knows no event and no figure"},
 
-	"cmd/nod":       {[]string{"*"}, ""},
-	"cmd/bench":     {[]string{"*"}, ""},
-	"cmd/cluster":   {[]string{"*"}, ""},
-	"cmd/traffic":   {[]string{"deploy/traffic", "storage", "analytics", "verify"}, "it fills a database that the program opens, and is no part of it"},
-	"cmd/scale":     {[]string{"*"}, ""},
-	"cmd/providers": {[]string{"deploy/providers"}, "it plays the providers and knows nothing of nod"},
+	"cmd/nod":         {[]string{"*"}, ""},
+	"cmd/bench":       {[]string{"*"}, ""},
+	"cmd/bench/load":  {[]string{"client"}, "a load sees a server from outside, as an integrator does"},
+	"cmd/bench/peer":  {[]string{"cmd/bench/load"}, "peers are loaded as nod is, and know nothing of it"},
+	"cmd/bench/floor": {[]string{"*"}, ""},
+	"cmd/cluster":     {[]string{"*"}, ""},
+	"cmd/traffic":     {[]string{"deploy/traffic", "storage", "analytics", "verify"}, "it fills a database that the program opens, and is no part of it"},
+	"cmd/scale":       {[]string{"*"}, ""},
+	"cmd/providers":   {[]string{"deploy/providers"}, "it plays the providers and knows nothing of nod"},
 }
 
 // One vendor, one room: outside it nobody knows the library. Tests may, to speak a protocol as a stranger does.
