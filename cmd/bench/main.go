@@ -1,16 +1,16 @@
-// Command bench measures a whole nod from outside, on loopback, and prints one
-// line for each figure: what, how much, under which conditions. Servers, nodes
-// and load share one machine, so its figures are on the safe side.
+// Command bench loads a nod with devices, pages and backends and measures from outside
+// what they see: what an idle device costs, how late a countdown's tick is, how long a
+// prompt and a result take, how many logins a second go through their whole life, how
+// soon ten thousand devices are back.
 //
-// Its parts: one node on SQLite (synchronous=FULL); what an idle device costs one
-// that shares Postgres and Redis; the way of a message over Redis beside Redis's
-// own; two nodes on Postgres (fsync on) and Redis; the store beside pgbench, which
-// says the same statements; and reads of a status beside what a cache of them could
-// win. The third and the last two run rooms of nod inside this process, because what
-// they measure cannot be seen from outside; the others start the program and talk to
-// it as everybody does.
+// Everything is real: P-256 keys, signatures over what was shown, rows in a database
+// that says "committed" when it is on the disk. Without -url it starts a nod of its own
+// on this machine, so that server, database and load share its cores and the figures are
+// on the safe side; with -url it loads somebody's deployment. `bench report` runs all
+// scenarios beside what the machine itself can do and writes BENCHMARKS.md.
 //
-//	go run ./cmd/bench [-nod bin/nod] [-parts one,idle,redis,two,postgres,status] [-devices 10000] [-signins 500] [-seconds 10]
+// Try `bench -h`. The load itself is package load's, the machine's own figures are
+// package floor's, and the same load for other servers is package peer's.
 package main
 
 import (
@@ -18,34 +18,102 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
+	"net"
+	"net/url"
 	"os"
 	"os/signal"
+	"runtime/debug"
+	"slices"
 	"strings"
 	"syscall"
-	"time"
 
-	"nod/deploy/throwaway"
+	"nod/cmd/bench/load"
 )
 
 // bench is what is asked for.
 type bench struct {
-	program string        // to measure
-	devices int           // connected to one node
-	signIns int           // to time, one after the other
-	load    time.Duration // of each full load
+	program string // a nod to start
+	on      string // what it stores in
+	url     string // or somebody's own
+	metrics string
+	from    string
+	json    string
+	write   string // where report writes
+	load    load.Config
+	out     io.Writer
 }
 
+// scenario is a load, by its name.
+type scenario struct {
+	name, does string
+	run        func(context.Context, *load.Target, load.Config) (load.Result, error)
+}
+
+var scenarios = []scenario{
+	{"idle", "devices that do nothing: memory, CPU, goroutines", load.Idle},
+	{"ticks", "a countdown on every device: lateness of each tick, CPU", load.Ticks},
+	{"prompt", "REST call to frame on the device, at a rate", load.Prompt},
+	{"login", "whole lives, at a rate or as many as callers can: both latencies, lives a second", load.Login},
+	{"storm", "all devices cut off and back at once: time till the last", load.Storm},
+}
+
+const usage = `bench loads a nod and measures what devices, pages and backends see.
+
+  bench [flags] SCENARIO…     run scenarios, one after the other, on the same devices
+  bench [flags] report        run all with the machine's own floors; writes BENCHMARKS.md
+
+Scenarios:
+%s
+For example:
+  bench idle                                    a nod of its own on SQLite, 1,000 devices
+  bench -n 10000 prompt storm                   the same with 10,000
+  bench -on postgres -callers 64 login          on Postgres and Redis, as fast as 64 callers can
+  bench -on two -rate 100 login                 REST and pages on one node, devices on the other
+  NOD_KEY=… bench -url https://verify.example.com -rate 20 -for 1m login
+
+With -url it loads a deployment that is yours. It enrolls -n devices, each of a new user whose
+name begins with bench-, connects them, sends logins that only they are asked about (no SMS
+unless you run fallback), and erases these users at the end. NOD_KEY is an API key of it; it is
+taken from the environment, because flags stand in ps. -url must be its NOD_PUBLIC_URL to the
+letter: devices sign for it. Limits that keep a stranger from doing just this are in the way; on
+a server under test switch them off: NOD_LIMIT_SOCKETS_IP, _REQUESTS_IP, _PROMPTS, _SENDS_USER,
+_SENDS_PHONE, _SENDS_IP, _CHECKS_IP and _PREFIX take "off". Or load it from more addresses: -from.
+It takes about 20,000 sockets of one process (ulimit -n) to hold 20,000 devices.
+
+Latencies count from when something was to begin, not from when there was time for it: a
+server that stands still for a second is charged with all who came in that second. A figure is
+"met" or "MISSED" where there is an aim; its floor is what the machine itself does.
+
+Flags:
+`
+
 func main() {
-	var b bench
-	flag.StringVar(&b.program, "nod", "bin/nod", "the program to measure")
-	parts := flag.String("parts", "one,idle,redis,two,postgres,status", "what to measure: one node on SQLite, idle devices of one on postgres and redis, the way over redis, two nodes, the store on postgres, reads of a status beside caches")
-	flag.IntVar(&b.devices, "devices", 10000, "connected devices of a node on its own, and of one that shares")
-	flag.IntVar(&b.signIns, "signins", 500, "sign-ins to time, one after the other; on the one node at most one for ten devices")
-	seconds := flag.Int("seconds", 10, "seconds of full load on one node; half of it for each load on two, six tenths for each of the store, three for each of a status")
-	flag.Parse()
-	b.load = time.Duration(*seconds) * time.Second
+	debug.SetGCPercent(400) // the load shares its cores with what it measures
+	b := bench{out: os.Stdout}
+	f := flag.NewFlagSet("bench", flag.ExitOnError)
+	f.StringVar(&b.program, "nod", "bin/nod", "the `program` to start and measure; make build makes it")
+	f.StringVar(&b.on, "on", "sqlite", "what it runs `on`: sqlite; postgres, which is Postgres and Redis; two, which is two nodes on these")
+	f.StringVar(&b.url, "url", "", "load the nod at this public `URL` in place of starting one; its API key is in NOD_KEY")
+	f.StringVar(&b.metrics, "metrics", "", "where the nod at -url tells its figures, as a `URL` (default the public URL with /metrics)")
+	f.StringVar(&b.from, "from", "", "`addresses` of this machine to connect from, separated by commas (default many of 127.1.0.0/16 for a nod on this machine, else the system's choice)")
+	f.IntVar(&b.load.Devices, "n", 0, "how `many` devices (default 1000)")
+	f.Float64Var(&b.load.Rate, "rate", 0, "`how many` begin each second, in prompt (default 200) and login")
+	f.IntVar(&b.load.Callers, "callers", 0, "how `many` call at once, each as fast as it is answered, in login without -rate (default 32)")
+	f.DurationVar(&b.load.For, "for", 0, "how `long` the measured part is (default 30s idle, else 10s)")
+	f.StringVar(&b.json, "json", "", "also write all results to this `file`")
+	f.StringVar(&b.write, "o", "BENCHMARKS.md", "the `file` that report writes")
+	f.Usage = func() {
+		var list strings.Builder
+		for _, s := range scenarios {
+			fmt.Fprintf(&list, "  %-9s %s\n", s.name, s.does)
+		}
+		fmt.Fprintf(os.Stderr, usage, list.String())
+		f.PrintDefaults()
+	}
+	_ = f.Parse(os.Args[1:]) // it exits
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	err := b.measure(ctx, strings.Split(*parts, ","))
+	err := b.run(ctx, f.Args())
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -53,37 +121,85 @@ func main() {
 	}
 }
 
-func (b *bench) measure(ctx context.Context, parts []string) error {
-	for _, part := range parts {
-		var err error
-		switch part {
-		case "one":
-			err = b.oneNode(ctx)
-		case "idle":
-			err = b.oneOfMany(ctx)
-		case "redis":
-			err = b.overRedis(ctx)
-		case "two":
-			err = b.twoNodes(ctx)
-		case "postgres":
-			err = b.onPostgres(ctx)
-		case "status":
-			err = b.statusReads(ctx)
-		default:
-			err = errors.New("no such part")
+// run runs what the arguments name.
+func (b *bench) run(ctx context.Context, args []string) error {
+	var chosen []scenario
+	for _, name := range args {
+		i := slices.IndexFunc(scenarios, func(s scenario) bool { return s.name == name })
+		if i < 0 {
+			return fmt.Errorf("there is no scenario %q; bench -h lists them", name)
 		}
+		chosen = append(chosen, scenarios[i])
+	}
+	if len(chosen) == 0 {
+		return errors.New("name a scenario; bench -h lists them")
+	}
+	t, end, err := b.target(ctx)
+	if err != nil {
+		return err
+	}
+	results, err := b.scenarios(ctx, t, chosen)
+	return errors.Join(err, end(), b.save(results))
+}
+
+// scenarios runs them on one target, and prints each result when it is there.
+func (b *bench) scenarios(ctx context.Context, t *load.Target, chosen []scenario) (all []load.Result, err error) {
+	for _, s := range chosen {
+		r, err := s.run(ctx, t, b.load)
 		if err != nil {
-			return fmt.Errorf("%s: %w", part, err)
+			return all, fmt.Errorf("%s: %w", s.name, err)
+		}
+		show(b.out, r)
+		all = append(all, r)
+	}
+	return all, nil
+}
+
+// target is what to load, and what to do at the end.
+func (b *bench) target(ctx context.Context) (t *load.Target, end func() error, err error) {
+	sources, err := b.sources()
+	if err != nil {
+		return nil, nil, err
+	}
+	if b.url == "" {
+		own, err := startNodes(ctx, b.program, b.on)
+		if err != nil {
+			return nil, nil, err
+		}
+		t, err := load.NewTarget(own.place, sources)
+		if err != nil {
+			own.stop()
+			return nil, nil, err
+		}
+		return t, func() error { own.stop(); return t.Close() }, nil
+	}
+	key := os.Getenv("NOD_KEY")
+	if key == "" {
+		return nil, nil, errors.New("put an API key of the server into the environment: NOD_KEY=nod_sk_… bench -url …")
+	}
+	t, err = load.NewTarget(load.Place{Name: "nod at " + b.url, URL: b.url, Key: key, Metrics: b.metrics}, sources)
+	if err != nil {
+		return nil, nil, err
+	}
+	fmt.Fprintf(os.Stderr, "bench: enrolling devices of users bench-… at %s, and erasing these users at the end\n", b.url)
+	return t, func() error {
+		return errors.Join(t.Erase(context.WithoutCancel(ctx)), t.Close())
+	}, nil
+}
+
+// sources are the addresses to load from.
+func (b *bench) sources() (*load.Sources, error) {
+	if b.from != "" {
+		return load.ParseSources(b.from)
+	}
+	if b.url != "" {
+		at, err := url.Parse(b.url)
+		if err != nil || at.Host == "" {
+			return nil, errors.New("-url is the server's NOD_PUBLIC_URL, as https://verify.example.com")
+		}
+		if ip := net.ParseIP(at.Hostname()); ip == nil || ip.To4() == nil || !ip.IsLoopback() {
+			return nil, nil
 		}
 	}
-	return nil
+	return load.Loopback(max(b.load.Devices, 1000)), nil
 }
-
-// row prints one figure.
-func row(what, figure, conditions string) {
-	fmt.Printf("%-22s %-58s %s\n", what, figure, conditions)
-}
-
-// startPostgres starts a server as an operator has it: what was committed is on
-// the disk.
-func startPostgres() (*throwaway.Postgres, error) { return throwaway.StartPostgres("fsync=on") }

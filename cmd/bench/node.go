@@ -6,25 +6,23 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"net"
-	"net/http"
 	"os"
 	"os/exec"
-	"regexp"
-	"strconv"
+	"path/filepath"
 	"strings"
-	"time"
 
-	"nod/client"
+	"nod/cmd/bench/load"
+	"nod/deploy/throwaway"
 )
 
 // node is a nod under measure, a process of its own.
 type node struct {
-	cmd *exec.Cmd
-	url string
-	nod *client.Client
-	log *complaints
+	program  string
+	settings []string
+	url      string
+	cmd      *exec.Cmd
+	log      *complaints
 }
 
 // complaints is the log of a node, from warnings up: a table is read more easily
@@ -43,26 +41,21 @@ func (c *complaints) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// What several nodes have in common. They serve nobody but this program.
+// What all nodes here have in common. They serve nobody but this program.
 const (
 	benchSecret = "a secret for the time of a benchmark"
 	benchKey    = "nod_sk_" + "for-the-time-of-a-benchmark-and-no-longer"
 )
 
-// crowded leaves off what a bench would meet: all its people live at one address, have
-// numbers that begin alike and sign in far more often than people do.
+// crowded leaves off what a bench would meet: its people have numbers that begin alike,
+// sign in far more often than people do, and enroll all at once.
 var crowded = []string{
 	"NOD_LIMIT_SENDS_PHONE=off", "NOD_LIMIT_SENDS_USER=off", "NOD_LIMIT_SENDS_IP=off", "NOD_LIMIT_CHECKS_IP=off", "NOD_LIMIT_PROMPTS=off",
 	"NOD_LIMIT_PREFIX=off", "NOD_LIMIT_REQUESTS_IP=off", "NOD_LIMIT_SOCKETS_IP=off",
 }
 
-var shown = regexp.MustCompile(`(?m)^ *API key +(nod_sk_\S+)$`)
-
-// start starts the program with settings, NAME=value, and waits until it says
-// that it can be opened.
-func start(ctx context.Context, program string, settings ...string) (*node, error) {
-	// The port is chosen here, because a node says its public URL: that of the
-	// first one.
+// newNode chooses a port, because a node says its public URL, and starts it there.
+func newNode(ctx context.Context, program string, settings ...string) (*node, error) {
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
@@ -71,90 +64,111 @@ func start(ctx context.Context, program string, settings ...string) (*node, erro
 	if err := l.Close(); err != nil {
 		return nil, err
 	}
-	cmd := exec.CommandContext(ctx, program, "serve")
-	cmd.Env = append(os.Environ(), "NOD_ADDR="+addr, "NOD_PUBLIC_URL=", "NOD_DEMO=false", "NOD_LOG_LEVEL=warn")
-	cmd.Env = append(cmd.Env, crowded...)
-	cmd.Env = append(cmd.Env, settings...)
-	log := &complaints{}
-	cmd.Stderr = log
-	out, err := cmd.StdoutPipe()
+	n := &node{program: program, url: "http://" + addr}
+	n.settings = append(n.settings, "NOD_ADDR="+addr, "NOD_PUBLIC_URL=", "NOD_DEMO=false", "NOD_LOG_LEVEL=warn", "NOD_SECRET="+benchSecret, "NOD_API_KEYS="+benchKey)
+	n.settings = append(n.settings, crowded...)
+	n.settings = append(n.settings, settings...)
+	return n, n.start(ctx)
+}
+
+// start starts the program and waits until it says that it can be opened.
+func (n *node) start(ctx context.Context) error {
+	n.cmd = exec.CommandContext(ctx, n.program, "serve")
+	n.cmd.Env = append(os.Environ(), n.settings...)
+	n.log = &complaints{}
+	n.cmd.Stderr = n.log
+	out, err := n.cmd.StdoutPipe()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if err := cmd.Start(); err != nil {
-		return nil, fmt.Errorf("starting %s: %w (run `make build` first)", program, err)
+	if err := n.cmd.Start(); err != nil {
+		return fmt.Errorf("starting %s: %w (run `make build` first, or name another with -nod)", n.program, err)
 	}
 	var said strings.Builder
 	for lines := bufio.NewScanner(out); lines.Scan(); {
 		said.WriteString(lines.Text() + "\n")
-		if lines.Text() != "" || !strings.Contains(said.String(), "open ") {
-			continue
+		if lines.Text() == "" && strings.Contains(said.String(), "open ") {
+			return nil
 		}
-		key := []string{"", benchKey}
-		if made := shown.FindStringSubmatch(said.String()); made != nil {
-			key = made
-		}
-		n := &node{cmd, "http://" + addr, client.New("http://"+addr, key[1]), log}
-		n.nod.HTTP = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 256}}
-		return n, nil
 	}
-	return nil, errors.Join(errors.New("it ended without a word of where to open it"), cmd.Wait(), errors.New(said.String()+log.first.String()))
+	return errors.Join(errors.New("it ended without a word of where to open it"), n.cmd.Wait(), errors.New(said.String()+n.log.first.String()))
 }
 
 // stop kills the node: thousands of phones that read no goodbye would hold it up.
 // What it complained about is told now.
-func (b *node) stop() {
-	_ = b.cmd.Process.Kill()
-	_ = b.cmd.Wait() // then all of its log is here
-	if b.log.count > 0 {
-		fmt.Fprintf(os.Stderr, "bench: %s logged %d warnings and errors, first: %s", b.url, b.log.count, b.log.first.String())
+func (n *node) stop() {
+	_ = n.cmd.Process.Kill()
+	_ = n.cmd.Wait() // then all of its log is here
+	if n.log.count > 0 {
+		fmt.Fprintf(os.Stderr, "bench: %s logged %d warnings and errors, first: %s", n.url, n.log.count, n.log.first.String())
 	}
 }
 
-// join enrolls the phone's device.
-func (b *node) join(ctx context.Context, p *phone) error {
-	e, err := b.nod.Enroll(ctx, p.user)
-	if err != nil {
-		return err
-	}
-	p.device, err = client.NewDevice(ctx, b.url, e.Token, "bench", nil)
-	return err
+// restart starts it anew on the same data and at the same address.
+func (n *node) restart(ctx context.Context) error {
+	n.stop()
+	return n.start(ctx)
 }
 
-type figures struct{ memory, goroutines float64 }
+// nodes are one or two nodes of our own, with what they store in.
+type nodes struct {
+	place load.Place
+	ends  []func() // in the order of their beginnings
+}
 
-// rest reads what the process uses when its garbage is gone: the least of what
-// is seen while it collects.
-func (b *node) rest(ctx context.Context) (figures, error) {
-	least := figures{math.Inf(1), math.Inf(1)}
-	for end := time.Now().Add(8 * time.Second); time.Now().Before(end); {
-		m, err := b.metrics(ctx)
+// startNodes starts what -on names.
+func startNodes(ctx context.Context, program, on string, settings ...string) (_ *nodes, err error) {
+	all := &nodes{}
+	defer func() {
 		if err != nil {
-			return least, err
+			all.stop()
 		}
-		least.memory = min(least.memory, m["go_memstats_heap_alloc_bytes"]+m["go_memstats_stack_inuse_bytes"])
-		least.goroutines = min(least.goroutines, m["go_goroutines"])
+	}()
+	name := "nod, SQLite"
+	switch on {
+	case "sqlite":
+		dir, err := os.MkdirTemp("", "nod-bench")
+		if err != nil {
+			return nil, err
+		}
+		all.ends = append(all.ends, func() { _ = os.RemoveAll(dir) })
+		settings = append(settings, "NOD_DATABASE_URL=sqlite:"+filepath.Join(dir, "nod.db"))
+	case "postgres", "two":
+		name = "nod, Postgres and Redis"
+		postgres, err := throwaway.StartPostgres("fsync=on") // what was committed is on the disk
+		if err != nil {
+			return nil, err
+		}
+		all.ends = append(all.ends, postgres.Close)
+		redis, err := throwaway.StartRedis()
+		if err != nil {
+			return nil, err
+		}
+		all.ends = append(all.ends, redis.Close)
+		settings = append(settings, "NOD_DATABASE_URL="+postgres.URL, "NOD_REDIS_URL="+redis.URL)
+	default:
+		return nil, fmt.Errorf("nod runs on sqlite, postgres or two nodes, not on %q", on)
 	}
-	return least, nil
+	first, err := newNode(ctx, program, settings...)
+	if err != nil {
+		return nil, err
+	}
+	all.ends = append(all.ends, first.stop)
+	devices := first
+	if on == "two" {
+		name = "two nodes of nod, Postgres and Redis, devices on the other node"
+		if devices, err = newNode(ctx, program, append(settings, "NOD_PUBLIC_URL="+first.url)...); err != nil {
+			return nil, err
+		}
+		all.ends = append(all.ends, devices.stop)
+	}
+	all.place = load.Place{Name: name, URL: first.url, Sockets: devices.url, Key: benchKey, Restart: devices.restart}
+	return all, nil
 }
 
-func (b *node) metrics(ctx context.Context) (map[string]float64, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, b.url+"/metrics", nil)
-	if err != nil {
-		return nil, err
+// stop ends them, the last first.
+func (a *nodes) stop() {
+	for i := len(a.ends) - 1; i >= 0; i-- {
+		a.ends[i]()
 	}
-	res, err := b.nod.HTTP.Do(req)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = res.Body.Close() }()
-	m := map[string]float64{}
-	lines := bufio.NewScanner(res.Body)
-	for lines.Scan() {
-		name, value, _ := strings.Cut(lines.Text(), " ")
-		if v, err := strconv.ParseFloat(value, 64); err == nil {
-			m[name] = v
-		}
-	}
-	return m, lines.Err()
 }

@@ -1,0 +1,98 @@
+package load
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"nod/client"
+)
+
+// open are the verifications that a scenario left open.
+type open struct {
+	mu  sync.Mutex
+	ids []string
+}
+
+func (o *open) add(id string) {
+	o.mu.Lock()
+	o.ids = append(o.ids, id)
+	o.mu.Unlock()
+}
+
+// cancel ends them, or their countdowns would load what comes next.
+func (o *open) cancel(ctx context.Context, t *Target) error {
+	return Each(ctx, 32, len(o.ids), func(ctx context.Context, i int) error {
+		if err := t.API.Cancel(ctx, o.ids[i]); err != nil {
+			return fmt.Errorf("ending what was begun: %w", err)
+		}
+		return nil
+	})
+}
+
+// login is what a backend asks for somebody: from an address of the person's own.
+func login(p *phone, i int) client.Login {
+	return client.Login{UserID: p.user, Context: client.Context{App: "bench", IP: fmt.Sprintf("10.%d.%d.%d", i>>16&255, i>>8&255, i&255)}}
+}
+
+// Prompt creates verifications at a rate, each for another connected device, and
+// measures from the REST call to the frame on the device.
+func Prompt(ctx context.Context, t *Target, c Config) (Result, error) {
+	n, rate, d := cmp.Or(c.Devices, 1000), cmp.Or(c.Rate, 200), cmp.Or(c.For, 10*time.Second)
+	if err := t.connected(ctx, n); err != nil {
+		return Result{}, err
+	}
+	for i := range min(n, 50) { // the first few are slower: connections to the database, statements, code
+		if _, err := t.API.Start(ctx, login(t.all[i], i)); err != nil {
+			return Result{}, hint(err)
+		}
+	}
+	shown, answered, left := NewLatency(), NewLatency(), &open{}
+	before, err := t.usage(ctx)
+	if err != nil {
+		return Result{}, err
+	}
+	err = Pace(ctx, rate, int(rate*d.Seconds()), func(ctx context.Context, i int, intended time.Time) error {
+		p := t.turn(n)
+		v, err := t.API.Start(ctx, login(p, i))
+		if err != nil {
+			return t.failed(ctx, shown, intended, hint(err))
+		}
+		answered.Since(intended)
+		left.add(v.VerificationID)
+		asked, err := p.prompted(ctx, v.VerificationID)
+		if err != nil {
+			return t.failed(ctx, shown, intended, err)
+		}
+		shown.Record(asked.at.Sub(intended))
+		return nil
+	})
+	if err != nil {
+		return Result{}, err
+	}
+	after, err := t.usage(ctx)
+	if err != nil {
+		return Result{}, err
+	}
+	if err := left.cancel(ctx, t); err != nil {
+		return Result{}, err
+	}
+	figures := shown.Figures("create to frame")
+	figures[1].Aim = 10
+	figures = append(figures, answered.Figures("create to answer")[:2]...)
+	figures = append(figures, Figure{Name: "CPU each", Value: (after.cpu - before.cpu) / float64(len(left.ids)) * 1000, Unit: "ms"})
+	return t.result("prompt", fmt.Sprintf("%d devices connected, %.0f creates a second for %v, each for another one; each prompt acknowledged", n, rate, d), shown, figures)
+}
+
+// failed counts one that went wrong: as slow as the most patient would have waited. The
+// end of the load is no failure of one.
+func (t *Target) failed(ctx context.Context, l *Latency, intended time.Time, err error) error {
+	if ctx.Err() != nil {
+		return err
+	}
+	t.failures.add(err)
+	l.Record(max(time.Since(intended), patience))
+	return nil
+}

@@ -1,0 +1,75 @@
+package load
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"time"
+)
+
+// perOpen is among how many devices of a storm one has an open prompt, which it must
+// find again.
+const perOpen = 100
+
+// Storm cuts all devices off at once and has all come back at once: connected, the
+// signature over a nonce checked, the present state told. Each counts from the moment of
+// the cut.
+func Storm(ctx context.Context, t *Target, c Config) (Result, error) {
+	n := cmp.Or(c.Devices, 1000)
+	if err := t.connected(ctx, n); err != nil {
+		return Result{}, err
+	}
+	left, asked := &open{}, make([]string, n)
+	err := Each(ctx, 16, (n+perOpen-1)/perOpen, func(ctx context.Context, i int) error {
+		p := t.all[i*perOpen]
+		v, err := t.API.Start(ctx, login(p, i))
+		if err != nil {
+			return hint(err)
+		}
+		left.add(v.VerificationID)
+		asked[i*perOpen] = v.VerificationID
+		_, err = p.prompted(ctx, v.VerificationID)
+		return err
+	})
+	if err != nil {
+		return Result{}, err
+	}
+	before, err := t.usage(ctx)
+	if err != nil {
+		return Result{}, err
+	}
+	back, refused := NewLatency(), t.refused.Load()
+	begun := time.Now()
+	t.drop()
+	err = Each(ctx, connecting, n, func(ctx context.Context, i int) error {
+		if err := t.connect(ctx, t.all[i]); err != nil {
+			return err
+		}
+		back.Since(begun)
+		return nil
+	})
+	if err != nil {
+		return Result{}, err
+	}
+	after, err := t.usage(ctx)
+	if err != nil {
+		return Result{}, err
+	}
+	for i, id := range asked {
+		if id == "" {
+			continue
+		}
+		if _, err := t.all[i].prompted(ctx, id); err != nil {
+			t.failures.add(fmt.Errorf("a device came back to a state without its open prompt: %w", err))
+		}
+	}
+	if err := left.cancel(ctx, t); err != nil {
+		return Result{}, err
+	}
+	return t.result("storm", fmt.Sprintf("%d devices cut off at once, %d connecting at a time; one of %d has an open prompt, which was there again", n, min(n, connecting), perOpen), back, append([]Figure{
+		{Name: "all back", Value: back.At(100).Seconds(), Unit: "s", Aim: 3},
+		{Name: "tries refused", Value: float64(t.refused.Load() - refused)},
+		{Name: "CPU each", Value: (after.cpu - before.cpu) / float64(n) * 1e6, Unit: "µs"},
+		{Name: "resident each", Value: after.resident / 1024 / float64(n), Unit: "KB"},
+	}, back.Figures("back")...))
+}
