@@ -116,15 +116,19 @@ func openPool(ctx context.Context, config *pgxpool.Config, connections int32, se
 			_ = dead.PgConn().Conn().Close()
 		}
 	}
-	parameters := c.ConnConfig.RuntimeParams
+	parameters := map[string]string{
+		// A statement keeps the plan that it got when its tables were young: until they
+		// are analyzed it read all of them, each time. Here every one has its index.
+		"enable_seqscan": "off", "jit": "off",
+	}
 	for name, limit := range map[string]time.Duration{
 		"lock_timeout": lockTimeout, "statement_timeout": statementTimeout, "idle_in_transaction_session_timeout": idleTimeout,
 	} {
-		if _, chosen := parameters[name]; !chosen { // by the URL
-			parameters[name] = strconv.FormatInt(limit.Milliseconds(), 10)
-		}
+		parameters[name] = strconv.FormatInt(limit.Milliseconds(), 10)
 	}
+	maps.Copy(parameters, c.ConnConfig.RuntimeParams) // what the URL says
 	maps.Copy(parameters, settings)
+	c.ConnConfig.RuntimeParams = parameters
 	return pgxpool.NewWithConfig(ctx, c)
 }
 
