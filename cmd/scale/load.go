@@ -7,7 +7,10 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
+	"net/url"
+	"os"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -15,11 +18,14 @@ import (
 	"nod/storage"
 )
 
-// database is one of the two.
+// database is one of the two kinds, filled with some history.
 type database struct {
-	name string
-	url  string
-	log  string // of the server; empty: there is none
+	name  string
+	url   string
+	log   string // of the server; empty: there is none
+	month *month
+	fresh bool // it is made anew each time
+	rows  int  // of history, once it is loaded
 }
 
 // loader writes to one of them. Texts reads the last column of each row.
@@ -33,9 +39,43 @@ type loader interface {
 // filled names the table that is made when everything is there.
 const filled = "filled_by_scale"
 
+// clear makes an empty database in place of what is there.
+func (d *database) clear(ctx context.Context) error {
+	if path, ok := strings.CutPrefix(d.url, "sqlite:"); ok {
+		for _, end := range []string{"", "-wal", "-shm"} {
+			if err := os.Remove(path + end); err != nil && !errors.Is(err, os.ErrNotExist) {
+				return err
+			}
+		}
+		return nil
+	}
+	at, err := url.Parse(d.url)
+	if err != nil {
+		return err
+	}
+	name := strings.TrimPrefix(at.Path, "/")
+	at.Path = "/postgres"
+	conn, err := pgx.Connect(ctx, at.String())
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close(ctx) }() // what it did is done
+	if _, err := conn.Exec(ctx, "drop database if exists "+name+" with (force)"); err != nil {
+		return err
+	}
+	_, err = conn.Exec(ctx, "create database "+name)
+	return err
+}
+
 // load fills the database, unless that was done: the rows first, then the indexes that
 // the migrations made.
-func (d *database) load(ctx context.Context, m *month) (loaded bool, err error) {
+func (d *database) load(ctx context.Context) (loaded bool, err error) {
+	m := d.month
+	if d.fresh {
+		if err := d.clear(ctx); err != nil {
+			return false, err
+		}
+	}
 	if err := storage.Migrate(ctx, d.url, slog.New(slog.DiscardHandler)); err != nil {
 		return false, err
 	}
@@ -43,7 +83,12 @@ func (d *database) load(ctx context.Context, m *month) (loaded bool, err error) 
 	if err != nil {
 		return false, err
 	}
-	defer func() { err = errors.Join(err, l.close()) }()
+	defer func() {
+		if err == nil {
+			err = d.count(l)
+		}
+		err = errors.Join(err, l.close())
+	}()
 	if l.exec("select 1 from "+filled) == nil {
 		return false, nil
 	}
@@ -79,7 +124,13 @@ func (d *database) load(ctx context.Context, m *month) (loaded bool, err error) 
 			return false, fmt.Errorf("%s: %w", t.name, err)
 		}
 	}
-	for _, text := range append(texts, "analyze") {
+	if err := l.copy("meters", []string{"key", "state", "expires_at"}, m.meters); err != nil {
+		return false, err
+	}
+	if d.log != "" { // what its autovacuum does some time after a load
+		texts = append(texts, "vacuum analyze")
+	}
+	for _, text := range texts {
 		if err := l.exec(text); err != nil {
 			return false, err
 		}
@@ -87,10 +138,19 @@ func (d *database) load(ctx context.Context, m *month) (loaded bool, err error) 
 	return true, l.exec("create table " + filled + " (at bigint)")
 }
 
+// count counts the rows of history.
+func (d *database) count(l loader) error {
+	n, err := l.texts("select cast((select count(*) from events) + (select count(*) from verifications) as text)")
+	if err == nil {
+		d.rows, err = strconv.Atoi(n[0])
+	}
+	return err
+}
+
 // loader opens the database as its superuser, and says how to ask for its indexes.
 func (d *database) loader(ctx context.Context) (loader, string, error) {
 	if path, ok := strings.CutPrefix(d.url, "sqlite:"); ok {
-		db, err := sql.Open("sqlite", path+"?_pragma=synchronous(OFF)&_pragma=cache_size(-262144)")
+		db, err := sql.Open("sqlite", path+"?_pragma=busy_timeout(5000)&_pragma=synchronous(OFF)&_pragma=cache_size(-262144)")
 		if err != nil {
 			return nil, "", err
 		}

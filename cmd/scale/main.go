@@ -1,16 +1,21 @@
-// Command scale shows that figures, console and sign-ins cost at ten million events
-// what they cost at ten thousand. It plays a month (package deploy/traffic), multiplies
-// it in people and over 90 days, loads it into an SQLite file and into a Postgres of its
-// own, and times what the program asks of the store, with the plans behind it.
+// Command scale shows that sign-ins, figures and the console take at ten million rows of
+// history what they take at ten thousand, and with fifteen thousand devices connected
+// what they take with one thousand. Rows of history are events and verifications; what
+// belongs to these (deliveries, codes, devices, meters, sums) comes on top.
 //
-// The folder keeps the databases, so that only the first run takes minutes: some to load,
-// and some until nod has counted all events as it always does, which says how fast that is.
+// It plays a month (package deploy/traffic), multiplies it in people and over 90 days,
+// loads it into an SQLite file and into a Postgres of its own, and lets nod count all
+// events as it always does. The folder keeps these, so that only the first run takes a
+// quarter of an hour; the short histories are made anew each time. Then it has people
+// sign in at a constant rate through bin/nod on both in turn, whether or not those before
+// have had their answers, and does beside it what is done in the background.
 //
-//	go run ./cmd/scale [-folder bin/ten-million] [-events 10000000] [-on sqlite,postgres]
+//	go run ./cmd/scale [-folder bin/ten-million] [-rows 10000000] [-on sqlite,postgres] [-parts rows,sockets,beside,asked,plans] [-json FILE]
 package main
 
 import (
 	"context"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"log/slog"
@@ -18,10 +23,10 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
+	"nod/cmd/bench/load"
 	"nod/deploy/throwaway"
 	"nod/deploy/traffic"
 	"nod/storage"
@@ -32,16 +37,22 @@ const secret = "nobody has signed in to this one"
 
 // scale is what is asked for.
 type scale struct {
-	folder string
-	events int
-	on     string
+	folder  string
+	rows    int
+	on      string
+	program string
+	parts   string
+	json    string
 }
 
 func main() {
 	var s scale
 	flag.StringVar(&s.folder, "folder", "bin/ten-million", "where the databases are kept")
-	flag.IntVar(&s.events, "events", 10_000_000, "how many events to load, at least")
+	flag.IntVar(&s.rows, "rows", 10_000_000, "how many events and verifications the long history has, at least")
 	flag.StringVar(&s.on, "on", "sqlite,postgres", "the databases; plans are shown where both are")
+	flag.StringVar(&s.program, "nod", "bin/nod", "the program that is measured")
+	flag.StringVar(&s.parts, "parts", "rows,sockets,beside,asked,plans", "what is shown")
+	flag.StringVar(&s.json, "json", "", "a file that gets the figures")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	err := s.run(ctx)
@@ -52,19 +63,29 @@ func main() {
 	}
 }
 
+// pair is one kind of database with its histories: two short ones and a long one.
+type pair struct {
+	name            string
+	few, more, many *database
+}
+
 func (s *scale) run(ctx context.Context) error {
 	if err := os.MkdirAll(s.folder, 0o755); err != nil { //nolint:gosec // the server's own user looks into it
 		return err
 	}
-	m, err := s.month(ctx)
+	long, err := s.month(ctx, "month.db", traffic.Config{}, 3, s.rows)
 	if err != nil {
 		return err
 	}
-	var dbs []database
+	short, err := s.month(ctx, "days.db", traffic.Config{Days: 10, PerDay: 120}, 1, 0)
+	if err != nil {
+		return err
+	}
+	var pairs []*pair
 	for name := range strings.SplitSeq(s.on, ",") {
 		switch name {
 		case "sqlite":
-			dbs = append(dbs, database{name: "SQLite", url: "sqlite:" + filepath.Join(s.folder, "nod.db")})
+			pairs = append(pairs, s.sqlite(short, long))
 		case "postgres":
 			server, err := throwaway.KeepPostgres(filepath.Join(s.folder, "postgres"), "fsync=on", "shared_buffers=1GB",
 				"maintenance_work_mem=512MB", "session_preload_libraries=auto_explain")
@@ -72,71 +93,108 @@ func (s *scale) run(ctx context.Context) error {
 				return err
 			}
 			defer server.Close()
-			dbs = append(dbs, database{name: "Postgres", url: server.URL, log: filepath.Join(server.Folder, "log")})
+			pairs = append(pairs, onPostgres(server, short, long))
 		default:
 			return fmt.Errorf("%q is no database: take sqlite, postgres or both", name)
 		}
 	}
-	if err := s.loadAll(ctx, m, dbs); err != nil {
+	if err := loadAll(ctx, pairs); err != nil {
 		return err
 	}
-	var all []report
-	for i := range dbs {
-		r, err := measure(ctx, &dbs[i], m)
+	all, err := s.measure(ctx, pairs)
+	if err != nil {
+		return err
+	}
+	if s.json != "" {
+		raw, err := json.MarshalIndent(all, "", "  ")
 		if err != nil {
-			return fmt.Errorf("measuring %s: %w", dbs[i].name, err)
+			return err
 		}
-		all = append(all, r)
-	}
-	var plans []plan
-	if len(dbs) == 2 && dbs[1].log != "" {
-		if plans, err = m.plans(ctx, &dbs[0], &dbs[1]); err != nil {
-			return fmt.Errorf("asking for plans: %w", err)
+		if err := os.WriteFile(s.json, append(raw, '\n'), 0o644); err != nil { //nolint:gosec // figures
+			return err
 		}
 	}
-	return show(os.Stdout, all, plans)
+	if strings.Contains(s.parts, "plans") && len(pairs) == 2 {
+		return plans(ctx, pairs[0].many, pairs[1].many)
+	}
+	return nil
 }
 
-// month plays the month that is multiplied, once.
-func (s *scale) month(ctx context.Context) (*month, error) {
-	path := filepath.Join(s.folder, "month.db")
-	url := "sqlite:" + path
+// measure does the parts that were asked for, each on each kind of database.
+func (s *scale) measure(ctx context.Context, pairs []*pair) (all []load.Result, err error) {
+	for _, part := range []struct {
+		name string
+		do   func(context.Context, *pair) (load.Result, error)
+	}{{"rows", s.ofRows}, {"sockets", s.ofSockets}, {"beside", s.beside}, {"asked", asked}} {
+		for _, p := range pairs {
+			if !strings.Contains(s.parts, part.name) {
+				continue
+			}
+			r, err := part.do(ctx, p)
+			if err != nil {
+				return nil, fmt.Errorf("%s on %s: %w", part.name, p.name, err)
+			}
+			show(r)
+			all = append(all, r)
+		}
+	}
+	return all, nil
+}
+
+func (s *scale) sqlite(short, long *month) *pair {
+	in := func(name string) string { return "sqlite:" + filepath.Join(s.folder, name) }
+	return &pair{
+		"SQLite", &database{name: "SQLite", url: in("few.db"), month: short, fresh: true},
+		&database{name: "SQLite", url: in("more.db"), month: short, fresh: true}, &database{name: "SQLite", url: in("nod.db"), month: long},
+	}
+}
+
+func onPostgres(server *throwaway.Postgres, short, long *month) *pair {
+	log := filepath.Join(server.Folder, "log")
+	in := func(name string) string { return strings.Replace(server.URL, "/postgres?", "/"+name+"?", 1) }
+	return &pair{
+		"Postgres", &database{name: "Postgres", url: in("few"), log: log, month: short, fresh: true},
+		&database{name: "Postgres", url: in("more"), log: log, month: short, fresh: true}, &database{name: "Postgres", url: server.URL, log: log, month: long},
+	}
+}
+
+// month plays what is multiplied, once.
+func (s *scale) month(ctx context.Context, name string, of traffic.Config, blocks, rows int) (*month, error) {
+	path := filepath.Join(s.folder, name)
 	if _, err := os.Stat(path); err != nil {
-		fmt.Println("playing a month")
-		if _, err := traffic.Play(ctx, traffic.Config{URL: url + ".new", Secret: []byte(secret), Seed: 1}); err != nil {
+		fmt.Println("playing", strings.TrimSuffix(name, ".db"))
+		of.URL, of.Secret, of.Seed = "sqlite:"+path+".new", []byte(secret), 1
+		if _, err := traffic.Play(ctx, of); err != nil {
 			return nil, err
 		}
 		if err := os.Rename(path+".new", path); err != nil {
 			return nil, err
 		}
 	}
-	return readMonth(ctx, path, s.events)
+	return readMonth(ctx, path, blocks, rows)
 }
 
-// loadAll fills the databases that are not full, at the same time.
-func (s *scale) loadAll(ctx context.Context, m *month, dbs []database) error {
-	var all sync.WaitGroup
-	errs := make(chan error, len(dbs))
-	for i := range dbs {
-		all.Go(func() {
-			began := time.Now()
-			loaded, err := dbs[i].load(ctx, m)
+// loadAll fills the databases that are not full, the kinds at the same time.
+func loadAll(ctx context.Context, pairs []*pair) error {
+	return load.Each(ctx, len(pairs), len(pairs), func(ctx context.Context, i int) error {
+		for _, d := range []*database{pairs[i].few, pairs[i].more, pairs[i].many} {
+			begun := time.Now()
+			loaded, err := d.load(ctx)
 			if err != nil {
-				err = fmt.Errorf("loading %s: %w", dbs[i].name, err)
-			} else if loaded {
-				fmt.Printf("%s is loaded in %v\n", dbs[i].name, time.Since(began).Round(time.Second))
+				return fmt.Errorf("loading %s: %w", d.name, err)
 			}
-			errs <- err
-		})
-	}
-	all.Wait()
-	close(errs)
-	for err := range errs {
-		if err != nil {
-			return err
+			took := time.Since(begun)
+			begun = time.Now()
+			counted, err := countAll(ctx, d)
+			if err != nil {
+				return fmt.Errorf("counting on %s: %w", d.name, err)
+			}
+			if loaded {
+				fmt.Printf("%s, %s: loaded in %v, %s events counted in %v\n", d.name, shown(d.rows), took.Round(time.Second), shown(counted), time.Since(begun).Round(time.Second))
+			}
 		}
-	}
-	return nil
+		return nil
+	})
 }
 
 func open(ctx context.Context, url string) (*storage.Store, error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/maphash"
@@ -18,9 +19,6 @@ import (
 	"nod/verify"
 )
 
-// blocks are how often the month is laid end to end.
-const blocks = 3
-
 const monthLength = 30 * 24 * time.Hour
 
 // tables are what is multiplied, in an order that references allow, each with the
@@ -30,14 +28,16 @@ var tables = []struct{ name, at string }{
 	{"deliveries", "created_at"}, {"events", "at"},
 }
 
-// month is a played month, in memory.
+// month is a played month, or some days of one, in memory.
 type month struct {
 	keys   *verify.Keys
 	stored [][]any // the keys as they rest
 	tables map[string]*table
 	born   map[string]int64 // ids, and when what they name began
-	end    time.Time        // of the last event
-	copies int              // of each block
+	people []person
+	end    time.Time // of the last event
+	blocks int       // how often it is laid end to end
+	copies int       // of each block
 	seed   maphash.Seed
 }
 
@@ -46,13 +46,20 @@ type table struct {
 	rows    [][]any
 }
 
-// readMonth reads a month, to be multiplied to some number of events.
-func readMonth(ctx context.Context, path string, events int) (*month, error) {
+// person is somebody who signed in with a number.
+type person struct {
+	user   string
+	number int64 // its digits
+}
+
+// readMonth reads a month, to be laid end to end and multiplied to some number of rows
+// of history: events and verifications.
+func readMonth(ctx context.Context, path string, blocks, rows int) (*month, error) {
 	store, err := open(ctx, "sqlite:"+path)
 	if err != nil {
 		return nil, err
 	}
-	m := &month{keys: store.Keys(), tables: map[string]*table{}, born: map[string]int64{}, seed: maphash.MakeSeed()}
+	m := &month{keys: store.Keys(), tables: map[string]*table{}, born: map[string]int64{}, blocks: blocks, seed: maphash.MakeSeed()}
 	if err := store.Close(); err != nil {
 		return nil, err
 	}
@@ -78,8 +85,28 @@ func readMonth(ctx context.Context, path string, events int) (*month, error) {
 	}
 	last, _ := e.rows[len(e.rows)-1][e.at("at")].(int64)
 	m.end = time.UnixMilli(last).UTC()
-	m.copies = (events + blocks*len(e.rows) - 1) / (blocks * len(e.rows))
-	return m, nil
+	all := blocks * (len(e.rows) + len(m.tables["verifications"].rows))
+	m.copies = max(1, (rows+all-1)/all)
+	return m, m.meet()
+}
+
+// meet finds the people of the month by their verifications.
+func (m *month) meet() error {
+	t := m.tables["verifications"]
+	user, id, sealed := t.at("user_id"), t.at("id"), t.at("number_sealed")
+	met := map[any]bool{}
+	for _, row := range t.rows {
+		if met[row[user]] || row[sealed] == "" {
+			continue
+		}
+		met[row[user]] = true
+		number, err := m.digits(row[sealed], row[id])
+		if err != nil {
+			return err
+		}
+		m.people = append(m.people, person{fmt.Sprint(row[user]), number})
+	}
+	return nil
 }
 
 func readTable(ctx context.Context, db *sql.DB, query string, args ...any) (t *table, err error) {
@@ -141,7 +168,7 @@ func (m *month) each(block int) iter.Seq[copyOf] {
 	return func(yield func(copyOf) bool) {
 		for k := range m.copies {
 			n := block*m.copies + k
-			shift := -int64(blocks-1-block)*monthLength.Milliseconds() - int64(k)*7_001
+			shift := -int64(m.blocks-1-block)*monthLength.Milliseconds() - int64(k)*7_001
 			if !yield(copyOf{n, shift}) {
 				return
 			}
@@ -154,7 +181,7 @@ func (m *month) rows(name string) iter.Seq2[[]any, error] {
 	t := m.tables[name]
 	change := m.changes(name, t)
 	return func(yield func([]any, error) bool) {
-		for block := range blocks {
+		for block := range m.blocks {
 			for _, base := range t.rows {
 				for c := range m.each(block) {
 					row := make([]any, len(base))
@@ -191,7 +218,7 @@ func (m *month) changes(name string, t *table) []changer {
 	for i, column := range t.columns {
 		switch {
 		case column == "user_id":
-			all[i] = func(v any, _ []any, c copyOf) (any, error) { return fmt.Sprintf("%v-%d", v, c.n), nil }
+			all[i] = func(v any, _ []any, c copyOf) (any, error) { return userOf(v, c.n), nil }
 		case column == "at" || strings.HasSuffix(column, "_at") || column == "not_before":
 			all[i] = func(v any, _ []any, c copyOf) (any, error) {
 				ms, _ := v.(int64)
@@ -244,19 +271,53 @@ func (m *month) number(column string, t *table) changer {
 		if v == "" {
 			return v, nil
 		}
-		old, err := m.open(row[sealed], row[id], "verifications.number.")
+		digits, err := m.digits(row[sealed], row[id])
 		if err != nil {
 			return nil, err
 		}
-		digits, err := strconv.ParseInt(old[1:], 10, 64)
-		if err != nil {
-			return nil, err
-		}
-		number := verify.StoredNumber("+" + strconv.FormatInt(digits+1000*int64(c.n), 10))
+		number := numberOf(digits, c.n)
 		if column == "number_hash" {
 			return m.keys.HashNumber(number), nil
 		}
 		return m.keys.Seal(number.E164(), "verifications.number."+m.idOf(row[id], c))
+	}
+}
+
+// digits are those of a number at rest.
+func (m *month) digits(sealed, id any) (int64, error) {
+	e164, err := m.open(sealed, id, "verifications.number.")
+	if err != nil {
+		return 0, err
+	}
+	return strconv.ParseInt(e164[1:], 10, 64)
+}
+
+func userOf(user any, copied int) string { return fmt.Sprintf("%v-%d", user, copied) }
+
+func numberOf(digits int64, copied int) verify.Number {
+	return verify.StoredNumber("+" + strconv.FormatInt(digits+1000*int64(copied), 10))
+}
+
+// size is how many people there are in all copies.
+func (m *month) size() int { return len(m.people) * m.blocks * m.copies }
+
+// who is one of them, by a number below size.
+func (m *month) who(i int) (user string, number verify.Number) {
+	p, copied := m.people[i%len(m.people)], i/len(m.people)
+	return userOf(p.user, copied), numberOf(p.number, copied)
+}
+
+// meters gives everybody what limits remember of them: that they were sent codes.
+func (m *month) meters(yield func([]any, error) bool) {
+	const day = 24 * time.Hour
+	state, err := json.Marshal(verify.Meter{Sends: verify.Times{m.end.UnixMilli()}, Ends: m.end.Add(366 * day).UnixMilli()})
+	for i := range m.size() {
+		user, number := m.who(i)
+		for _, k := range m.keys.MeterKeys(user, number, "")[:2] { // the others are shared
+			if !yield([]any{k.Subject + " " + k.Hash, string(state), m.end.Add(366 * day).UnixMilli()}, err) {
+				return
+			}
+		}
 	}
 }
 

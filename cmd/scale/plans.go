@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"regexp"
 	"slices"
@@ -11,82 +12,46 @@ import (
 	"time"
 )
 
-// plan is how the databases find what one task asks for.
-type plan struct {
-	what             string
-	postgres, sqlite []string // what is scanned, by which index
-}
-
-// sizes says how much there is.
-func (d *database) sizes(ctx context.Context) (text string, err error) {
+// oldest tells when the oldest event was.
+func (d *database) oldest(ctx context.Context) (time.Time, error) {
 	l, _, err := d.loader(ctx)
 	if err != nil {
-		return "", err
+		return time.Time{}, err
 	}
 	defer func() { _ = l.close() }() // only read
-	var parts []string
-	for _, table := range []string{"events", "verifications", "deliveries", "tallies"} {
-		n, err := l.texts("select cast(count(*) as text) from " + table)
-		if err != nil {
-			return "", err
-		}
-		parts = append(parts, n[0]+" "+table)
-	}
-	bytes := "select cast(page_count * page_size / 1000000 as text) from pragma_page_count, pragma_page_size"
-	if d.log != "" {
-		bytes = "select (pg_database_size(current_database()) / 1000000)::text"
-	}
-	n, err := l.texts(bytes)
+	at, err := l.texts("select cast(min(at) as text) from events")
 	if err != nil {
-		return "", err
+		return time.Time{}, err
 	}
-	return strings.Join(parts, ", ") + ", " + n[0] + " MB", nil
+	ms, err := strconv.ParseInt(at[0], 10, 64)
+	return time.UnixMilli(ms), err
 }
 
-// events tells when the oldest event was, and how many there are.
-func (d *database) events(ctx context.Context) (oldest time.Time, n int, err error) {
-	l, _, err := d.loader(ctx)
-	if err != nil {
-		return oldest, 0, err
-	}
-	defer func() { _ = l.close() }() // only read
-	both, err := l.texts("select cast(min(at) as text) from events union all select cast(count(*) as text) from events")
-	if err != nil {
-		return oldest, 0, err
-	}
-	ms, err := strconv.ParseInt(both[0], 10, 64)
-	if err != nil {
-		return oldest, 0, err
-	}
-	n, err = strconv.Atoi(both[1])
-	return time.UnixMilli(ms), n, err
-}
-
-// plans runs each task once on Postgres, which notes in its log how it was done
+// plans prints how the databases find what each task asks for. It runs each once on Postgres, which notes in its log how it was done
 // (auto_explain). SQLite is asked about the same statements: but for a few words they are
 // its own.
-func (m *month) plans(ctx context.Context, sqlite, postgres *database) (all []plan, err error) {
+func plans(ctx context.Context, sqlite, postgres *database) (err error) {
 	store, err := open(ctx, postgres.url)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	tasks, err := m.tasks(ctx, store)
+	tasks, err := postgres.month.tasks(ctx, store)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	server, _, err := postgres.loader(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer func() { _ = server.close() }()
 	file, _, err := sqlite.loader(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer func() { _ = file.close() }() // only read
 	if err := noting(server, "0"); err != nil {
-		return nil, err
+		return err
 	}
 	for _, t := range tasks {
 		if t.same {
@@ -94,18 +59,18 @@ func (m *month) plans(ctx context.Context, sqlite, postgres *database) (all []pl
 		}
 		noted, err := postgres.noted(func() error { return t.do(ctx, 0) })
 		if err != nil {
-			return nil, err
+			return err
 		}
-		p := plan{what: t.what}
-		for _, scan := range node.FindAllStringSubmatch(noted, -1) {
-			p.postgres = append(p.postgres, scan[1])
+		var onPostgres, onSQLite []string
+		for _, s := range scan.FindAllStringSubmatch(noted, -1) {
+			onPostgres = append(onPostgres, s[1])
 		}
 		for _, text := range query.FindAllStringSubmatch(noted, -1) {
-			p.sqlite = append(p.sqlite, explain(file, text[1])...)
+			onSQLite = append(onSQLite, explain(file, text[1])...)
 		}
-		all = append(all, p)
+		fmt.Printf("\n%s\n  SQLite    %s\n  Postgres  %s\n", t.what, distinct(onSQLite), distinct(onPostgres))
 	}
-	return all, noting(server, "-1")
+	return noting(server, "-1")
 }
 
 // noting says which statements the server notes with their plans: 0 all, -1 none.
@@ -130,7 +95,7 @@ func (d *database) noted(do func() error) (string, error) {
 }
 
 var (
-	node      = regexp.MustCompile(`((?:Index Only|Index|Seq|Bitmap Index) Scan[^(]*?)\s+\(cost`)
+	scan      = regexp.MustCompile(`((?:Index Only|Index|Seq|Bitmap Index) Scan[^(]*?)\s+\(cost`)
 	query     = regexp.MustCompile(`Query Text: (.*)`)
 	parameter = regexp.MustCompile(`\$\d+`)
 	inSQLite  = strings.NewReplacer("= any (array(select jsonb_array_elements_text($1::jsonb)))", "in (select value from json_each($1))",
