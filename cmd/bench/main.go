@@ -27,6 +27,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"nod/cmd/bench/load"
 )
@@ -55,6 +56,7 @@ var scenarios = []scenario{
 	{"ticks", "a countdown on every device: lateness of each tick, CPU", load.Ticks},
 	{"prompt", "REST call to frame on the device, at a rate", load.Prompt},
 	{"login", "whole lives, at a rate or as many as callers can: both latencies, lives a second", load.Login},
+	{"fallback", "devices that are connected and say nothing: how late push and SMS are", load.Fallback},
 	{"storm", "all devices cut off and back at once: time till the last", load.Storm},
 }
 
@@ -71,10 +73,11 @@ For example:
   bench -on postgres -callers 64 login          on Postgres and Redis, as fast as 64 callers can
   bench -on two -rate 100 login                 REST and pages on one node, devices on the other
   NOD_KEY=… bench -url https://verify.example.com -rate 20 -for 1m login
+  NOD_WS_ACK_TIMEOUT=1s NOD_PUSH_ACK_TIMEOUT=2s bench fallback      in seconds, not half a minute
 
 With -url it loads a deployment that is yours. It enrolls -n devices, each of a new user whose
-name begins with bench-, connects them, sends logins that only they are asked about (no SMS
-unless you run fallback), and erases these users at the end. NOD_KEY is an API key of it; it is
+name begins with bench-, connects them, sends logins that only they are asked about (no SMS,
+and fallback runs only where SMS are simulated), and erases these users at the end. NOD_KEY is an API key of it; it is
 taken from the environment, because flags stand in ps. -url must be its NOD_PUBLIC_URL to the
 letter: devices sign for it. Limits that keep a stranger from doing just this are in the way; on
 a server under test switch them off: NOD_LIMIT_SOCKETS_IP, _REQUESTS_IP, _PROMPTS, _SENDS_USER,
@@ -177,14 +180,33 @@ func (b *bench) target(ctx context.Context) (t *load.Target, end func() error, e
 	if key == "" {
 		return nil, nil, errors.New("put an API key of the server into the environment: NOD_KEY=nod_sk_… bench -url …")
 	}
-	t, err = load.NewTarget(load.Place{Name: "nod at " + b.url, URL: b.url, Key: key, Metrics: b.metrics}, sources)
-	if err != nil {
+	place := load.Place{Name: "nod at " + b.url, URL: b.url, Key: key, Metrics: b.metrics}
+	if place.PushAfter, place.SMSAfter, err = ladder(); err != nil {
+		return nil, nil, err
+	}
+	if t, err = load.NewTarget(place, sources); err != nil {
 		return nil, nil, err
 	}
 	fmt.Fprintf(os.Stderr, "bench: enrolling devices of users bench-… at %s, and erasing these users at the end\n", b.url)
 	return t, func() error {
 		return errors.Join(t.Erase(context.WithoutCancel(ctx)), t.Close())
 	}, nil
+}
+
+// ladder is what the server waits for, from the variables that it has itself; 0: they are
+// not set.
+func ladder() (pushAfter, smsAfter time.Duration, err error) {
+	for _, v := range []struct {
+		name string
+		to   *time.Duration
+	}{{"NOD_WS_ACK_TIMEOUT", &pushAfter}, {"NOD_PUSH_ACK_TIMEOUT", &smsAfter}} {
+		if text := os.Getenv(v.name); text != "" {
+			if *v.to, err = time.ParseDuration(text); err != nil {
+				return 0, 0, fmt.Errorf("%s: %w", v.name, err)
+			}
+		}
+	}
+	return pushAfter, smsAfter, nil
 }
 
 // sources are the addresses to load from.

@@ -162,7 +162,11 @@ func startNodes(ctx context.Context, program, on string, settings ...string) (_ 
 		}
 		all.ends = append(all.ends, devices.stop)
 	}
-	all.place = load.Place{Name: name, URL: first.url, Sockets: devices.url, Key: benchKey, Restart: devices.restart}
+	pushAfter, smsAfter, err := ladder()
+	if err != nil {
+		return nil, err
+	}
+	all.place = load.Place{Name: name, URL: first.url, Sockets: devices.url, Key: benchKey, Restart: devices.restart, PushAfter: pushAfter, SMSAfter: smsAfter}
 	return all, nil
 }
 

@@ -10,6 +10,8 @@ import (
 	"fmt"
 	"net/http"
 	"time"
+
+	"nod/client"
 )
 
 // phone is an enrolled device of a user of its own, with a key that it signs with.
@@ -18,6 +20,7 @@ type phone struct {
 	user string
 	id   string
 	key  *ecdsa.PrivateKey
+	deaf bool // it acknowledges nothing
 
 	// Of the connection that it has, or makes.
 	conn  *Conn
@@ -76,8 +79,8 @@ func say(typ, field, value string) []byte {
 	return append(b, `"}}`...)
 }
 
-// enroll makes the device of a user.
-func (t *Target) enroll(ctx context.Context, user string) (*phone, error) {
+// enroll makes the device of a user; push is where it can be woken, nil: nowhere.
+func (t *Target) enroll(ctx context.Context, user string, push *client.Push) (*phone, error) {
 	e, err := t.API.Enroll(ctx, user)
 	if err != nil {
 		return nil, err
@@ -97,9 +100,11 @@ func (t *Target) enroll(ctx context.Context, user string) (*phone, error) {
 	var made struct {
 		ID string `json:"id"`
 	}
-	err = t.post(ctx, "/api/v1/devices", map[string]any{
-		"enrollment_token": e.Token, "name": "bench", "platform": "web", "sign_jwk": public, "proof": proof,
-	}, &made)
+	in := map[string]any{"enrollment_token": e.Token, "name": "bench", "platform": "web", "sign_jwk": public, "proof": proof}
+	if push != nil {
+		in["platform"], in["push"] = push.Platform, push
+	}
+	err = t.post(ctx, "/api/v1/devices", in, &made)
 	p.id = made.ID
 	return p, err
 }
@@ -199,7 +204,7 @@ func (p *phone) hear(c *Conn, text []byte, at time.Time) {
 			return
 		}
 		p.ask(asked, at)
-		if p.at.silent.Load() {
+		if p.deaf {
 			return
 		}
 		if err := c.Write(say("ack", "delivery_id", asked.DeliveryID)); err != nil {

@@ -36,8 +36,8 @@ type Target struct {
 	phones   *http.Client // what phones ask without a connection
 	run      string       // in the names of this run's users
 	all      []*phone     // enrolled
+	extra    []string     // users of others
 	at       atomic.Int64 // whose turn it is
-	silent   atomic.Bool  // phones leave prompts unacknowledged
 	ticking  atomic.Pointer[watch]
 	refused  atomic.Int64 // tries to connect, later made good
 	failures failures
@@ -50,6 +50,10 @@ type Place struct {
 	Sockets string // where its devices connect; empty: at URL
 	Key     string // an API key
 	Metrics string // its figures at the node of the devices, as a URL; empty: URL with /metrics
+
+	// What its ladder waits for (NOD_WS_ACK_TIMEOUT and NOD_PUSH_ACK_TIMEOUT): 0 is 5 s
+	// and 25 s.
+	PushAfter, SMSAfter time.Duration
 
 	// Restart starts the node of the devices anew on the same data. Nil: it is not ours;
 	// then what it used before counts as its own, not the devices'.
@@ -87,7 +91,11 @@ func (t *Target) Close() error {
 // Erase deletes all that this run has put into the target, user by user.
 func (t *Target) Erase(ctx context.Context) error {
 	t.drop()
-	return Each(ctx, 16, len(t.all), func(ctx context.Context, i int) error { return t.API.Erase(ctx, t.all[i].user) })
+	users := t.extra
+	for _, p := range t.all {
+		users = append(users, p.user)
+	}
+	return Each(ctx, 16, len(users), func(ctx context.Context, i int) error { return t.API.Erase(ctx, users[i]) })
 }
 
 // failures are what went wrong without ending a load.
@@ -129,7 +137,7 @@ func (t *Target) enrolled(ctx context.Context, n int) error {
 	}
 	t.all = append(t.all, make([]*phone, n-have)...)
 	err := Each(ctx, enrollers, n-have, func(ctx context.Context, i int) error {
-		p, err := t.enroll(ctx, fmt.Sprintf("%s-%06d", t.run, have+i))
+		p, err := t.enroll(ctx, fmt.Sprintf("%s-%06d", t.run, have+i), nil)
 		t.all[have+i] = p
 		return err
 	})
