@@ -5,6 +5,28 @@ import (
 	"time"
 )
 
+// standBack is how many times as long as one step of a clean-up took the next one waits:
+// the one writer of SQLite, and a core and the log of Postgres, are others' for four
+// fifths of the time. A step takes milliseconds, see [sweepLimit].
+const standBack = 4
+
+// inSteps calls step until it says that nothing is left.
+func inSteps(ctx context.Context, step func() (more bool, err error)) error {
+	for {
+		begun := time.Now()
+		if more, err := step(); err != nil || !more {
+			return err
+		}
+		rest := time.NewTimer(standBack * time.Since(begun))
+		select {
+		case <-rest.C:
+		case <-ctx.Done():
+			rest.Stop()
+			return ctx.Err()
+		}
+	}
+}
+
 // ForgetOld deletes sums and events that are older than retention, some at a time so
 // that nobody waits for long. It keeps events of pending verifications, and those that
 // the integrator has yet to be told of. Sums go by whole days and hours, with the
@@ -42,13 +64,13 @@ const takeDay = "insert into tallies (span, start, family, cell, measure, n)" +
 // forgetSums runs texts on the start of one span after the other, the first first,
 // until they have deleted all from before a time.
 func (s *Store) forgetSums(ctx context.Context, first string, texts []string, before time.Time) error {
-	for {
+	return inSteps(ctx, func() (more bool, err error) {
 		var start time.Time
-		err := s.read(ctx, func(ctx context.Context, t *tx) error { return t.run(ctx, oldest(&start, first)) })
+		err = s.read(ctx, func(ctx context.Context, t *tx) error { return t.run(ctx, oldest(&start, first)) })
 		if err != nil || start.IsZero() || !start.Before(before) {
-			return err
+			return false, err
 		}
-		err = s.write(ctx, func(ctx context.Context, t *tx) error {
+		return true, s.write(ctx, func(ctx context.Context, t *tx) error {
 			var c cursor
 			// With the cursor held, for who erases a person deletes some of the same rows,
 			// and one of several nodes takes a day off its week.
@@ -60,19 +82,16 @@ func (s *Store) forgetSums(ctx context.Context, first string, texts []string, be
 			}
 			return nil
 		})
-		if err != nil {
-			return err
-		}
-	}
+	})
 }
 
 // forgetEvents reads old events in their order and deletes those of them that may go:
 // what is kept is met once, and not again before the rest of each step.
 func (s *Store) forgetEvents(ctx context.Context, before time.Time) error {
 	at, id := time.UnixMilli(0), ""
-	for {
+	return inSteps(ctx, func() (more bool, err error) {
 		var ids []string
-		err := s.read(ctx, func(ctx context.Context, t *tx) error {
+		err = s.read(ctx, func(ctx context.Context, t *tx) error {
 			ids = nil
 			return t.run(ctx, statement{
 				act:  "reading old events",
@@ -86,20 +105,17 @@ func (s *Store) forgetEvents(ctx context.Context, before time.Time) error {
 			})
 		})
 		if err != nil || len(ids) == 0 {
-			return err
+			return false, err
 		}
 		list, err := listOf(ids)
 		if err != nil {
-			return err
+			return false, err
 		}
-		err = s.write(ctx, func(_ context.Context, t *tx) error {
+		return true, s.write(ctx, func(_ context.Context, t *tx) error {
 			t.hold(plain("delete from events where id in (select e.id from events e where e.id "+t.inList+
 				" and not exists (select 1 from webhooks w where w.event_id = e.id and w.state in ('waiting', 'held'))"+
 				" and not exists (select 1 from verifications v where v.id = e.verification_id and v.status = 'pending')"+t.skipLocked+")", list))
 			return nil
 		})
-		if err != nil {
-			return err
-		}
-	}
+	})
 }

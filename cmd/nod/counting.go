@@ -15,9 +15,8 @@ import (
 
 const (
 	// countEvery is how often new events are looked for, countBatch how many are
-	// counted at once: a second's of a busy deployment, and little enough that nobody
-	// waits for the write.
-	countEvery, countBatch = time.Second, 1000
+	// counted at once: little enough that nobody waits for the write.
+	countEvery, countBatch = time.Second, 200
 	// planEvery is how often resend delays are predicted anew, planAgain how soon
 	// after it failed, planDays from how many days.
 	planEvery, planAgain, planDays = 10 * time.Minute, time.Minute, 30
@@ -41,17 +40,22 @@ func newCounting(store *storage.Store, retention time.Duration, log *slog.Logger
 	return &counting{store: store, retention: retention, log: log}
 }
 
-// count counts new events every second until ctx ends, and goes on at once where
-// there are more. Every node does: the store sees to it that each is counted once.
+// count counts new events every second until ctx ends. Where there are more it goes on
+// as soon as it has left the store to others for as long as it took. Every node does: the
+// store sees to it that each is counted once.
 func (c *counting) count(ctx context.Context) {
 	trouble := complaint{log: c.log, what: "counting events"}
 	for {
+		begun, rest := time.Now(), countEvery
 		n, err := c.store.CountEvents(ctx, countBatch)
 		if ctx.Err() != nil {
 			return
 		}
 		trouble.note(err)
-		if (err != nil || n < countBatch) && !pause(ctx, countEvery) {
+		if err == nil && n == countBatch {
+			rest = time.Since(begun)
+		}
+		if !pause(ctx, rest) {
 			return
 		}
 	}
