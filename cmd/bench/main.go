@@ -14,6 +14,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -30,6 +31,7 @@ import (
 	"time"
 
 	"nod/cmd/bench/load"
+	"nod/cmd/bench/peer"
 )
 
 // bench is what is asked for.
@@ -41,6 +43,8 @@ type bench struct {
 	from    string
 	json    string
 	write   string // where report writes
+	with    string // what peers did, for report
+	peer    string // a server of another make, at url
 	load    load.Config
 	out     io.Writer
 }
@@ -64,6 +68,8 @@ const usage = `bench loads a nod and measures what devices, pages and backends s
 
   bench [flags] SCENARIO…     run scenarios, one after the other, on the same devices
   bench [flags] report        run all with the machine's own floors; writes BENCHMARKS.md
+  bench -peer NAME -url URL   load Centrifugo or Socket.IO the same way: idle, prompt, storm;
+                              PEER_KEY and PEER_TOKEN are what its API and connections want
 
 Scenarios:
 %s
@@ -105,6 +111,8 @@ func main() {
 	f.IntVar(&b.load.Callers, "callers", 0, "how `many` call at once, each as fast as it is answered, in login without -rate (default 32)")
 	f.DurationVar(&b.load.For, "for", 0, "how `long` the measured part is (default 30s idle, else 10s)")
 	f.StringVar(&b.json, "json", "", "also write all results to this `file`")
+	f.StringVar(&b.peer, "peer", "", "load a `server` of another make at -url in place of nod: centrifugo or socketio")
+	f.StringVar(&b.with, "with", "", "the `file` that -peer -json wrote, for report")
 	f.StringVar(&b.write, "o", "BENCHMARKS.md", "the `file` that report writes")
 	f.Usage = func() {
 		var list strings.Builder
@@ -126,6 +134,12 @@ func main() {
 
 // run runs what the arguments name.
 func (b *bench) run(ctx context.Context, args []string) error {
+	if b.peer != "" {
+		return b.comparePeer(ctx)
+	}
+	if slices.Equal(args, []string{"report"}) {
+		return b.report(ctx)
+	}
 	var chosen []scenario
 	for _, name := range args {
 		i := slices.IndexFunc(scenarios, func(s scenario) bool { return s.name == name })
@@ -145,6 +159,22 @@ func (b *bench) run(ctx context.Context, args []string) error {
 	return errors.Join(err, end(), b.save(results))
 }
 
+// comparePeer loads a server of another make as nod is loaded.
+func (b *bench) comparePeer(ctx context.Context) error {
+	sources, err := b.sources()
+	if err != nil {
+		return err
+	}
+	results, err := peer.Run(ctx, peer.Config{
+		Server: b.peer, URL: b.url, Key: os.Getenv("PEER_KEY"), Token: os.Getenv("PEER_TOKEN"), Sources: sources,
+		Sockets: cmp.Or(b.load.Devices, 1000), Rate: cmp.Or(b.load.Rate, perSecond), Idle: 30 * time.Second, For: cmp.Or(b.load.For, measured),
+	})
+	for _, r := range results {
+		show(b.out, r)
+	}
+	return errors.Join(err, b.save(results))
+}
+
 // scenarios runs them on one target, and prints each result when it is there.
 func (b *bench) scenarios(ctx context.Context, t *load.Target, chosen []scenario) (all []load.Result, err error) {
 	for _, s := range chosen {
@@ -155,7 +185,17 @@ func (b *bench) scenarios(ctx context.Context, t *load.Target, chosen []scenario
 		show(b.out, r)
 		all = append(all, r)
 	}
-	return all, nil
+	return all, failed(all)
+}
+
+// failed is an error when something went wrong under load that a figure only counts.
+func failed(all []load.Result) error {
+	for _, r := range all {
+		if f, err := r.Find("failures"); err == nil && f.Value > 0 {
+			return fmt.Errorf("%s against %s: %s failures, see there", r.Scenario, r.Against, f)
+		}
+	}
+	return nil
 }
 
 // target is what to load, and what to do at the end.
@@ -181,7 +221,7 @@ func (b *bench) target(ctx context.Context) (t *load.Target, end func() error, e
 		return nil, nil, errors.New("put an API key of the server into the environment: NOD_KEY=nod_sk_… bench -url …")
 	}
 	place := load.Place{Name: "nod at " + b.url, URL: b.url, Key: key, Metrics: b.metrics}
-	if place.PushAfter, place.SMSAfter, err = ladder(); err != nil {
+	if place.PushAfter, place.SMSAfter, err = ladder(os.Environ()); err != nil {
 		return nil, nil, err
 	}
 	if t, err = load.NewTarget(place, sources); err != nil {
@@ -193,17 +233,19 @@ func (b *bench) target(ctx context.Context) (t *load.Target, end func() error, e
 	}, nil
 }
 
-// ladder is what the server waits for, from the variables that it has itself; 0: they are
+// ladder is what the server waits for, from its own variables, NAME=value; 0: they are
 // not set.
-func ladder() (pushAfter, smsAfter time.Duration, err error) {
-	for _, v := range []struct {
-		name string
-		to   *time.Duration
-	}{{"NOD_WS_ACK_TIMEOUT", &pushAfter}, {"NOD_PUSH_ACK_TIMEOUT", &smsAfter}} {
-		if text := os.Getenv(v.name); text != "" {
-			if *v.to, err = time.ParseDuration(text); err != nil {
-				return 0, 0, fmt.Errorf("%s: %w", v.name, err)
-			}
+func ladder(environment []string) (pushAfter, smsAfter time.Duration, err error) {
+	for _, v := range environment {
+		name, value, _ := strings.Cut(v, "=")
+		switch name {
+		case "NOD_WS_ACK_TIMEOUT":
+			pushAfter, err = time.ParseDuration(value)
+		case "NOD_PUSH_ACK_TIMEOUT":
+			smsAfter, err = time.ParseDuration(value)
+		}
+		if err != nil {
+			return 0, 0, fmt.Errorf("%s: %w", name, err)
 		}
 	}
 	return pushAfter, smsAfter, nil

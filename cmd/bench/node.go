@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"nod/cmd/bench/load"
 	"nod/deploy/throwaway"
@@ -113,7 +114,8 @@ func (n *node) restart(ctx context.Context) error {
 // nodes are one or two nodes of our own, with what they store in.
 type nodes struct {
 	place load.Place
-	ends  []func() // in the order of their beginnings
+	ready time.Duration // the first one's, from its start
+	ends  []func()      // in the order of their beginnings
 }
 
 // startNodes starts what -on names.
@@ -149,10 +151,12 @@ func startNodes(ctx context.Context, program, on string, settings ...string) (_ 
 	default:
 		return nil, fmt.Errorf("nod runs on sqlite, postgres or two nodes, not on %q", on)
 	}
+	begun := time.Now()
 	first, err := newNode(ctx, program, settings...)
 	if err != nil {
 		return nil, err
 	}
+	all.ready = time.Since(begun)
 	all.ends = append(all.ends, first.stop)
 	devices := first
 	if on == "two" {
@@ -162,7 +166,7 @@ func startNodes(ctx context.Context, program, on string, settings ...string) (_ 
 		}
 		all.ends = append(all.ends, devices.stop)
 	}
-	pushAfter, smsAfter, err := ladder()
+	pushAfter, smsAfter, err := ladder(append(os.Environ(), settings...))
 	if err != nil {
 		return nil, err
 	}

@@ -67,6 +67,16 @@ func (r Result) Find(name string) (Figure, error) {
 	return Figure{}, fmt.Errorf("%s against %s has no figure %q", r.Scenario, r.Against, name)
 }
 
+// Hold says what a figure is held against; a floor or an aim of 0 is none. What a
+// scenario did not measure is held against nothing.
+func (r *Result) Hold(name string, floor, aim float64) {
+	for i := range r.Figures {
+		if r.Figures[i].Name == name {
+			r.Figures[i].Floor, r.Figures[i].Aim = floor, aim
+		}
+	}
+}
+
 // longest is what a Latency can tell apart from more.
 const longest = 10 * time.Minute
 

@@ -24,10 +24,8 @@ func Login(ctx context.Context, t *Target, c Config) (Result, error) {
 		return Result{}, err
 	}
 	l = &lives{shown: NewLatency(), result: NewLatency(), whole: NewLatency()}
-	before, err := t.usage(ctx)
-	if err != nil {
-		return Result{}, err
-	}
+	before := t.look(ctx)
+	var err error
 	begun, how := time.Now(), fmt.Sprintf("%.0f begun a second", c.Rate)
 	if c.Rate > 0 {
 		err = Pace(ctx, c.Rate, int(c.Rate*d.Seconds()), func(ctx context.Context, i int, intended time.Time) error {
@@ -42,10 +40,7 @@ func Login(ctx context.Context, t *Target, c Config) (Result, error) {
 		return Result{}, err
 	}
 	took := time.Since(begun)
-	after, err := t.usage(ctx)
-	if err != nil {
-		return Result{}, err
-	}
+	after := t.look(ctx)
 	ended := float64(l.ended.Load())
 	figures := []Figure{
 		{Name: "lives", Value: ended / took.Seconds(), Unit: "1/s"},

@@ -50,11 +50,8 @@ func Prompt(ctx context.Context, t *Target, c Config) (Result, error) {
 		}
 	}
 	shown, answered, left := NewLatency(), NewLatency(), &open{}
-	before, err := t.usage(ctx)
-	if err != nil {
-		return Result{}, err
-	}
-	err = Pace(ctx, rate, int(rate*d.Seconds()), func(ctx context.Context, i int, intended time.Time) error {
+	before := t.look(ctx)
+	err := Pace(ctx, rate, int(rate*d.Seconds()), func(ctx context.Context, i int, intended time.Time) error {
 		p := t.turn(n)
 		v, err := t.API.Start(ctx, login(p, i))
 		if err != nil {
@@ -72,10 +69,7 @@ func Prompt(ctx context.Context, t *Target, c Config) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	after, err := t.usage(ctx)
-	if err != nil {
-		return Result{}, err
-	}
+	after := t.look(ctx)
 	if err := left.cancel(ctx, t); err != nil {
 		return Result{}, err
 	}

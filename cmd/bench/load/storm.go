@@ -35,10 +35,7 @@ func Storm(ctx context.Context, t *Target, c Config) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	before, err := t.usage(ctx)
-	if err != nil {
-		return Result{}, err
-	}
+	before := t.look(ctx)
 	back, refused := NewLatency(), t.refused.Load()
 	own := ownCPU()
 	begun := time.Now()
@@ -54,10 +51,7 @@ func Storm(ctx context.Context, t *Target, c Config) (Result, error) {
 		return Result{}, err
 	}
 	own = ownCPU() - own
-	after, err := t.usage(ctx)
-	if err != nil {
-		return Result{}, err
-	}
+	after := t.look(ctx)
 	for i, id := range asked {
 		if id == "" {
 			continue

@@ -8,7 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -260,6 +262,16 @@ func (t *Target) usage(ctx context.Context) (usage, error) {
 		m["process_cpu_seconds_total"], m["go_goroutines"], time.Now()}, nil
 }
 
+// look is usage for a scenario that does not need it: what cannot be read is not a
+// number, and its figures are left out.
+func (t *Target) look(ctx context.Context) usage {
+	u, err := t.usage(ctx)
+	if err != nil {
+		return usage{math.NaN(), math.NaN(), math.NaN(), math.NaN(), time.Now()}
+	}
+	return u
+}
+
 // Metrics reads figures in Prometheus' text format, those without labels.
 func Metrics(ctx context.Context, c *http.Client, url string) (map[string]float64, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
@@ -287,6 +299,7 @@ func Metrics(ctx context.Context, c *http.Client, url string) (map[string]float6
 
 // result is what a scenario found, with what went wrong meanwhile.
 func (t *Target) result(scenario, conditions string, l *Latency, figures []Figure) (Result, error) {
+	figures = slices.DeleteFunc(figures, func(f Figure) bool { return math.IsNaN(f.Value) })
 	r := Result{Scenario: scenario, Against: t.Name, Load: conditions, Figures: figures}
 	count, first := t.take()
 	r.Figures = append(r.Figures, Figure{Name: "failures", Value: float64(count)})

@@ -85,10 +85,7 @@ func Ticks(ctx context.Context, t *Target, c Config) (Result, error) {
 		return Result{}, fmt.Errorf("opening prompts: %w", err)
 	}
 	opened := time.Since(begun)
-	before, err := t.usage(ctx)
-	if err != nil {
-		return Result{}, err
-	}
+	before := t.look(ctx)
 	w := &watch{late: NewLatency()}
 	t.ticking.Store(w)
 	err = pause(ctx, d)
@@ -96,10 +93,7 @@ func Ticks(ctx context.Context, t *Target, c Config) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	after, err := t.usage(ctx)
-	if err != nil {
-		return Result{}, err
-	}
+	after := t.look(ctx)
 	if err := left.cancel(ctx, t); err != nil {
 		return Result{}, err
 	}
