@@ -206,9 +206,9 @@ create table blocks (
 );
 create index blocks_newest on blocks (at, id);
 
--- What a user, a number, an address, a prefix of numbers or a country used lately, for the
--- limits. They outlast erasures, or limits would not hold, and name nobody: keyed hashes,
--- but for the codes of countries. What is in the state only package verify knows.
+-- What a user, a number, an address or a prefix of numbers used lately, for the limits.
+-- They outlast erasures, or limits would not hold, and name nobody: keyed hashes. What is
+-- in the state only package verify knows.
 create table meters (
     key        text   not null primary key,
     state      text   not null, -- JSON
@@ -216,12 +216,28 @@ create table meters (
 );
 create index meters_expired on meters (expires_at);
 
--- Sums of the whole deployment that limits look at, and what was told of them once.
+-- The codes that went to a country, by spans of time. They are added to, each connection
+-- in a slot of its own, so that nobody waits for another: what counts is the sum of all slots.
+create table budgets (
+    country text   not null,
+    ends_at bigint not null, -- then no budget looks at the span any more
+    width   bigint not null, -- of the span, in minutes
+    slot    bigint not null,
+    nr      bigint not null, -- which span: whole ones since 1970, UTC
+    sent    bigint not null,
+    proved  bigint not null,
+    primary key (country, ends_at, width, slot)
+);
+create index budgets_ended on budgets (ends_at);
+
+-- Sums of the whole deployment that limits look at, in slots likewise, and what was told
+-- of them once.
 create table sums (
     name  text   not null,
     start bigint not null, -- of the hour or of the day, UTC
+    slot  bigint not null,
     n     bigint not null,
-    primary key (name, start)
+    primary key (name, start, slot)
 );
 create index sums_old on sums (start);
 

@@ -334,8 +334,34 @@ var meters = newTable("meters", []string{"key"}, blank, []column[meterRow]{
 	{"expires_at", false, func(r *meterRow) any { return (*millis)(&r.expiresAt) }},
 })
 
-var sums = newTable("sums", []string{"name", "start"}, blank, []column[verify.Sum]{
-	{"name", true, func(s *verify.Sum) any { return &s.Name }},
-	{"start", true, func(s *verify.Sum) any { return (*millis)(&s.Start) }},
-	{"n", false, func(s *verify.Sum) any { return &s.N }},
+// budgetRow is a part of what one span of a country's budget saw.
+type budgetRow struct {
+	verify.Count
+	country string
+	endsAt  time.Time
+	width   int64 // minutes
+	slot    int64
+}
+
+var budgets = newTable("budgets", []string{"country", "ends_at", "width", "slot"}, blank, []column[budgetRow]{
+	{"country", true, func(r *budgetRow) any { return &r.country }},
+	{"ends_at", true, func(r *budgetRow) any { return (*millis)(&r.endsAt) }},
+	{"width", true, func(r *budgetRow) any { return &r.width }},
+	{"slot", true, func(r *budgetRow) any { return &r.slot }},
+	{"nr", true, func(r *budgetRow) any { return &r.Nr }},
+	{"sent", false, func(r *budgetRow) any { return &r.Sent }},
+	{"proved", false, func(r *budgetRow) any { return &r.Proved }},
+})
+
+// sumRow is a part of a sum.
+type sumRow struct {
+	verify.Sum
+	slot int64
+}
+
+var sums = newTable("sums", []string{"name", "start", "slot"}, blank, []column[sumRow]{
+	{"name", true, func(s *sumRow) any { return &s.Name }},
+	{"start", true, func(s *sumRow) any { return (*millis)(&s.Start) }},
+	{"slot", true, func(s *sumRow) any { return &s.slot }},
+	{"n", false, func(s *sumRow) any { return &s.N }},
 })

@@ -81,7 +81,7 @@ const enrollmentRest = 24 * time.Hour
 const sweepLimit = 1000
 
 // Sweep deletes what has expired: spent token ids, recorded answers, enrollments,
-// trusted devices, meters, sums that no limit looks back to, and webhooks that were
+// trusted devices, meters, budgets, sums that no limit looks back to, and webhooks that were
 // delivered or given up long ago. Verifications and events are kept.
 func (s *Store) Sweep(ctx context.Context) error {
 	for _, kind := range []struct {
@@ -89,7 +89,8 @@ func (s *Store) Sweep(ctx context.Context) error {
 		age                         time.Duration
 	}{
 		{"meters", "key", "", "expires_at", 0},
-		{"sums", "(name, start)", "", "start", sumsKept},
+		{"budgets", "(country, ends_at, width, slot)", "", "ends_at", 0},
+		{"sums", "(name, start, slot)", "", "start", sumsKept},
 		{"spent_tokens", "id", "", "expires_at", 0},
 		{"idempotency", "id", "", "created_at", verify.IdempotencyWindow},
 		{"enrollments", "id", "", "expires_at", enrollmentRest},
@@ -106,7 +107,7 @@ func (s *Store) Sweep(ctx context.Context) error {
 					return err
 				}
 				passing := ""
-				if kind.table == "meters" { // they are written in another order
+				if kind.table == "meters" || kind.table == "budgets" { // they are written in another order
 					passing = t.skipLocked
 				}
 				text := "delete from " + kind.table + " where " + kind.key + " in (select " + strings.Trim(kind.key, "()") + " from " + kind.table +

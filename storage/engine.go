@@ -69,6 +69,7 @@ type tx struct {
 	changes []verify.Change // told after COMMIT
 	meters  book            // of those who were counted
 	sums    []verify.Sum    // to be added
+	slot    int64           // where this connection adds
 
 	webhooks bool // events are told to the integrator too
 }

@@ -16,12 +16,8 @@ import (
 const meterRest = time.Hour
 
 // ranks is the order of the subjects of meters, in which everybody locks them: what
-// many share comes last and is held for the shortest time. From crowded on an update
-// first reads what it locks only when its rule has changed it: a wrong code waits for no
-// other one of its country.
-var ranks = map[string]int{"user": 1, "phone": 2, "ip": 3, "prefix": crowded, "country": 5}
-
-const crowded = 4
+// many share comes last. What a country used is added to, and nobody locks it.
+var ranks = map[string]int{"user": 1, "phone": 2, "ip": 3, "prefix": 4}
 
 // subject is whose meters a rule may want: those of a user and, where there are, of a
 // number and an address. What they are found by is computed once it is wanted.
@@ -78,7 +74,6 @@ type book struct {
 	today   verify.Spend            // what it was after the last outcome that counts
 	wrong   int64                   // codes of everybody, of late
 	now     time.Time
-	shy     bool     // leave the crowded ones unlocked
 	touched []*entry // given out since the last outcome was settled
 }
 
@@ -86,9 +81,9 @@ type book struct {
 type entry struct {
 	key    verify.MeterKey
 	meter  *verify.Meter
-	stored string // as it was read; empty: there is no row
-	good   string // after the last outcome that counts
-	loose  bool   // it was read without its lock
+	budget *verify.Budget // as it was read, of a country
+	stored string         // as it was read; empty: there is no row
+	good   string         // after the last outcome that counts
 }
 
 // at is the meter of a key that was read.
@@ -125,23 +120,6 @@ func (b *book) settle(counts bool) error {
 		*b.spend = b.today
 	}
 	return nil
-}
-
-// strayed reports whether a rule has changed what is not locked.
-func (b *book) strayed() (bool, error) {
-	for _, e := range b.touched {
-		if !e.loose {
-			continue
-		}
-		state, err := json.Marshal(e.meter)
-		if err != nil {
-			return false, fmt.Errorf("writing a meter: %w", err)
-		}
-		if string(state) != cmp.Or(e.good, "{}") {
-			return true, nil
-		}
-	}
-	return false, nil
 }
 
 // open makes the meter from its state. The Meter stays the same one.
@@ -191,25 +169,31 @@ func (t *tx) metersOf(s *subject, have verify.Need) *verify.Meters {
 
 // reading is a look at meters on its way.
 type reading struct {
-	keys  []verify.MeterKey
-	shy   bool
-	rows  []*meterRow
-	found []*blockRow
-	spent spending
+	keys      []verify.MeterKey // to be locked
+	countries []verify.MeterKey
+	rows      []*meterRow
+	counts    map[string][]verify.Count // of countries
+	found     []*blockRow
+	spent     spending
 }
 
 // readingMeters makes the statements that lock what subjects need and read it, as far as
 // it was not read before. They come behind all locks on rows; what they read is taken
 // over by [tx.take].
 func (t *tx) readingMeters(need verify.Need, of ...*subject) (*reading, []statement, error) {
-	r := &reading{shy: t.meters.shy && need < verify.NeedSpend} // that is locked behind all
+	r := &reading{counts: map[string][]verify.Count{}}
 	var names []string
 	asked := map[verify.MeterKey]bool{}
 	for _, s := range of {
 		t.name(s, need)
 		for _, k := range s.upTo(need) {
-			if e := t.meters.entries[k]; (e == nil || e.loose && !r.shy) && !asked[k] {
-				r.keys, asked[k] = append(r.keys, k), true
+			if t.meters.entries[k] != nil || asked[k] {
+				continue
+			}
+			if asked[k] = true; k.Subject == "country" {
+				r.countries = append(r.countries, k)
+			} else {
+				r.keys = append(r.keys, k)
 			}
 		}
 		if need >= verify.NeedAll {
@@ -219,6 +203,13 @@ func (t *tx) readingMeters(need verify.Need, of ...*subject) (*reading, []statem
 	all, err := t.locking(r)
 	if err != nil {
 		return nil, nil, err
+	}
+	if len(r.countries) > 0 {
+		counted, err := t.readingBudgets(r)
+		if err != nil {
+			return nil, nil, err
+		}
+		all = append(all, counted)
 	}
 	if len(names) > 0 {
 		list, err := listOf(names)
@@ -245,22 +236,19 @@ func (t *tx) locking(r *reading) ([]statement, error) {
 	slices.SortFunc(r.keys, func(a, b verify.MeterKey) int {
 		return cmp.Or(ranks[a.Subject]-ranks[b.Subject], cmp.Compare(a.Hash, b.Hash))
 	})
-	var keys, locked []string
-	for _, k := range r.keys {
-		if keys = append(keys, rowKey(k)); !r.shy || ranks[k.Subject] < crowded {
-			locked = append(locked, rowKey(k))
-		}
+	keys := make([]string, len(r.keys))
+	for i, k := range r.keys {
+		keys[i] = rowKey(k)
 	}
 	list, err := json.Marshal(keys)
 	if err != nil {
 		return nil, err
 	}
 	read := meters.reading(&r.rows, "where key "+t.inList, string(list))
-	if t.lockEach == "" || len(locked) == 0 {
+	if t.lockEach == "" {
 		return []statement{read}, nil
 	}
-	order, err := json.Marshal(locked)
-	return []statement{plain(t.lockEach, string(order)), read}, err
+	return []statement{plain(t.lockEach, string(list)), read}, nil
 }
 
 // take takes over what was read, at a time that was read behind it.
@@ -274,8 +262,15 @@ func (t *tx) take(need verify.Need, r *reading, now time.Time) error {
 		states[row.key] = row.state
 	}
 	for _, k := range r.keys {
-		e := &entry{key: k, meter: &verify.Meter{}, stored: states[rowKey(k)], loose: r.shy && ranks[k.Subject] >= crowded}
+		e := &entry{key: k, meter: &verify.Meter{}, stored: states[rowKey(k)]}
 		if err := e.open(e.stored); err != nil {
+			return err
+		}
+		b.entries[k] = e
+	}
+	for _, k := range r.countries {
+		e, err := budgetEntry(k, r.counts[k.Hash])
+		if err != nil {
 			return err
 		}
 		b.entries[k] = e
@@ -320,40 +315,38 @@ func (t *tx) attempt(o opened, of *subject, have verify.Need, now time.Time, rul
 }
 
 // decide runs a rule on a verification, at first without its meters and, when it wants
-// some, again with them, which costs a round trip; and another one, when it changes what
-// many share, with the locks of that.
+// some, again with them, which costs a round trip.
 func (t *tx) decide(ctx context.Context, o opened, now time.Time, rule func(*verify.Verification, time.Time) error) (*aggregate, error) {
-	of, b := subjectOf(o.Verification), &t.meters
-	b.shy = t.lockEach != ""
+	of := subjectOf(o.Verification)
 	for have := verify.NeedNone; ; {
 		a, lacks, err := t.attempt(o, of, have, now, rule)
-		strayed := false
-		if lacks == verify.NeedNone {
-			if err != nil {
-				return nil, err
-			}
-			if strayed, err = b.strayed(); err != nil {
-				return nil, err
-			}
-			b.shy = b.shy && !strayed
+		counts := lacks == verify.NeedNone
+		if counts && err != nil {
+			return nil, err
 		}
-		counts := lacks == verify.NeedNone && !strayed
-		if err := b.settle(counts); err != nil || counts {
+		if err := t.meters.settle(counts); err != nil || counts {
 			return a, err
 		}
-		have = max(have, lacks)
+		have = lacks
 		if now, err = t.readMeters(ctx, have, of); err != nil {
 			return nil, err
 		}
 	}
 }
 
-// flush writes the meters that have changed and the sums, as the last thing before
-// COMMIT.
+// flush writes the meters that have changed, adds to budgets and to sums, as the last
+// thing before COMMIT.
 func (t *tx) flush() error {
-	var rows []*meterRow
+	var (
+		rows   []*meterRow
+		counts []*budgetRow
+	)
 	for _, e := range t.meters.entries {
-		if e.good != e.stored && (e.stored != "" || e.good != "{}") {
+		switch {
+		case e.good == e.stored || e.stored == "" && e.good == "{}":
+		case e.key.Subject == "country":
+			counts = append(counts, t.counted(e)...)
+		default:
 			rows = append(rows, &meterRow{rowKey(e.key), e.good, e.meter.ExpiresAt(t.meters.now).Add(meterRest - 1).Truncate(meterRest)})
 		}
 	}
@@ -363,7 +356,11 @@ func (t *tx) flush() error {
 		return err
 	}
 	t.hold(written...)
-	written, err = summed(t.sums)
+	if written, err = budgeted(counts); err != nil {
+		return err
+	}
+	t.hold(written...)
+	written, err = t.summed(t.sums)
 	t.hold(written...)
 	return err
 }

@@ -24,7 +24,7 @@ func TestEveryStatementHasItsIndex(t *testing.T) {
 	s := db.open(t, told)
 	useAll(t, s)
 	countAll(t, db, s)
-	grows := regexp.MustCompile(`SCAN (w|e|v|verifications|codes|deliveries|events|devices|enrollments|settings|holds|trusted_devices|idempotency|spent_tokens|webhooks|tallies|tally_people|meters|sums|blocks)( |$)`)
+	grows := regexp.MustCompile(`SCAN (w|e|v|verifications|codes|deliveries|events|devices|enrollments|settings|holds|trusted_devices|idempotency|spent_tokens|webhooks|tallies|tally_people|meters|budgets|sums|blocks)( |$)`)
 	few := regexp.MustCompile(`from (codes|deliveries|devices|keys) |, seq, at, id$|where user_id = \$1 order by created_at, id$|order by verification_id, seq$`)
 	seen := 0
 	for _, text := range s.Statements() {
@@ -70,7 +70,7 @@ func TestEveryStatementHasItsIndexOnPostgres(t *testing.T) {
 	sent := server.statements(t)
 	db.grow(t)
 	db.raw.SetMaxOpenConns(1) // prepared statements belong to a connection
-	walks := regexp.MustCompile(`Seq Scan on (verifications|codes|deliveries|events|devices|enrollments|settings|holds|trusted_devices|idempotency|spent_tokens|webhooks|tallies|tally_people|meters|sums|blocks)`)
+	walks := regexp.MustCompile(`Seq Scan on (verifications|codes|deliveries|events|devices|enrollments|settings|holds|trusted_devices|idempotency|spent_tokens|webhooks|tallies|tally_people|meters|budgets|sums|blocks)`)
 	seen := 0
 	for text := range sent {
 		if !looks(text) {
@@ -124,6 +124,7 @@ func (db database) grow(t *testing.T) {
 		{"tally_people", "true", "'day', day - 86400000::bigint * i, 'person', person || i"},
 		{"spent_tokens", "true", "'id', id || i, 'expires_at', expires_at - i"},
 		{"meters", "key like 'user %'", "'key', key || i, 'expires_at', expires_at + i"},
+		{"budgets", "true", "'ends_at', ends_at + 60000::bigint * i"},
 		{"sums", "name = 'wrong_codes'", "'start', start - 3600000::bigint * i"},
 		{"blocks", "true", "'id', id || i, 'key', key || i, 'at', at - i"},
 	} {

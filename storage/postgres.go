@@ -247,7 +247,7 @@ func (s *session) lend(do func() error) (err error) {
 // lost.
 func (s *session) transaction(ctx context.Context, d *dialect, do func(context.Context, *tx) error) error {
 	return s.lend(func() error {
-		t := &tx{conn: s, dialect: d, held: []statement{plain("begin")}}
+		t := &tx{conn: s, dialect: d, held: []statement{plain("begin")}, slot: int64(s.raw.PgConn().PID() % slots)}
 		done := false
 		defer func() {
 			if !done && s.raw.PgConn().TxStatus() != 'I' {

@@ -33,16 +33,16 @@
 //
 // Locks are always taken in the same order – idempotency key, user, phone
 // (advisory, until the end of the transaction), then rows, then meters (advisory, by
-// their keys: those of users, of numbers, of addresses, of prefixes, of countries), then
+// their keys: those of users, of numbers, of addresses, of prefixes), then
 // the day's spending (advisory), then the user's trusted devices (advisory, and their
-// rows), then the cursor of counting, at last the sums that are added to – so creates
+// rows), then the cursor of counting, at last the budgets and sums that are added to – so creates
 // that could meet run one after the other, and the unique indexes on open
 // verifications only stand guard. The clock is read after the locks. Serialization
 // failures and deadlocks run the rule again on fresh copies.
 //
-//	create     user, phone, rows; meters, spending; trusted device; sums
-//	update     row; meters, spending; trusted devices; sums
-//	claim      rows that nobody holds; meters of all, sorted; spending; sums
+//	create     user, phone, rows; meters, spending; trusted device; budgets, sums
+//	update     row; meters, spending; trusted devices; budgets, sums
+//	claim      rows that nobody holds; meters of all, sorted; spending; budgets, sums
 //	standing   user, rows; the user's meter; sums
 //	erasure    user, rows; the user's meter; cursor
 //	a block    its row; the meter of its prefix
@@ -53,15 +53,10 @@
 // act: of codes and guesses that many nodes let through at once none is one too many, and
 // neither a crash nor a rule's error counts for less or more. A rule says what it wanted
 // of them after it ran; then that much is read and it runs again, so what needs no meters
-// costs none; an update locks what a prefix or a country shares only when it changes
-// that. These come last and are held for one round trip and a COMMIT: so long the codes to
-// one country wait for each other on Postgres, however many nodes there are, and the codes
-// that are approved there. On two cores with much else to do, in the median of three runs
-// in turns without limits and with them, creates a second by 1, 8 and 64 callers, all of
-// one country, were 1,140, 1,700 and 2,550, and 960, 1,560 and 1,820 on SQLite; on Postgres
-// 670, 1,200 and 1,210, and 840, 640 and 510 (BenchmarkCreate). Wrong codes, whose sum
-// everybody shares likewise, were 1,050, 2,230 and 4,860, and 1,260, 1,130 and 2,400; on
-// Postgres 1,030, 2,020 and 2,240, and 280, 670 and 570 (BenchmarkCheck).
+// costs none. What a whole country or everybody shares is added to and not locked, on
+// Postgres each connection in a row of its own, or all codes would wait for each other's
+// COMMIT: so a country's budget, and it alone, does not show what is being written at that
+// moment.
 //
 // When Postgres is gone or hangs, every call has an error within 2 s, and works
 // again as soon as it is back, also when the network has only forgotten the

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"nod/verify"
@@ -15,27 +16,37 @@ const wrongSpan = 24 * time.Hour
 // sumsKept is how long sums are kept, longer than any limit looks back.
 const sumsKept = 366 * 24 * time.Hour
 
-// summing are the texts that add to sums, or begin them.
-var summing = func() (texts [maxRows]string) {
-	for i, insert := range sums.inserts {
-		texts[i] = insert + " on conflict (name, start) do update set n = sums.n + excluded.n"
+// slots is into how many rows what everybody adds to is divided. A connection adds to the
+// one that is its own, so that it meets others there only where there are more
+// connections than slots, and a quiet deployment, which uses few, has few rows to add up.
+const slots = 16
+
+// addTo are the texts that add to the counters of rows, or begin them.
+func addTo[R any](t *table[R], key string, counters ...string) (texts [maxRows]string) {
+	for i, n := range counters {
+		counters[i] = n + " = " + t.name + "." + n + " + excluded." + n
+	}
+	for i, insert := range t.inserts {
+		texts[i] = insert + " on conflict (" + key + ") do update set " + strings.Join(counters, ", ")
 	}
 	return texts
-}()
+}
 
-// summed makes the statements that add: each row once, in one order, for everybody meets
+var summing = addTo(sums, "name, start, slot", "n")
+
+// summed makes the statements that add: each row once, in one order, for many meet
 // in these rows. They are the last before COMMIT, after every lock.
-func summed(all []verify.Sum) ([]statement, error) {
+func (t *tx) summed(all []verify.Sum) ([]statement, error) {
 	slices.SortStableFunc(all, func(a, b verify.Sum) int { return cmp.Or(cmp.Compare(a.Name, b.Name), a.Start.Compare(b.Start)) })
-	var rows []*verify.Sum
+	var rows []*sumRow
 	for _, one := range all {
 		if n := len(rows); n > 0 && rows[n-1].Name == one.Name && rows[n-1].Start.Equal(one.Start) {
 			rows[n-1].N += one.N
 			continue
 		}
-		rows = append(rows, &one)
+		rows = append(rows, &sumRow{one, t.slot})
 	}
-	rows = slices.DeleteFunc(rows, func(s *verify.Sum) bool { return s.N == 0 })
+	rows = slices.DeleteFunc(rows, func(s *sumRow) bool { return s.N == 0 })
 	return sums.writing(&summing, rows)
 }
 
@@ -51,14 +62,23 @@ func (t *tx) wrongCodes(n *int64) statement {
 
 // spending is what the days of a deployment have cost, on its way: of the last two on
 // which anything did. Which of them is today shows the clock that is read behind it.
-type spending struct{ spent, warned []*verify.Sum }
+type spending struct{ spent, warned []verify.Sum }
 
 func (s *spending) reading() []statement {
-	const last = "' order by start desc limit 2"
-	return []statement{
-		sums.reading(&s.spent, "where name = '"+verify.SumSpend+last),
-		sums.reading(&s.warned, "where name = '"+verify.SumWarned+last),
+	days := func(into *[]verify.Sum, name string) statement {
+		return statement{
+			act:  "reading what was spent",
+			text: "select start, cast(sum(n) as bigint) from sums where name = $1 group by start order by start desc limit 2",
+			args: []any{name},
+			row: func(scan func(...any) error) error {
+				day := verify.Sum{Name: name}
+				err := scan((*millis)(&day.Start), &day.N)
+				*into = append(*into, day)
+				return err
+			},
+		}
 	}
+	return []statement{days(&s.spent, verify.SumSpend), days(&s.warned, verify.SumWarned)}
 }
 
 // on is what the UTC day of a time has cost.
@@ -66,7 +86,7 @@ func (s *spending) on(now time.Time) verify.Spend {
 	return verify.Spend{Micros: ofDay(now, s.spent), Warned: ofDay(now, s.warned)}
 }
 
-func ofDay(now time.Time, last []*verify.Sum) (n int64) {
+func ofDay(now time.Time, last []verify.Sum) (n int64) {
 	for _, s := range last {
 		if s.Start.Equal(verify.Day(now)) {
 			n = s.N
@@ -93,12 +113,12 @@ func (s *Store) Sums(ctx context.Context) (today verify.Today, err error) {
 // once for a name and the UTC day of a time, whichever node comes first.
 func (s *Store) TellOnce(ctx context.Context, name string, day time.Time, e verify.Event) error {
 	return s.write(ctx, func(ctx context.Context, t *tx) error {
-		args, err := sums.args(&verify.Sum{Name: "told " + name, Start: verify.Day(day), N: 1})
+		args, err := sums.args(&sumRow{Sum: verify.Sum{Name: "told " + name, Start: verify.Day(day), N: 1}})
 		if err != nil {
 			return err
 		}
 		first := false
-		now, err := t.look(ctx, statement{act: "telling once", text: sums.inserts[0] + " on conflict (name, start) do nothing", args: args, wrote: func(n int64) error {
+		now, err := t.look(ctx, statement{act: "telling once", text: sums.inserts[0] + " on conflict (name, start, slot) do nothing", args: args, wrote: func(n int64) error {
 			first = n > 0
 			return nil
 		}})

@@ -207,12 +207,7 @@ func (s *Store) person(userID string) string {
 }
 
 // adds are the texts that write new sums and add to old ones.
-var adds = func() (texts [maxRows]string) {
-	for i, insert := range tallies.inserts {
-		texts[i] = insert + " on conflict (span, start, family, cell, measure) do update set n = tallies.n + excluded.n"
-	}
-	return texts
-}()
+var adds = addTo(tallies, "span, start, family, cell, measure", "n")
 
 // adding makes the statements that add to the sums, those of an hour also to its day
 // and its week.

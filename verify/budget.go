@@ -35,6 +35,10 @@ func (b BudgetMode) at(since, now time.Time) BudgetMode {
 //	address, a day:   max(10, 0.3 × proved in the last 24 hours)
 //	address, an hour: max(5, 0.2 × proved in the last 24 hours / 6)
 //
+// A store may show a country's budget without what is being written at that moment, so that
+// the codes to one country do not wait for each other: as many more may leave as leave at
+// once. Of an address none may.
+//
 // Shares are rounded down: beside 73 proved, 21 may be unproved. So many may be, one more
 // is over. Unlike authgear's, a code whose person then answered in the app stays unproved:
 // whoever pumps has an account and a phone as well.
@@ -74,6 +78,64 @@ func (t tallies) nr(at time.Time) int64 { return at.UnixMilli() / t.width.Millis
 // leaves is when a tally is looked at no more.
 func (t tallies) leaves(nr int64) time.Time {
 	return time.UnixMilli((nr + t.kept) * t.width.Milliseconds()).UTC()
+}
+
+// Count is what one span of a budget saw, or what it saw more than before: a row of a
+// store that many add to at once.
+type Count struct {
+	Width time.Duration // of the span
+	Tally
+}
+
+// EndsAt is when no budget looks at the span any more.
+func (c Count) EndsAt() time.Time {
+	for _, t := range (&Budget{}).all() {
+		if t.width == c.Width {
+			return t.leaves(c.Nr)
+		}
+	}
+	return time.Time{}
+}
+
+func (b *Budget) all() []tallies { return []tallies{b.tens(), b.hours(), b.days()} }
+
+// BudgetOf is the budget that saw these, in any order.
+func BudgetOf(counts []Count) *Budget {
+	b := &Budget{}
+	for _, t := range b.all() {
+		for _, c := range counts {
+			if c.Width == t.width {
+				c.Proved = min(c.Proved, c.Sent) // as prove sees to it
+				*t.list = append(*t.list, c.Tally)
+			}
+		}
+		slices.SortFunc(*t.list, func(x, y Tally) int { return cmp.Compare(x.Nr, y.Nr) })
+	}
+	return b
+}
+
+// Since is what the budget saw more than it had seen before, by width and span; nil
+// saw nothing.
+func (b *Budget) Since(before *Budget) (more []Count) {
+	if b == nil {
+		return nil
+	}
+	if before == nil {
+		before = &Budget{}
+	}
+	earlier := before.all()
+	for i, t := range b.all() {
+		for _, y := range *t.list {
+			if j, there := t.find(*earlier[i].list, y.Nr); there {
+				was := (*earlier[i].list)[j]
+				y.Sent, y.Proved = y.Sent-was.Sent, y.Proved-was.Proved
+			}
+			if y.Sent != 0 || y.Proved != 0 {
+				more = append(more, Count{t.width, y})
+			}
+		}
+	}
+	return more
 }
 
 // add counts one that is sent now, and forgets what is too old.
@@ -153,7 +215,7 @@ func (m *Meters) room(now time.Time) time.Duration {
 		if b == nil {
 			continue
 		}
-		for _, t := range []tallies{b.tens(), b.hours(), b.days()} {
+		for _, t := range b.all() {
 			for _, y := range *t.list {
 				at = append(at, t.leaves(y.Nr))
 			}
@@ -205,9 +267,9 @@ func (m *Meters) budgeted(now time.Time) {
 func (m *Meters) budgetProved(sentAt time.Time) {
 	for _, b := range []*Budget{m.Country.budget(), m.IP.budget()} {
 		if b != nil {
-			b.tens().prove(sentAt)
-			b.hours().prove(sentAt)
-			b.days().prove(sentAt)
+			for _, t := range b.all() {
+				t.prove(sentAt)
+			}
 		}
 	}
 }
