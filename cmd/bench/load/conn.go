@@ -99,7 +99,10 @@ func (n *Network) Close() error {
 
 // Dial opens a TCP connection from the next source, as http.Transport wants it.
 func (n *Network) Dial(ctx context.Context, network, addr string) (net.Conn, error) {
-	d := net.Dialer{Timeout: patience, KeepAlive: -1, LocalAddr: n.sources.take()}
+	d := net.Dialer{Timeout: patience, KeepAlive: -1}
+	if from := n.sources.take(); from != nil {
+		d.LocalAddr = from
+	}
 	return d.DialContext(ctx, network, addr)
 }
 
@@ -127,18 +130,11 @@ func (n *Network) Connect(ctx context.Context, r *Request) (*Conn, error) {
 	if at.Port() == "" {
 		addr = net.JoinHostPort(at.Hostname(), map[bool]string{false: "80", true: "443"}[secure])
 	}
-	raw, err := n.Dial(ctx, "tcp", addr)
-	if err != nil {
-		return nil, err
-	}
-	c := &Conn{request: r, opened: make(chan error, 1)}
+	c, hello := &Conn{request: r, opened: make(chan error, 1)}, upgrade(at, r)
 	if secure {
-		err = n.readSecure(ctx, c, raw, at.Hostname())
+		err = n.dialSecure(ctx, c, addr, at.Hostname(), hello)
 	} else {
-		err = n.poller().add(c, raw)
-	}
-	if err == nil {
-		err = c.write(upgrade(at, r))
+		err = n.poller().dial(ctx, c, addr, n.sources.take(), hello)
 	}
 	if err != nil {
 		c.Close()
@@ -179,15 +175,19 @@ func (n *Network) poller() *poller {
 	return n.pollers[n.next%len(n.pollers)]
 }
 
-// readSecure reads through TLS, which no poller can: with a goroutine of its own.
-func (n *Network) readSecure(ctx context.Context, c *Conn, raw net.Conn, name string) error {
+// dialSecure connects through TLS, which no poller can read: with a goroutine of its own.
+func (n *Network) dialSecure(ctx context.Context, c *Conn, addr, name string, hello []byte) error {
+	raw, err := n.Dial(ctx, "tcp", addr)
+	if err != nil {
+		return err
+	}
 	link := tls.Client(raw, &tls.Config{ServerName: name, MinVersion: tls.VersionTLS12})
 	c.link = link
 	if err := link.HandshakeContext(ctx); err != nil {
 		return err
 	}
 	n.all.Go(func() { c.readFrom(link) })
-	return nil
+	return c.write(hello)
 }
 
 // readFrom reads until the connection ends.

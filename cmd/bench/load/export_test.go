@@ -28,3 +28,20 @@ func Texts(reads ...[]byte) (texts string, ended bool) {
 	}
 	return all.String(), false
 }
+
+// Tick is a frame and when it was read.
+type Tick struct {
+	Text string
+	At   time.Time
+}
+
+// Ticked has a phone whose prompt ends at a time hear ticks.
+func Ticked(ends time.Time, ticks []Tick) (late *Latency, seen, missed int64) {
+	t, w := &Target{}, &watch{late: NewLatency()}
+	t.ticking.Store(w)
+	p := &phone{at: t, told: told{expiresAt: ends}}
+	for _, tick := range ticks {
+		p.hear(nil, []byte(tick.Text), tick.At)
+	}
+	return w.late, w.count.Load(), w.missed.Load()
+}

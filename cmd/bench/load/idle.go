@@ -27,7 +27,7 @@ func Idle(ctx context.Context, t *Target, c Config) (Result, error) {
 		return Result{}, err
 	}
 	begun := time.Now()
-	if err := t.connected(ctx, n); err != nil {
+	if err := t.Connect(ctx, n); err != nil {
 		return Result{}, err
 	}
 	took := time.Since(begun)

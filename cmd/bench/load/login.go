@@ -16,7 +16,7 @@ import (
 // finishes.
 func Login(ctx context.Context, t *Target, c Config) (Result, error) {
 	n, d := cmp.Or(c.Devices, 1000), cmp.Or(c.For, 10*time.Second)
-	if err := t.connected(ctx, n); err != nil {
+	if err := t.Connect(ctx, n); err != nil {
 		return Result{}, err
 	}
 	l := &lives{shown: NewLatency(), result: NewLatency(), whole: NewLatency()}

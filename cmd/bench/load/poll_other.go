@@ -3,6 +3,7 @@
 package load
 
 import (
+	"context"
 	"net"
 	"sync"
 )
@@ -13,14 +14,25 @@ type poller struct{ all sync.WaitGroup }
 
 func newPoller() (*poller, error) { return &poller{}, nil }
 
-func (p *poller) run() { p.all.Wait() }
+func (p *poller) run() {}
 
-func (p *poller) close() error { return nil }
+func (p *poller) close() error {
+	p.all.Wait()
+	return nil
+}
 
-func (p *poller) add(c *Conn, raw net.Conn) error {
+func (p *poller) dial(ctx context.Context, c *Conn, addr string, from *net.TCPAddr, hello []byte) error {
+	d := net.Dialer{Timeout: patience, KeepAlive: -1}
+	if from != nil {
+		d.LocalAddr = from
+	}
+	raw, err := d.DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return err
+	}
 	c.mu.Lock()
 	c.link = raw
 	c.mu.Unlock()
-	go c.readFrom(raw)
-	return nil
+	p.all.Go(func() { c.readFrom(raw) })
+	return c.write(hello)
 }

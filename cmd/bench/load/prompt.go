@@ -41,7 +41,7 @@ func login(p *phone, i int) client.Login {
 // measures from the REST call to the frame on the device.
 func Prompt(ctx context.Context, t *Target, c Config) (Result, error) {
 	n, rate, d := cmp.Or(c.Devices, 1000), cmp.Or(c.Rate, 200), cmp.Or(c.For, 10*time.Second)
-	if err := t.connected(ctx, n); err != nil {
+	if err := t.Connect(ctx, n); err != nil {
 		return Result{}, err
 	}
 	for i := range min(n, 50) { // the first few are slower: connections to the database, statements, code

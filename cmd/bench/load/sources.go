@@ -11,7 +11,7 @@ import (
 // Sources are the client addresses that connections come from, in turn. A server that
 // limits what one address may do, as nod does, sees many people, not one.
 type Sources struct {
-	addrs []net.Addr
+	addrs []*net.TCPAddr
 	next  atomic.Uint64
 }
 
@@ -45,7 +45,7 @@ func ParseSources(list string) (*Sources, error) {
 }
 
 // take is the next address; nil: the system's choice.
-func (s *Sources) take() net.Addr {
+func (s *Sources) take() *net.TCPAddr {
 	if s == nil {
 		return nil
 	}

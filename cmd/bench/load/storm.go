@@ -17,7 +17,7 @@ const perOpen = 100
 // the cut.
 func Storm(ctx context.Context, t *Target, c Config) (Result, error) {
 	n := cmp.Or(c.Devices, 1000)
-	if err := t.connected(ctx, n); err != nil {
+	if err := t.Connect(ctx, n); err != nil {
 		return Result{}, err
 	}
 	left, asked := &open{}, make([]string, n)

@@ -116,8 +116,8 @@ func (f *failures) add(err error) {
 	f.count++
 }
 
-// Failures is how many things went wrong since the last call, as a figure of a result
-// tells, and what the first one was; nil: none.
+// take is how many things went wrong since the last call, and what the first one was;
+// nil: nothing.
 func (t *Target) take() (count int, first error) {
 	t.failures.mu.Lock()
 	defer t.failures.mu.Unlock()
@@ -150,8 +150,9 @@ func (t *Target) enrolled(ctx context.Context, n int) error {
 	return nil
 }
 
-// connected sees to it that the first n devices are connected, and no others.
-func (t *Target) connected(ctx context.Context, n int) error {
+// Connect sees to it that n devices, each of a user of its own, are enrolled and
+// connected, and no others. Those that a scenario needs it connects itself.
+func (t *Target) Connect(ctx context.Context, n int) error {
 	if err := t.enrolled(ctx, n); err != nil {
 		return err
 	}

@@ -67,7 +67,7 @@ func number(text []byte, name string) (int, bool) {
 // has two minutes unless the server was told otherwise.
 func Ticks(ctx context.Context, t *Target, c Config) (Result, error) {
 	n, d := cmp.Or(c.Devices, 1000), cmp.Or(c.For, 10*time.Second)
-	if err := t.connected(ctx, n); err != nil {
+	if err := t.Connect(ctx, n); err != nil {
 		return Result{}, err
 	}
 	left := &open{}
