@@ -377,7 +377,8 @@ func (s *Store) readPrompts(ctx context.Context, asked []*question[string, timed
 		users := "in (select user_id from devices where id " + t.inList + " and revoked_at is null)"
 		condition := "where purpose = 'login' and status = 'pending' and user_id " + users
 		var f found
-		all := append(f.owned("in (select id from verifications "+condition+")", list), f.live(users, list),
+		asking := "in (select user_id from verifications " + condition + ")" // or a crowd that nobody asks would have all devices of its users read
+		all := append(f.owned("in (select id from verifications "+condition+")", list), f.live(asking, list),
 			verifications.reading(&f.rows, condition, list))
 		now, err := t.look(ctx, all...)
 		if err != nil {
