@@ -105,6 +105,12 @@ func (s *Session) judge(f Frame, nonce string) bool {
 		return false
 	}
 	s.inTime()
+	if !s.hub.line.enter(s.hub.alive, s.hub.config.AuthTimeout) {
+		s.refuse(f, errLongLine, &Refusal{})
+		return false
+	}
+	s.inTurn.Store(true)
+	defer s.endTurn()
 	ctx, cancel := context.WithTimeout(s.hub.alive, s.hub.config.AuthTimeout)
 	defer cancel()
 	who, client, err := s.hub.config.Authenticate(ctx, Auth{
@@ -133,6 +139,13 @@ func (s *Session) judge(f Frame, nonce string) bool {
 	}
 	s.hub.topics.settle(s)
 	return true
+}
+
+// endTurn lets the next in line have its turn.
+func (s *Session) endTurn() {
+	if s.inTurn.CompareAndSwap(true, false) {
+		s.hub.line.leave()
+	}
 }
 
 // errCrowded turns away one more than may stand on a topic.

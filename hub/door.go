@@ -21,7 +21,7 @@ func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.refuse(w, r, *no)
 		return
 	}
-	k, no := h.upgrade(w, r)
+	k, no := h.upgradeInTurn(w, r)
 	if k == nil {
 		h.release(from)
 		if no != nil {
@@ -33,6 +33,15 @@ func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.from = from
 	h.enter(s)
 	go s.greet()
+}
+
+// upgradeInTurn is upgrade once it is the request's turn.
+func (h *Hub) upgradeInTurn(w http.ResponseWriter, r *http.Request) (*socket, *refusal) {
+	if !h.line.enter(r.Context(), h.config.AuthTimeout) {
+		return nil, full(CauseRate, errLongLine.Message)
+	}
+	defer h.line.leave()
+	return h.upgrade(w, r)
 }
 
 // upgrade takes the connection over. Without a refusal there is nobody left to

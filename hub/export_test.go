@@ -9,3 +9,6 @@ func (h *Hub) Addresses() int {
 	defer h.mu.Unlock()
 	return len(h.crowd.addresses)
 }
+
+// Turns is how many handshakes are worked on at once.
+func (h *Hub) Turns() int { return cap(h.line) }

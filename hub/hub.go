@@ -36,10 +36,20 @@
 //	                      ▼        socket lost, or peer closed: from any state at once
 //	                    ended: left its topic, Client.Closed called
 //
-// * 503 when the node is full, or more connections come at once than it may take: a
-// node that dies sends thousands to the others in one moment. 429 when one address
-// has more than its share of either. Both are counted before anything of the
-// request is looked at but where it comes from.
+// * 503 when the node is full, or more connections come at once than it may take. 429
+// when one address has more than its share of either. Both are counted before anything
+// of the request is looked at but where it comes from.
+//
+// # A storm
+//
+// A node or a network that dies sends thousands to another node in one moment. They
+// are let in as fast as the machine can do it, which is what decides how long it
+// takes: upgrades and judgements stand in one [line] and are done 64 at a time for
+// each core. So a sign-in beside them waits behind 64 at most, and the store is asked
+// by a few hundred together, never by ten thousand. [Config].AcceptRate and MaxPending
+// bound what a flood may cost beyond that: they let a storm of 10,000 on two cores
+// wait in line, where a refusal would cost as much as an upgrade and bring everybody
+// back for another.
 package hub
 
 import (
@@ -50,6 +60,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"runtime"
 	"sync"
 	"time"
 )
@@ -87,8 +98,8 @@ type Config struct {
 	PingInterval time.Duration // between pings; 0 is 25 s
 	DrainTimeout time.Duration // for goodbyes at the end of Run; 0 is 10 s
 	MaxSessions  int           // connections at once; 0 is 100,000
-	MaxPending   int           // of them not yet authenticated; 0 is 2,048
-	AcceptRate   int           // new connections a second, and as many at once; 0 is 1,000
+	MaxPending   int           // of them not yet authenticated; 0 is an eighth of MaxSessions
+	AcceptRate   int           // new connections a second, and as many at once; 0 is 5,000 for each core that Go uses
 
 	// MaxPerIP is how many connections one client [Address] may hold; 0 is 1,000,
 	// which a carrier or a large office may need, for thousands of phones stand behind
@@ -104,8 +115,8 @@ func (c Config) withDefaults() Config {
 	def(&c.PingInterval, 25*time.Second)
 	def(&c.DrainTimeout, 10*time.Second)
 	def(&c.MaxSessions, 100_000)
-	def(&c.MaxPending, 2_048)
-	def(&c.AcceptRate, 1_000)
+	def(&c.MaxPending, max(c.MaxSessions/8, 1))
+	def(&c.AcceptRate, 5_000*runtime.GOMAXPROCS(0))
 	def(&c.MaxPerIP, 1_000)
 	def(&c.MaxPendingPerIP, max(c.MaxPerIP/8, 128))
 	if c.Now == nil {
@@ -138,6 +149,7 @@ type Hub struct {
 	topics  *topics
 	wheel   *wheel
 	writers *writers
+	line    line
 	figures figures
 	faults  faults
 
@@ -161,6 +173,7 @@ func New(c Config) (*Hub, error) {
 		topics:   newTopics(),
 		wheel:    newWheel(),
 		writers:  newWriters(),
+		line:     make(line, turnsPerCore*runtime.GOMAXPROCS(0)),
 		sessions: make(map[*Session]struct{}),
 		crowd:    crowd{addresses: make(map[netip.Addr]*address)},
 		roles:    make(map[string]int),

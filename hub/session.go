@@ -67,6 +67,7 @@ type Session struct {
 	identity Identity
 	client   Client
 	admitted atomic.Bool
+	inTurn   atomic.Bool // see line
 
 	alarm       alarm
 	nextToWrite *Session // guarded by writers.mu
@@ -143,6 +144,7 @@ func (s *Session) enqueue(p []byte) error {
 // more to say than may wait and a goroutine to wait on: in Open and Receive, never
 // in Deliver. It returns [ErrClosed] when the session is ending.
 func (s *Session) Flush(ctx context.Context) error {
+	s.endTurn() // who waits for its own peer holds up nobody
 	s.mu.Lock()
 	if s.farewell != nil {
 		s.mu.Unlock()
