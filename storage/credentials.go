@@ -77,8 +77,8 @@ func apiKeys(hashes *[]string) statement {
 const enrollmentRest = 24 * time.Hour
 
 // sweepLimit is how many rows one statement deletes, so that the one writer of
-// SQLite is not held for long.
-const sweepLimit = 1000
+// SQLite is not held for long: some milliseconds, for each is in several indexes.
+const sweepLimit = 100
 
 // Sweep deletes what has expired: spent token ids, recorded answers, enrollments,
 // trusted devices, meters, budgets, sums that no limit looks back to, and webhooks that were
@@ -100,8 +100,8 @@ func (s *Store) Sweep(ctx context.Context) error {
 		{"webhooks", "event_id", "state = 'held' and ", "settled_at", undeliveredRest},
 		{"webhooks", "event_id", "state = 'waiting' and ", "due_at", undeliveredRest}, // webhooks were switched off
 	} {
-		for more := true; more; {
-			err := s.write(ctx, func(ctx context.Context, t *tx) error {
+		err := inSteps(ctx, func() (more bool, err error) {
+			err = s.write(ctx, func(ctx context.Context, t *tx) error {
 				now, err := t.look(ctx)
 				if err != nil {
 					return err
@@ -117,9 +117,10 @@ func (s *Store) Sweep(ctx context.Context) error {
 					return nil
 				}})
 			})
-			if err != nil {
-				return err
-			}
+			return more, err
+		})
+		if err != nil {
+			return err
 		}
 	}
 	if file, ok := s.engine.(*sqlite); ok {

@@ -129,8 +129,12 @@ func rollUp(ctx context.Context, raw loader, begun func()) error {
 	if err != nil {
 		return err
 	}
+	from, err := raw.texts(fmt.Sprint("select cast(at as text) from events order by at desc limit 1 offset ", backlog))
+	if err != nil {
+		return err
+	}
 	begun()
-	if err := raw.exec(fmt.Sprint("update tally_cursor set id = '', at = (select at from events order by at desc limit 1 offset ", backlog, ")")); err != nil {
+	if err := raw.exec("update tally_cursor set id = '', at = " + from[0]); err != nil {
 		return err
 	}
 	return waitFor(ctx, raw, "select cast(at as text) from tally_cursor", last[0])

@@ -2,9 +2,12 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
 	"database/sql"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"iter"
 	"log/slog"
 	"net/url"
@@ -15,6 +18,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"nod/migrations"
 	"nod/storage"
 )
 
@@ -36,8 +40,22 @@ type loader interface {
 	close() error
 }
 
-// filled names the table that is made when everything is there.
+// filled names the table that is made when everything is there. It says by which
+// migrations: as long as they are edited in place, nothing else tells that they were.
 const filled = "filled_by_scale"
+
+func schema() (string, error) {
+	h := sha256.New()
+	err := fs.WalkDir(migrations.Files, ".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		raw, err := migrations.Files.ReadFile(path)
+		h.Write(raw)
+		return err
+	})
+	return hex.EncodeToString(h.Sum(nil)), err
+}
 
 // clear makes an empty database in place of what is there.
 func (d *database) clear(ctx context.Context) error {
@@ -67,10 +85,8 @@ func (d *database) clear(ctx context.Context) error {
 	return err
 }
 
-// load fills the database, unless that was done: the rows first, then the indexes that
-// the migrations made.
+// load fills the database, unless that was done.
 func (d *database) load(ctx context.Context) (loaded bool, err error) {
-	m := d.month
 	if d.fresh {
 		if err := d.clear(ctx); err != nil {
 			return false, err
@@ -83,32 +99,66 @@ func (d *database) load(ctx context.Context) (loaded bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	defer func() {
-		if err == nil {
-			err = d.count(l)
-		}
-		err = errors.Join(err, l.close())
-	}()
-	if l.exec("select 1 from "+filled) == nil {
-		return false, nil
+	defer func() { err = errors.Join(err, l.close()) }()
+	by, err := schema()
+	if err != nil {
+		return false, err
 	}
+	switch before, err := l.texts("select made_by from " + filled); {
+	case err != nil: // there is no such table
+		if err := d.fill(l, indexes); err != nil {
+			return false, err
+		}
+		if err := l.exec("create table " + filled + " as select cast('" + by + "' as text) as made_by"); err != nil {
+			return false, err
+		}
+		loaded = true
+	case !slices.Contains(before, by):
+		return false, errors.New("it was loaded by other migrations: remove the folder")
+	}
+	n, err := l.texts("select cast((select count(*) from events) + (select count(*) from verifications) as text)")
+	if err != nil {
+		return false, err
+	}
+	d.rows, err = strconv.Atoi(n[0])
+	return loaded, err
+}
+
+// fill loads the rows first, then the indexes that the migrations made.
+func (d *database) fill(l loader, indexes string) error {
 	if there, err := l.texts("select id from keys limit 1"); err != nil || len(there) > 0 {
-		return false, errors.Join(errors.New("a load was cut off: remove the folder"), err)
+		return errors.Join(errors.New("a load was cut off: remove the folder"), err)
 	}
 	if d.log == "" { // a load that is cut off is begun anew
 		if err := l.exec("pragma journal_mode = off"); err != nil {
-			return false, err
+			return err
 		}
 	}
 	texts, err := l.texts(indexes)
 	if err != nil {
-		return false, err
+		return err
 	}
 	for _, text := range texts {
 		if err := l.exec("drop index " + strings.Fields(text[strings.Index(strings.ToLower(text), "index ")+len("index "):])[0]); err != nil {
-			return false, err
+			return err
 		}
 	}
+	if err := d.copyAll(l); err != nil {
+		return err
+	}
+	if d.log != "" { // what its autovacuum does some time after a load
+		texts = append(texts, "vacuum analyze")
+	}
+	for _, text := range texts {
+		if err := l.exec(text); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *database) copyAll(l loader) error {
+	m := d.month
 	keys := func(yield func([]any, error) bool) {
 		for _, row := range m.stored {
 			if !yield(row, nil) {
@@ -117,34 +167,14 @@ func (d *database) load(ctx context.Context) (loaded bool, err error) {
 		}
 	}
 	if err := l.copy("keys", []string{"id", "kind", "sealed", "created_at"}, keys); err != nil {
-		return false, err
+		return err
 	}
 	for _, t := range tables {
 		if err := l.copy(t.name, m.tables[t.name].columns, m.rows(t.name)); err != nil {
-			return false, fmt.Errorf("%s: %w", t.name, err)
+			return fmt.Errorf("%s: %w", t.name, err)
 		}
 	}
-	if err := l.copy("meters", []string{"key", "state", "expires_at"}, m.meters); err != nil {
-		return false, err
-	}
-	if d.log != "" { // what its autovacuum does some time after a load
-		texts = append(texts, "vacuum analyze")
-	}
-	for _, text := range texts {
-		if err := l.exec(text); err != nil {
-			return false, err
-		}
-	}
-	return true, l.exec("create table " + filled + " (at bigint)")
-}
-
-// count counts the rows of history.
-func (d *database) count(l loader) error {
-	n, err := l.texts("select cast((select count(*) from events) + (select count(*) from verifications) as text)")
-	if err == nil {
-		d.rows, err = strconv.Atoi(n[0])
-	}
-	return err
+	return l.copy("meters", []string{"key", "state", "expires_at"}, m.meters)
 }
 
 // loader opens the database as its superuser, and says how to ask for its indexes.
