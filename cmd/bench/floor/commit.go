@@ -74,7 +74,7 @@ func committer(ctx context.Context, on string) (commit func(ctx context.Context,
 	for i := range rowsEach {
 		places = append(places, fmt.Sprintf("($%d, $%d)", 2*i+1, 2*i+2))
 	}
-	insert := "insert into written values " + strings.Join(places, ", ")
+	insert := "insert into written values " + strings.Join(places, ", ") //nolint:gosec // of parameters
 	if on == SQLite {
 		dir, err := os.MkdirTemp("", "nod-bench-")
 		if err != nil {

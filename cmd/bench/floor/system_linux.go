@@ -8,7 +8,7 @@ import (
 )
 
 // datasync has the file's data on the disk.
-func datasync(f *os.File) error { return unix.Fdatasync(int(f.Fd())) } //nolint:gosec // a descriptor is one
+func datasync(f *os.File) error { return unix.Fdatasync(int(f.Fd())) }
 
 // threadTime is the processor time of this thread so far.
 func threadTime() (time.Duration, error) {
@@ -21,5 +21,5 @@ func threadTime() (time.Duration, error) {
 func descriptors() (int, error) {
 	var l unix.Rlimit
 	err := unix.Getrlimit(unix.RLIMIT_NOFILE, &l)
-	return int(min(l.Cur, 1<<20)), err //nolint:gosec // cut off
+	return int(min(l.Cur, 1<<20)), err
 }

@@ -10,7 +10,9 @@ import (
 	"net"
 	"net/http"
 	"runtime"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"nod/cmd/bench/load"
@@ -56,24 +58,42 @@ func Ticks(ctx context.Context, sockets int, frame []byte, d time.Duration) (r l
 			}
 		}
 	}()
+	ended := make(chan error, sockets)
+	var read atomic.Int64
 	err = load.Each(ctx, connections, sockets, func(ctx context.Context, i int) (err error) {
-		clients[i], err = network.Connect(ctx, &load.Request{URL: server.url})
+		clients[i], err = network.Connect(ctx, &load.Request{
+			URL: server.url, OnText: func(*load.Conn, []byte, time.Time) { read.Add(1) },
+			OnEnd: func(_ *load.Conn, err error) { ended <- err },
+		})
 		return err
 	})
 	if err != nil {
 		return r, err
 	}
-	used, took, err := server.write(ctx, wire(frame), d)
+	written, used, took, err := server.write(ctx, wire(frame), d)
+	if err != nil {
+		return r, err
+	}
+	for end := time.After(5 * time.Second); read.Load() < written; {
+		select {
+		case err := <-ended:
+			return r, fmt.Errorf("a frame could not be read: %w", err)
+		case <-end:
+			return r, fmt.Errorf("of %d frames %d were read", written, read.Load())
+		case <-time.After(time.Millisecond):
+		}
+	}
 	r.Figures = []load.Figure{{Name: "CPU per 10,000", Value: 100 * used.Seconds() / took.Seconds() / float64(sockets) * 10_000, Unit: "%"}}
-	return r, err
+	return r, nil
 }
 
 // wire is a server's frame of a text (RFC 6455, 5.2).
 func wire(text []byte) []byte {
-	if len(text) < 126 {
-		return append([]byte{0x81, byte(len(text))}, text...)
+	n := len(text)
+	if n < 126 {
+		return append([]byte{0x81, byte(n)}, text...)
 	}
-	return append(binary.BigEndian.AppendUint16([]byte{0x81, 126}, uint16(len(text))), text...) //nolint:gosec // a tick is short
+	return append(binary.BigEndian.AppendUint16([]byte{0x81, 126}, uint16(n)), text...) //nolint:gosec // a tick is short
 }
 
 // upgrader is a server that upgrades connections and gives them away.
@@ -108,21 +128,29 @@ func (u *upgrader) upgrade(w http.ResponseWriter, r *http.Request) {
 	_, _ = fmt.Fprintf(c, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n", base64.StdEncoding.EncodeToString(sum[:]))
 }
 
+// all are the connections so far.
+func (u *upgrader) all() []net.Conn {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return slices.Clone(u.conns)
+}
+
 func (u *upgrader) close() {
 	_ = u.web.Close()
-	for _, c := range u.conns {
+	for _, c := range u.all() {
 		_ = c.Close()
 	}
 }
 
-// write writes b to all, each once a second, from a thread of its own, and tells what
-// that thread used.
-func (u *upgrader) write(ctx context.Context, b []byte, d time.Duration) (used, took time.Duration, err error) {
+// write writes b to all, each once a second, from a thread of its own, and tells how often,
+// and what that thread used.
+func (u *upgrader) write(ctx context.Context, b []byte, d time.Duration) (written int64, used, took time.Duration, err error) {
+	conns := u.all()
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	from, err := threadTime()
 	if err != nil {
-		return 0, 0, err
+		return 0, 0, 0, err
 	}
 	begun := time.Now()
 	beat := time.NewTicker(time.Second / steps)
@@ -131,14 +159,15 @@ func (u *upgrader) write(ctx context.Context, b []byte, d time.Duration) (used, 
 		select {
 		case <-beat.C:
 		case <-ctx.Done():
-			return 0, 0, ctx.Err()
+			return 0, 0, 0, ctx.Err()
 		}
-		for i := step; i < len(u.conns); i += steps {
-			if _, err := u.conns[i].Write(b); err != nil {
-				return 0, 0, err
+		for i := step; i < len(conns); i += steps {
+			if _, err := conns[i].Write(b); err != nil {
+				return 0, 0, 0, err
 			}
+			written++
 		}
 	}
 	to, err := threadTime()
-	return to - from, time.Since(begun), err
+	return written, to - from, time.Since(begun), err
 }

@@ -164,7 +164,7 @@ func (c *speaker) say(ctx context.Context, text string, args []any) (err error) 
 	if err != nil {
 		return err
 	}
-	for rows.Next() { //nolint:revive // that they are read is all
+	for rows.Next() { // that they are read is all
 	}
 	return errors.Join(rows.Close(), rows.Err())
 }
