@@ -2,13 +2,10 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
 
-	"nod/client"
 	"nod/cmd/bench/load"
 )
 
@@ -46,11 +43,14 @@ func (s *scale) ofSockets(ctx context.Context, p *pair) (load.Result, error) {
 			return load.Result{}, err
 		}
 		defer nodes[i].stop()
-		leave, err := nodes[i].fill(ctx, counts[i])
+		devices, err := load.NewTarget(load.Place{Name: p.name, URL: nodes[i].url, Key: key}, load.Loopback(counts[i]))
 		if err != nil {
-			return load.Result{}, fmt.Errorf("connecting devices: %w", err)
+			return load.Result{}, err
 		}
-		defer leave()
+		defer func() { _ = devices.Close() }() // what it measured is told
+		if err := devices.Connect(ctx, counts[i]); err != nil {
+			return load.Result{}, err
+		}
 	}
 	a, b, err := inTurn(ctx, nodes[0], nodes[1])
 	return compared{"sockets", [2]string{shown(counts[0]), shown(counts[1])}, a, b}.result(p.name), err
@@ -73,93 +73,6 @@ func inTurn(ctx context.Context, first, second *node) (a, b times, err error) {
 		}
 	}
 	return took[0], took[1], nil
-}
-
-const (
-	perUser   = 10  // devices: what one user may have
-	perSecond = 900 // devices that connect
-)
-
-// fill enrolls devices at the node and connects them. They stay until leave.
-func (n *node) fill(ctx context.Context, devices int) (leave func(), err error) {
-	all := make([]*client.Device, devices)
-	nod := n.client()
-	err = load.Each(ctx, 64, devices, func(ctx context.Context, i int) error {
-		e, err := nod.Enroll(ctx, fmt.Sprintf("connected-%d", i/perUser))
-		if err == nil {
-			all[i], err = client.NewDevice(ctx, n.url, e.Token, "scale", nil)
-		}
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	network, err := load.NewNetwork(load.Loopback(devices))
-	if err != nil {
-		return nil, err
-	}
-	conns := make([]*load.Conn, devices)
-	leave = func() {
-		for _, c := range conns {
-			if c != nil {
-				c.Close()
-			}
-		}
-		_ = network.Close() // its connections are gone
-	}
-	err = load.Pace(ctx, perSecond, devices, func(ctx context.Context, i int, _ time.Time) (err error) {
-		conns[i], err = n.connect(ctx, network, all[i])
-		return err
-	})
-	if err != nil {
-		leave()
-		return nil, err
-	}
-	return leave, nil
-}
-
-// connect puts a device on the node and waits until it is told that nothing is open.
-func (n *node) connect(ctx context.Context, network *load.Network, d *client.Device) (*load.Conn, error) {
-	heard := make(chan error, 2)
-	r := &load.Request{
-		URL: n.url + "/ws", Subprotocol: "nod.v1",
-		OnText: func(c *load.Conn, text []byte, _ time.Time) {
-			var f struct {
-				Type string `json:"type"`
-				Data struct {
-					Nonce string `json:"nonce"`
-				} `json:"data"`
-			}
-			switch err := json.Unmarshal(text, &f); {
-			case err != nil:
-				heard <- err
-			case f.Type == "challenge":
-				if err := c.Write([]byte(`{"type":"auth","data":{"token":"` + d.SocketToken(f.Data.Nonce) + `"}}`)); err != nil {
-					heard <- err
-				}
-			case f.Type == "prompts":
-				heard <- nil
-			}
-		},
-	}
-	for {
-		c, err := network.Connect(ctx, r)
-		if refused, ok := errors.AsType[*load.Refused](err); ok && refused.RetryAfter > 0 {
-			if err := until(ctx, time.Now().Add(refused.RetryAfter)); err != nil {
-				return nil, err
-			}
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		select {
-		case err = <-heard:
-		case <-time.After(10 * time.Second):
-			err = errors.New("it was told nothing")
-		}
-		return c, err
-	}
 }
 
 // shown writes a count so that it can be read: 10,000.

@@ -11,8 +11,6 @@ import (
 	"os/exec"
 	"strings"
 	"time"
-
-	"nod/client"
 )
 
 // key is of an API that serves nobody but this program.
@@ -72,11 +70,4 @@ func (n *node) stop() {
 	_ = n.cmd.Process.Kill()
 	_ = n.cmd.Wait()
 	n.http.CloseIdleConnections()
-}
-
-// client is one of an integrator.
-func (n *node) client() *client.Client {
-	c := client.New(n.url, key)
-	c.HTTP = n.http
-	return c
 }
