@@ -111,7 +111,7 @@ func (m *mill) node(number int, url string) *millNode {
 				}
 			}
 			if d := dispatcher.Load(); d != nil && c.Verification != nil {
-				d.Wake(c.Verification.NextAt)
+				d.Committed(c)
 			}
 		},
 	})

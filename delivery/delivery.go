@@ -12,7 +12,7 @@
 // next due, its deliveries say what is to be done; both are written in the
 // transaction that decides them, so what was answered to the integrator will be
 // sent, and what was canceled will not. Queues in memory, wake-ups and timers
-// only make it quick: any of them may fail, and the poll finds the row. Claiming
+// only make it quick: any of them may fail, and the poll finds the row. Taking
 // a delivery moves the row's due time to the end of a lease, so what a dead
 // process held comes due by itself.
 //
@@ -22,8 +22,13 @@
 //	 the lease    │
 //	  ended       └─▶ suppressed (the integrator said no)
 //
-//	leased    committed by the claim: this worker's, nothing has left
-//	sending   committed just before the request leaves: it may have left
+//	leased    committed by the claim: this worker's, nothing has left; never over the socket
+//	sending   committed before the request leaves: it may have left
+//
+// A prompt over the socket is taken by the transaction that asks for it, sending and
+// under the token of its own process ([verify.Policy.Worker]), which sends it when it
+// hears of the COMMIT ([Dispatcher.Committed]): one transaction stands between a call
+// and the phone. All else, what comes due later and what somebody left undone is claimed.
 //
 // A worker that lost its lease writes nothing and sends nothing.
 //
@@ -31,9 +36,10 @@
 //
 // A crash in sending, a time-out or a panic leave it open whether the request
 // left. A prompt, over the socket or as a push, is then sent again: the app
-// knows it by its id and shows it once. An SMS or a call is never sent again by
-// itself: it becomes unknown, and the person may ask for another. There are no
-// retries below a channel either: one row, one request.
+// knows it by its id and shows it once. So the lease of one over the socket is short,
+// 2 s: so late does a prompt come whose process died between COMMIT and sending. An
+// SMS or a call is never sent again by itself: it becomes unknown, and the person may
+// ask for another. There are no retries below a channel either: one row, one request.
 //
 // A code is derived when its message is made, after that commit, and is gone
 // when the channel returns. It is never logged, queued or stored; [Message]

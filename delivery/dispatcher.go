@@ -80,6 +80,7 @@ type Dispatcher struct {
 	host   string // that codes are bound to
 
 	deliveries, webhooks *round
+	born                 chan leased    // what this process wrote and took in one
 	over                 chan Message   // what is to be withdrawn
 	asking               chan struct{}  // the places of those who ask
 	tries                sync.WaitGroup // also questions, withdrawals and posts
@@ -109,7 +110,7 @@ func New(c Config) *Dispatcher {
 	return &Dispatcher{
 		config: c, host: hostOf(c.Authority.URL()),
 		deliveries: newRound(c.Log, "nothing is delivered"), webhooks: newRound(c.Log, "no webhook leaves"),
-		over: make(chan Message, c.Workers), asking: make(chan struct{}, c.Workers),
+		born: make(chan leased, c.Workers), over: make(chan Message, c.Workers), asking: make(chan struct{}, c.Workers),
 		figures: figures{Stats: Stats{Sent: map[Sent]uint64{}, Sending: map[verify.Channel]int{}}, gated: map[verify.Channel]int{}},
 	}
 }
@@ -132,6 +133,7 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 	defer abandon()
 	var rounds sync.WaitGroup
 	rounds.Go(func() { d.deliveries.run(ctx, trying, d.room, d.claim) })
+	rounds.Go(func() { d.births(ctx, trying) })
 	rounds.Go(func() { d.withdrawals(ctx, trying) })
 	if d.config.Webhooks != nil && d.config.Poster != nil {
 		rounds.Go(func() { d.webhooks.run(ctx, trying, d.postRoom, d.claimWebhooks) })
@@ -210,26 +212,29 @@ func (d *Dispatcher) claim(ctx context.Context, limit int) (claimed, begun int, 
 			d.ask(ctx, question{id, a})
 		}
 		for _, j := range l.jobs {
-			d.figures.begin(j.channel)
-			d.tries.Go(func() {
-				defer func() {
-					d.figures.end(j.channel)
-					signal(d.deliveries.freed)
-				}()
-				d.try(ctx, l, j, h.token)
-			})
+			d.start(ctx, l, j)
 		}
 	}
 	return len(ids), begun, next, nil
 }
 
+// start starts the try of a delivery that was taken.
+func (d *Dispatcher) start(ctx context.Context, l leased, j job) {
+	d.figures.begin(j.channel)
+	d.tries.Go(func() {
+		defer func() {
+			d.figures.end(j.channel)
+			signal(d.deliveries.freed)
+		}()
+		d.try(ctx, l, j)
+	})
+}
+
 // lease is the rule of a claim: it moves on what is due by itself and takes the
-// deliveries and questions that are. What goes over the socket is marked as sending in the
-// same transaction: it may be sent twice, so a commit of its own before it
-// leaves would protect nothing, and a prompt is on the phone one write earlier.
+// deliveries and questions that are.
 func (d *Dispatcher) lease(v *verify.Verification, h *haul, now time.Time) leased {
 	d.deliveries.pace.tell(now)
-	l := leased{v: v, at: now, late: max(0, now.Sub(v.NextAt))}
+	l := leased{v: v, token: h.token, at: now, late: max(0, now.Sub(v.NextAt))}
 	p := d.config.Policy
 	v.Advance(p, now)
 	l.asks = v.AskDue(p, now)
@@ -239,10 +244,7 @@ func (d *Dispatcher) lease(v *verify.Verification, h *haul, now time.Time) lease
 		}
 	}
 	for _, id := range v.Lease(p, h.token, now) {
-		c := v.Delivery(id).Channel
-		if c != verify.WebSocket || v.Send(id, h.token, p, now) {
-			l.jobs = append(l.jobs, job{id, c})
-		}
+		l.jobs = append(l.jobs, job{id, v.Delivery(id).Channel})
 	}
 	return l
 }
@@ -254,12 +256,13 @@ type haul struct {
 	load  map[verify.Channel]int // deliveries in it
 }
 
-// leased is what a claim took of one verification.
+// leased is what was taken of one verification, by a claim or when it was written.
 type leased struct {
-	v      *verify.Verification // as the claim wrote it
+	v      *verify.Verification // as it was written
+	token  string
 	jobs   []job
 	asks   []verify.Asked
-	began  time.Time // of the claim, by our clock: no lease in it began earlier
+	began  time.Time // by our clock: no lease in it began earlier
 	at     time.Time // of the leases, by the store's clock
 	late   time.Duration
 	putOff bool

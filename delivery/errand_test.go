@@ -105,8 +105,8 @@ func TestADeadToken(t *testing.T) {
 			w.script.says(verify.WebSocket, nobodyThere)
 			b := &broken{Store: w.store}
 			w.script.says(verify.Push, unregistered)
-			w.notice = func(v *verify.Verification) { // its end is written, and then nothing can be
-				if last(v, verify.Push).State == verify.StateFailed && w.phone().Push != nil {
+			w.notice = func(c verify.Change) { // its end is written, and then nothing can be
+				if last(c.Verification, verify.Push).State == verify.StateFailed && w.phone().Push != nil {
 					b.down.Store(true)
 				}
 			}

@@ -99,7 +99,7 @@ type world struct {
 	id       string // of the verification
 	deaf     atomic.Bool
 	runs     []*delivery.Dispatcher
-	notice   func(*verify.Verification) // told every commit of this store, before the dispatchers are
+	notice   func(verify.Change) // told every commit of this store, before the dispatchers are
 }
 
 // bubble runs a test with a store in a bubble where time is what the test says.
@@ -114,6 +114,7 @@ func newFile(t testing.TB) string { return "sqlite:" + filepath.Join(t.TempDir()
 func open(t testing.TB, url string, change ...func(*world)) *world {
 	t.Helper()
 	w := &world{t: t, url: url, policy: verify.DefaultPolicy(), script: &script{}, log: &syncBuffer{}, begun: time.Now()}
+	w.policy.Worker = rand.Text()
 	w.policy.HasPush, w.policy.HasSMS, w.policy.HasVoice = true, true, true
 	w.policy.Limits = verify.Limits{} // what is limited is a rule's affair, not the dispatcher's
 	w.policy.Limits = verify.Limits{} // all sends go to a few numbers
@@ -131,15 +132,17 @@ func (w *world) openStore() *storage.Store {
 	s, err := storage.Open(context.Background(), storage.Config{
 		URL: w.url, Secret: []byte("a secret of the tests, long enough"), WebhookURL: w.webhooks,
 		Notify: func(c verify.Change) {
-			if c.Verification == nil || w.deaf.Load() {
+			if c.Verification == nil {
 				return
 			}
 			if w.notice != nil {
-				w.notice(c.Verification)
+				w.notice(c)
+			}
+			if w.deaf.Load() {
+				return
 			}
 			for _, d := range w.runs {
-				d.Wake(c.Verification.NextAt)
-				d.Over(c.Verification, c.Events)
+				d.Committed(c)
 				d.WakeWebhooks()
 			}
 		},

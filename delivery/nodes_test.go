@@ -177,8 +177,8 @@ func TestANodeDies(t *testing.T) {
 			c := newCluster(t, database, []string{way, database}, short)
 			var dies sync.Once
 			died := make(chan struct{})
-			c.nodes[0].notice = func(v *verify.Verification) {
-				if last(v, verify.SMS).State == tc.after {
+			c.nodes[0].notice = func(ch verify.Change) {
+				if last(ch.Verification, verify.SMS).State == tc.after {
 					dies.Do(func() { wire.Cut(); close(died) })
 				}
 			}

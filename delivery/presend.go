@@ -48,7 +48,7 @@ var errNoAnswer = errors.New("the one who is asked before a code leaves panicked
 // The lease stands meanwhile and nothing has left: a crash asks again. The question
 // takes a place of the channel, so that one who does not answer holds up what is to be
 // asked about and nothing else; [Dispatcher.room] waits for no such place.
-func (d *Dispatcher) passes(ctx context.Context, l leased, j job, token string) bool {
+func (d *Dispatcher) passes(ctx context.Context, l leased, j job) bool {
 	if d.config.Gate == nil || (j.channel != verify.SMS && j.channel != verify.Voice) {
 		return true
 	}
@@ -70,7 +70,7 @@ func (d *Dispatcher) passes(ctx context.Context, l leased, j job, token string) 
 	}
 	o := verify.Outcome{State: verify.StateSuppressed, Class: verify.ClassPolicy, Detail: detail}
 	_, err = d.write(ctx, l.v.ID, func(fresh *verify.Verification, at time.Time) error {
-		fresh.Settle(j.id, token, o, d.config.Policy, at)
+		fresh.Settle(j.id, l.token, o, d.config.Policy, at)
 		return nil
 	})
 	d.figures.sent(j.channel, o.State, err != nil)

@@ -76,6 +76,13 @@ func (f *figures) claimed(late time.Duration, putOff bool) {
 	}
 }
 
+// noRoom counts what was born where there was no room for it.
+func (f *figures) noRoom() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.PutOff++
+}
+
 func (f *figures) begin(c verify.Channel) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -12,14 +12,14 @@ import (
 )
 
 // try brings one leased delivery on its way and writes what came of it.
-func (d *Dispatcher) try(ctx context.Context, l leased, j job, token string) {
+func (d *Dispatcher) try(ctx context.Context, l leased, j job) {
 	if l.v.Delivery(j.id).State == verify.StateLeased {
-		if !d.passes(ctx, l, j, token) {
+		if !d.passes(ctx, l, j) {
 			return
 		}
 		leaves := false
 		began, err := d.write(ctx, l.v.ID, func(fresh *verify.Verification, at time.Time) error {
-			leaves = fresh.Send(j.id, token, d.config.Policy, at)
+			leaves = fresh.Send(j.id, l.token, d.config.Policy, at)
 			l.v, l.at = fresh, at
 			return nil
 		})
@@ -35,7 +35,7 @@ func (d *Dispatcher) try(ctx context.Context, l leased, j job, token string) {
 	o := d.send(ctx, l, l.v.Delivery(j.id))
 	o.Jitter = rand.Float64() //nolint:gosec // spreads retries, guards nothing
 	_, err := d.write(ctx, l.v.ID, func(fresh *verify.Verification, at time.Time) error {
-		fresh.Settle(j.id, token, o, d.config.Policy, at)
+		fresh.Settle(j.id, l.token, o, d.config.Policy, at)
 		return nil
 	})
 	d.figures.sent(j.channel, o.State, err != nil)
@@ -91,13 +91,13 @@ func (d *Dispatcher) send(ctx context.Context, l leased, row *verify.Delivery) (
 	if !ok {
 		return verify.Outcome{State: verify.StateFailed, Class: verify.ClassPermanentTarget, Detail: "target_gone"}
 	}
-	spent := time.Since(l.began)
+	lease, spent := d.config.Policy.Lease(row.Channel), time.Since(l.began)
 	m.Life = m.ExpiresAt.Sub(l.at) - spent
-	if spent > d.config.Policy.LeaseLife/2 || m.Life <= 0 {
+	if spent > lease/2 || m.Life <= 0 {
 		d.config.Log.Warn("a delivery did not leave: this process or the store stood still", "delivery_id", row.ID, "channel", row.Channel, "for", spent)
 		return verify.Outcome{State: verify.StateRetrying, Class: verify.ClassTransient, Detail: "late"}
 	}
-	ctx, cancel := context.WithTimeout(ctx, min(d.config.Timeout, m.Life))
+	ctx, cancel := context.WithTimeout(ctx, min(d.config.Timeout, lease/2, m.Life))
 	defer cancel()
 	o = channel.Send(ctx, m)
 	if o.Class == "" {

@@ -77,7 +77,7 @@ func open(t testing.TB, alter func(*server.Config), broker ...hub.Broker) *door 
 		Notify: func(c verify.Change) {
 			front.Announce(c)
 			if c.Verification != nil {
-				dispatcher.Wake(c.Verification.NextAt)
+				dispatcher.Committed(c)
 			}
 		},
 	})

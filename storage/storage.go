@@ -228,12 +228,16 @@ func (s *Store) write(ctx context.Context, do func(context.Context, *tx) error) 
 	err := s.engine.write(ctx, func(ctx context.Context, t *tx) error {
 		s.told.leave(places) // of a try that lost
 		places = nil
+		begun := time.Now()
 		t.keys, t.since, t.webhooks = s.keys, s.since, s.endpoint != ""
 		if err := do(ctx, t); err != nil {
 			return err
 		}
 		if err := t.flush(); err != nil {
 			return err
+		}
+		for i := range t.changes {
+			t.changes[i].Begun = begun
 		}
 		places = s.told.queue(t.changes) // the locks are still held: this is the order of the commits
 		return nil

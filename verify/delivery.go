@@ -10,8 +10,8 @@ import (
 type DeliveryState string
 
 // The delivery states. Leased (nothing sent yet: run again) and Sending
-// (committed just before the request leaves) are two states: a crash in the
-// second leaves [StateUnknown].
+// (committed before the request leaves) are two states: a crash in the
+// second leaves [StateUnknown], or another try of what may be sent twice.
 const (
 	StateQueued      DeliveryState = "queued"
 	StateLeased      DeliveryState = "leased"
@@ -64,7 +64,7 @@ type Delivery struct {
 
 	CreatedAt  time.Time
 	DueAt      time.Time // when queued or retrying: not before this
-	LeaseToken string    // when leased or sending
+	LeaseToken string    // when leased or sending: the worker's
 	LeaseEndAt time.Time
 	AcceptedAt time.Time
 	Unanswered bool      // of an sms, voice or email delivery: when it was sent nobody knew whether it left, whatever was told later

@@ -8,21 +8,44 @@ import (
 )
 
 // Lease takes the deliveries that are due at now for one worker, under its
-// token, until now plus the policy's lease. It returns their ids in order.
+// token, until now plus the policy's lease. It returns their ids in order. What goes
+// over the socket is sending from then on, the rest is leased (see
+// [Verification.Send]); what tells of something that has ended is not taken.
 func (v *Verification) Lease(p *Policy, token string, now time.Time) []string {
 	var ids []string
+	v.lapse(now)
 	for i := range v.Deliveries {
 		d := &v.Deliveries[i]
 		if (d.State != StateQueued && d.State != StateRetrying) || now.Before(d.DueAt) {
 			continue
 		}
-		d.Attempts++
-		d.LeaseToken, d.LeaseEndAt = token, now.Add(p.LeaseLife)
-		v.move(d, StateLeased, now)
+		v.take(d, token, p, now)
 		ids = append(ids, d.ID)
 	}
 	v.settle(p, now)
 	return ids
+}
+
+// take gives a worker one try of a delivery, counted before it runs. Over the socket a
+// prompt may be sent twice, so a commit of its own before it leaves would protect
+// nothing: it is sending at once, and on the phone one write earlier.
+func (v *Verification) take(d *Delivery, token string, p *Policy, now time.Time) {
+	d.Attempts++
+	d.LeaseToken = token
+	to := StateLeased
+	if d.Channel == WebSocket {
+		to = StateSending
+	}
+	v.begin(d, to, p, now)
+}
+
+// begin moves a delivery to one of its worker's two states, with a new lease.
+func (v *Verification) begin(d *Delivery, to DeliveryState, p *Policy, now time.Time) {
+	d.LeaseEndAt = now.Add(p.Lease(d.Channel))
+	if to == StateSending {
+		d.Provider, d.ProviderID = "", "" // of a try before: a receipt is compared with this one's
+	}
+	v.move(d, to, now)
 }
 
 // Delivery finds a delivery by id; nil when it is not of this verification.
@@ -57,9 +80,7 @@ func (v *Verification) Send(id, token string, p *Policy, now time.Time) bool {
 	}
 	ok := d.State == StateSending || !v.lapsed(d, now)
 	if ok {
-		d.LeaseEndAt = now.Add(p.LeaseLife)
-		d.Provider, d.ProviderID = "", "" // of a try before: a receipt is compared with this one's
-		v.move(d, StateSending, now)
+		v.begin(d, StateSending, p, now)
 	} else {
 		v.lapse(now)
 	}
@@ -238,11 +259,14 @@ func (v *Verification) refund(d *Delivery) {
 	}
 }
 
-// addDelivery adds one that is queued, unless it says otherwise.
-func (v *Verification) addDelivery(d Delivery, now time.Time) {
+// addDelivery adds one that is queued, unless it says otherwise, and returns it as it
+// stands among the others.
+func (v *Verification) addDelivery(d Delivery, now time.Time) *Delivery {
 	d.ID, d.State, d.Class, d.CreatedAt, d.ChangedAt = NewID("dlv"), cmp.Or(d.State, StateQueued), cmp.Or(d.Class, ClassNone), now, now
 	v.Deliveries = append(v.Deliveries, d)
-	v.emitDelivery(&v.Deliveries[len(v.Deliveries)-1], now)
+	added := &v.Deliveries[len(v.Deliveries)-1]
+	v.emitDelivery(added, now)
+	return added
 }
 
 // dropInFlight takes back what has not left yet.

@@ -1,6 +1,7 @@
 package verify_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -364,4 +365,56 @@ func TestAPromptsEndIsNotForgotten(t *testing.T) {
 	if w.v.Prompt.ClosedAt.IsZero() {
 		t.Error("the prompt was never closed")
 	}
+}
+
+// What asks the app over the socket is sent by the process that writes it.
+func TestBornSending(t *testing.T) {
+	born := func(worker string) *world {
+		w := newWorld(t)
+		w.policy.Worker = worker
+		q := login(number)
+		q.Channel = verify.Push
+		s := verify.Situation{Devices: []verify.Device{w.device("dev_1", true, start), w.device("dev_2", true, start)}}
+		if err := w.begin(q, s); err != nil {
+			t.Fatal(err)
+		}
+		return w
+	}
+	t.Run("each delivery is on its way under its token, for a short lease", func(t *testing.T) {
+		w := born("this one")
+		w.take()
+		if w.v.Stage != verify.ContactingApp || !w.v.NextAt.Equal(w.now.Add(w.policy.SocketLease)) {
+			t.Errorf("stage %s, next at %s", w.v.Stage, w.v.NextAt)
+		}
+		for _, d := range w.v.Deliveries {
+			if d.State != verify.StateSending || d.LeaseToken != "this one" || d.Attempts != 1 || !d.LeaseEndAt.Equal(w.v.NextAt) {
+				t.Errorf("%+v", d)
+			}
+		}
+		var told []string
+		for _, e := range w.events {
+			told = append(told, e.Name)
+		}
+		want := []string{"verification.created", "delivery.queued", "delivery.queued", "verification.stage_changed"}
+		if !slices.Equal(told, want) {
+			t.Errorf("told %v, want %v", told, want)
+		}
+	})
+	t.Run("nobody else takes it before the end of that", func(t *testing.T) {
+		w := born("this one")
+		if ids := w.v.Lease(&w.policy, "other", w.now); len(ids) != 0 {
+			t.Errorf("%v were taken twice", ids)
+		}
+		w.now = w.v.NextAt
+		w.v.Advance(&w.policy, w.now)
+		if ids := w.v.Lease(&w.policy, "other", w.now); len(ids) != 2 {
+			t.Errorf("%v were taken when it had ended", ids)
+		}
+		w.v.Settle(w.v.Deliveries[0].ID, "this one", verify.Outcome{State: verify.StateAccepted}, &w.policy, w.now)
+		w.state(verify.WebSocket, verify.StateSending)
+	})
+	t.Run("without a worker it waits to be claimed", func(t *testing.T) {
+		w := born("")
+		w.state(verify.WebSocket, verify.StateQueued)
+	})
 }

@@ -123,6 +123,7 @@ type Change struct {
 	Verification *Verification // nil for a change of a user, a device or a provider
 	Device       *Device       // nil for a change of a verification, a user or a provider
 	Events       []Event
+	Begun        time.Time // when, by this process's clock, its transaction had not read the store's yet
 }
 
 // Changed names what got events in some span of time: a verification, or a user

@@ -94,9 +94,9 @@ func (w *world) pump() {
 			w.asked = append(w.asked, w.now.Sub(start))
 			w.v.Receive(verify.Receipt{DeliveryID: a.DeliveryID, Provider: a.Provider, ProviderID: a.ProviderID, State: w.word}, &w.policy, w.now)
 		}
-		ids := w.v.Lease(&w.policy, "worker", w.now)
+		ids := append(w.born(), w.v.Lease(&w.policy, "worker", w.now)...)
 		for _, id := range ids {
-			if !w.v.Send(id, "worker", &w.policy, w.now) {
+			if w.v.Delivery(id).State == verify.StateLeased && !w.v.Send(id, "worker", &w.policy, w.now) {
 				continue
 			}
 			d := *w.v.Delivery(id)
@@ -113,6 +113,16 @@ func (w *world) pump() {
 		}
 	}
 	w.t.Fatalf("the verification never comes to rest: next at %s, now %s", w.v.NextAt, w.now)
+}
+
+// born are the deliveries that were taken when they were written and not settled yet.
+func (w *world) born() (ids []string) {
+	for _, d := range w.v.Deliveries {
+		if d.State == verify.StateSending && d.LeaseToken == "worker" {
+			ids = append(ids, d.ID)
+		}
+	}
+	return ids
 }
 
 // until moves the clock to start plus d, stopping wherever something is due.

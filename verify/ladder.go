@@ -171,7 +171,8 @@ func (v *Verification) pushAcked() bool {
 }
 
 // openPrompt asks all devices at once, each with its own deliveries, or lets them find
-// the prompt when the person is to be left in peace.
+// the prompt when the person is to be left in peace. Whoever writes this sends it, so
+// that nothing has to be claimed first.
 func (v *Verification) openPrompt(p *Policy, now time.Time, resend int) {
 	v.closePrompt(now)
 	v.dropInFlight(now, func(d *Delivery) bool { return d.Channel.App() }, StateCanceled)
@@ -191,7 +192,9 @@ func (v *Verification) openPrompt(p *Policy, now time.Time, resend int) {
 	}
 	for i := range v.Devices {
 		each.DeviceID = v.Devices[i].ID
-		v.addDelivery(each, now)
+		if d := v.addDelivery(each, now); p.Worker != "" && d.State == StateQueued {
+			v.take(d, p.Worker, p, now)
+		}
 	}
 }
 

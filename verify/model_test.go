@@ -57,6 +57,7 @@ func TestModel(t *testing.T) {
 		channel := rapid.SampledFrom(channels).Draw(r, "channel")
 		q.Channel = channel
 		w.policy.VoiceFallback = rapid.Bool().Draw(r, "voice")
+		w.policy.Worker = rapid.SampledFrom([]string{"", "worker"}).Draw(r, "born taken by")
 		w.word = rapid.SampledFrom(append(receiptStates, "")).Draw(r, "word")
 		m := &model{wrote: newModelSends(), hold: verify.Standing{Hold: verify.Hold{UserID: "u1"}}}
 		if rapid.Bool().Draw(r, "predicts") {

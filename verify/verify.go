@@ -32,6 +32,7 @@
 //	  ▲        │  ▲        ├─▶ undelivered, failed  (an app's receipt may still follow)
 //	  └────────┘  │        └─▶ unknown              (no answer came; a code is never sent again by itself)
 //	lease ended   └─ retrying ◀─ sending            (not taken: again later, or by another provider at once; a prompt also when nobody knows)
+//	queued, retrying ─▶ sending                   (over the socket, at once: when a worker claims it, or when its own process writes it)
 //	queued, leased, retrying ─▶ canceled, expired   (what it tells has ended)
 //	retrying ─▶ canceled                            (of a code: another was asked for)
 //	sending, unknown ─▶ accepted ─▶ undelivered ─▶ delivered   (what a provider tells of a code, see [Verification.Receive])

@@ -17,8 +17,8 @@ const (
 )
 
 // hold makes the database hold, for as long as patience, the transaction that
-// moves a delivery over a channel from one state to the next: before it is
-// written, or while it is committed, which no death of its node stops.
+// moves a delivery over a channel from one state (empty: it was none yet) to the next:
+// before it is written, or while it is committed, which no death of its node stops.
 func (c *cluster) hold(channel verify.Channel, from, to verify.DeliveryState, when string, patience time.Duration) {
 	c.t.Helper()
 	c.exec(fmt.Sprintf(`create function hold() returns trigger language plpgsql as
@@ -28,8 +28,12 @@ func (c *cluster) hold(channel verify.Channel, from, to verify.DeliveryState, wh
 		kind, timing = "constraint trigger", "after"
 	}
 	deferred := map[string]string{"trigger": "", "constraint trigger": "deferrable initially deferred"}[kind]
-	c.exec(fmt.Sprintf(`create %s hold %s update on deliveries %s for each row
-		when (old.state = '%s' and new.state = '%s' and new.channel = '%s') execute function hold()`, kind, timing, deferred, from, to, channel))
+	event, was := "update", fmt.Sprintf("old.state = '%s' and", from)
+	if from == "" {
+		event, was = "insert", ""
+	}
+	c.exec(fmt.Sprintf(`create %s hold %s %s on deliveries %s for each row
+		when (%s new.state = '%s' and new.channel = '%s') execute function hold()`, kind, timing, event, deferred, was, to, channel))
 }
 
 // release ends what hangs, as the database does by itself when it finds that the

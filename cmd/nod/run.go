@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -125,12 +126,9 @@ func (a *app) close() error {
 
 // committed is told every change, after its commit.
 func (a *app) committed(ch verify.Change) {
+	a.dispatcher.Committed(ch) // first: a phone is to show it
 	a.server.Announce(ch)
 	a.guarding.note(ch.Events)
-	if ch.Verification != nil {
-		a.dispatcher.Wake(ch.Verification.NextAt)
-		a.dispatcher.Over(ch.Verification, ch.Events)
-	}
 	if a.ways.poster != nil && len(ch.Events) > 0 {
 		a.dispatcher.WakeWebhooks()
 	}
@@ -139,6 +137,7 @@ func (a *app) committed(ch verify.Change) {
 func (a *app) wire(ctx context.Context) error {
 	c := &a.config
 	policy := c.Policy
+	policy.Worker = rand.Text()
 	a.counting = newCounting(a.store, c.Retention, a.log)
 	a.guarding = newGuarding(a.store, &policy.Limits, a.log)
 	if c.AutoDelays {
