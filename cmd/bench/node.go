@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -74,7 +75,7 @@ func newNode(ctx context.Context, program string, settings ...string) (*node, er
 
 // start starts the program and waits until it says that it can be opened.
 func (n *node) start(ctx context.Context) error {
-	n.cmd = exec.CommandContext(ctx, n.program, "serve")
+	n.cmd = exec.CommandContext(ctx, n.program, "serve") //nolint:gosec // whoever runs a benchmark names the program
 	n.cmd.Env = append(os.Environ(), n.settings...)
 	n.log = &complaints{}
 	n.cmd.Stderr = n.log
@@ -176,7 +177,7 @@ func startNodes(ctx context.Context, program, on string, settings ...string) (_ 
 
 // stop ends them, the last first.
 func (a *nodes) stop() {
-	for i := len(a.ends) - 1; i >= 0; i-- {
-		a.ends[i]()
+	for _, end := range slices.Backward(a.ends) {
+		end()
 	}
 }

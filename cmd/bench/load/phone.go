@@ -49,8 +49,8 @@ type envelope struct {
 // kind is the type of a frame: from its beginning, where nod writes it.
 func kind(text []byte) string {
 	if rest, ok := bytes.CutPrefix(text, []byte(`{"type":"`)); ok {
-		if end := bytes.IndexByte(rest, '"'); end >= 0 {
-			return string(rest[:end])
+		if name, _, ok := bytes.Cut(rest, []byte{'"'}); ok {
+			return string(name)
 		}
 	}
 	var e envelope

@@ -2,6 +2,7 @@ package load
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/netip"
 	"os"
@@ -48,8 +49,11 @@ func (p *poller) run() {
 		var n int
 		if ready.Read(func(fd uintptr) bool {
 			n, err = unix.EpollWait(int(fd), events, 0)
-			return n > 0 || err != nil && err != unix.EINTR
-		}) != nil || err != nil && err != unix.EINTR {
+			return n > 0 || err != nil
+		}) != nil {
+			return
+		}
+		if err != nil && !errors.Is(err, unix.EINTR) {
 			return
 		}
 		for _, e := range events[:max(n, 0)] {
@@ -139,7 +143,7 @@ func (p *poller) connected(c *Conn) {
 	}
 	why, err := unix.GetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_ERROR)
 	if err == nil && why != 0 {
-		err = os.NewSyscallError("connect", unix.Errno(why)) //nolint:gosec // an errno is one
+		err = os.NewSyscallError("connect", unix.Errno(why))
 	}
 	if err == nil {
 		_, err = s.Write(s.hello)
