@@ -78,7 +78,7 @@ func TestTogether(t *testing.T) {
 func TestTogetherGathers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		batches := 0
-		crowd := newTogether(crowdTime, func(_ context.Context, asked []*question[int, int]) error {
+		crowd := newTogether(joinTime, func(_ context.Context, asked []*question[int, int]) error {
 			batches++
 			return nil
 		})
@@ -96,14 +96,14 @@ func TestTogetherGathers(t *testing.T) {
 		batches = 0
 		var all sync.WaitGroup
 		for range 1000 {
-			all.Go(func() { ask(crowdTime) })
+			all.Go(func() { ask(joinTime) })
 			pass(time.Millisecond)
 		}
 		all.Wait()
-		if batches > 1000/int(crowdTime/time.Millisecond)+crowdSize {
+		if batches > 1000/int(joinTime/time.Millisecond)+crowdSize {
 			t.Errorf("%d batches for 1,000 in a second", batches)
 		}
-		pass(crowdTime)
+		pass(joinTime)
 		ask(0)
 		crowd.close()
 	})
