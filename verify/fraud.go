@@ -18,8 +18,8 @@ var dearCodes = []int32{808, 870, 881, 882, 883, 979}
 // networks), or its country is none of those that codes go to. What a type of number
 // is, is what the metadata of nyaruka/phonenumbers says.
 func (l *Limits) bars(n Number) (Reason, bool) {
-	p, err := phonenumbers.Parse(n.e164, "ZZ")
-	if err != nil {
+	p := n.parts()
+	if p == nil {
 		return FraudRule, !n.IsZero()
 	}
 	switch phonenumbers.GetNumberType(p) {

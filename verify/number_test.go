@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/nyaruka/phonenumbers"
+
 	"nod/verify"
 )
 
@@ -33,6 +35,46 @@ func TestTheCountryOfANumber(t *testing.T) {
 	} {
 		if got := verify.StoredNumber(number).Country(); got != country {
 			t.Errorf("%s is of %q, want %q", number, got, country)
+		}
+	}
+}
+
+// Of every kind of number in every country the country is the one that the whole parser
+// finds, and of what is no number there is none.
+func TestTheCountryOfEveryNumber(t *testing.T) {
+	seen := 0
+	check := func(example *phonenumbers.PhoneNumber) {
+		if example == nil {
+			return
+		}
+		e164 := phonenumbers.Format(example, phonenumbers.E164)
+		p, err := phonenumbers.Parse(e164, "ZZ")
+		if err != nil {
+			return
+		}
+		seen++
+		n := verify.StoredNumber(e164)
+		if want := phonenumbers.GetRegionCodeForNumber(p); n.Country() != want {
+			t.Errorf("%s is of %q, want %q", e164, n.Country(), want)
+		}
+		if want := fmt.Sprint("+", p.GetCountryCode(), " "); !strings.HasPrefix(n.Mask(), want) {
+			t.Errorf("%s is shown as %s", e164, n.Mask())
+		}
+	}
+	for region := range phonenumbers.GetSupportedRegions() {
+		for kind := phonenumbers.FIXED_LINE; kind <= phonenumbers.VOICEMAIL; kind++ {
+			check(phonenumbers.GetExampleNumberForType(region, kind))
+		}
+	}
+	for code := range phonenumbers.GetSupportedGlobalNetworkCallingCodes() {
+		check(phonenumbers.GetExampleNumberForNonGeoEntity(code))
+	}
+	if seen < 1000 {
+		t.Errorf("only %d numbers were seen", seen)
+	}
+	for _, none := range []string{"+", "+1", "+0123456", "+999123456", "+1x", "x"} {
+		if got := verify.StoredNumber(none).Country(); got != "" {
+			t.Errorf("%s is of %q", none, got)
 		}
 	}
 }
