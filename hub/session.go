@@ -365,7 +365,7 @@ func (s *Session) planLocked() {
 		}
 		s.socket.silent.Add(1)
 		s.pinging = true
-		s.pingAt = now.Add(s.hub.config.PingInterval)
+		s.pingAt = nextPing(now, s.hub.config.PingInterval)
 		s.wakeLocked()
 	}
 	wait := s.pingAt.Sub(now)
@@ -379,6 +379,17 @@ func (s *Session) planLocked() {
 		wait = min(wait, left)
 	}
 	s.hub.wheel.set(&s.alarm, min(wait, s.tickLocked(clock)))
+}
+
+// pingTogether is how far apart pings are sent: those of many connections at one
+// moment cost less than each at its own, for whoever sleeps between them is woken
+// less often, the peers' answers too.
+const pingTogether = 250 * time.Millisecond
+
+// nextPing is interval from now, and up to pingTogether less.
+func nextPing(now time.Time, interval time.Duration) time.Time {
+	past := time.Duration(now.UnixNano()) % min(pingTogether, interval)
+	return now.Add(interval - past)
 }
 
 // depart sends the session away and returns what is closed when it is gone.
