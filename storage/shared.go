@@ -26,20 +26,24 @@ type shared struct {
 
 // newShared lets crowds gather, where each statement costs another process.
 func newShared(s *Store, gather bool) *shared {
-	crowd := func(d time.Duration) time.Duration {
-		if !gather {
-			return 0
-		}
-		return d
+	var read, join time.Duration
+	if gather {
+		read, join = readTime, joinTime
 	}
-	return &shared{
-		verifications: newTogether(crowd(readTime), s.readVerifications),
-		devices:       newTogether(crowd(authTime), s.readDevices),
-		prompts:       newTogether(crowd(joinTime), s.readPrompts),
-		events:        newTogether(crowd(readTime), s.readEvents),
-		touches:       newTogether(crowd(joinTime), s.touchDevices),
-		clock:         newTogether(crowd(readTime), s.readClock),
+	var phones storm
+	all := &shared{
+		verifications: newTogether(read, s.readVerifications),
+		devices:       newTogether(read, s.readDevices),
+		prompts:       newTogether(join, s.readPrompts),
+		events:        newTogether(read, s.readEvents),
+		touches:       newTogether(join, s.touchDevices),
+		clock:         newTogether(read, s.readClock),
 	}
+	if gather {
+		all.prompts.raises = &phones
+		all.verifications.within, all.devices.within, all.events.within = &phones, &phones, &phones
+	}
+	return all
 }
 
 // close waits for the batches under way.
@@ -61,17 +65,23 @@ type timed[T any] struct {
 // togetherLimit is how many questions one batch answers.
 const togetherLimit = 1000
 
-// A crowd is crowdSize questions within the time of their kind. While there is one, batches
-// begin that long apart: Postgres, asked at once, answers so fast that few of those who
-// come back would share. What somebody waits for on a page is held back only in a storm,
-// 1,500 a second, and then for less than a statement may take; who he is, that is asked
-// at 600 a second, and what only a phone asks that connects, at 150, longer.
+// A crowd is crowdSize questions within a time: readTime, or joinTime of what only a phone
+// asks that connects. While there is one, batches begin that long apart: Postgres, asked
+// at once, answers so fast that few of those who come back would share. A crowd of phones
+// that connect, 150 a second, is a storm, and for as long as it lasts what they and pages
+// read gathers for joinTime too; without one a page waits for the others, if there are
+// 1,500 a second, for less than a statement may take.
 const (
 	crowdSize = 6
 	readTime  = 4 * time.Millisecond
-	authTime  = 10 * time.Millisecond
 	joinTime  = 40 * time.Millisecond
+	stormRest = 250 * time.Millisecond // after the last crowd of it
 )
+
+// storm is whether phones come back, many at once.
+type storm struct{ until atomic.Int64 } // unix nanoseconds
+
+func (s *storm) on(now time.Time) bool { return s != nil && now.UnixNano() < s.until.Load() }
 
 // together answers questions of one kind in batches, one at a time: who comes
 // while a batch is under way waits for the next. So a batch starts after each of
@@ -80,6 +90,8 @@ const (
 type together[Q, A any] struct {
 	do     func(context.Context, []*question[Q, A]) error // answers all, or fails all
 	gather time.Duration                                  // between the batches of a crowd
+	within *storm                                         // then joinTime is
+	raises *storm                                         // a crowd is one
 
 	mu      sync.Mutex
 	waiting []*question[Q, A]
@@ -145,8 +157,15 @@ func (t *together[Q, A]) enqueue(q *question[Q, A]) bool {
 // run answers batch after batch until nobody waits.
 func (t *together[Q, A]) run() {
 	for {
+		gather, now := t.gather, time.Now()
+		if t.within.on(now) {
+			gather = joinTime
+		}
 		if t.lately >= crowdSize {
-			time.Sleep(time.Until(t.since.Add(t.gather)))
+			if t.raises != nil {
+				t.raises.until.Store(now.Add(stormRest).UnixNano())
+			}
+			time.Sleep(t.since.Add(gather).Sub(now))
 		}
 		t.mu.Lock()
 		n := min(len(t.waiting), togetherLimit)
@@ -160,7 +179,7 @@ func (t *together[Q, A]) run() {
 			return
 		}
 		batch = slices.DeleteFunc(batch, func(q *question[Q, A]) bool { return q.left.Load() })
-		if now := time.Now(); now.Sub(t.since) >= t.gather {
+		if now := time.Now(); now.Sub(t.since) >= gather {
 			t.since, t.lately = now, 0
 		}
 		t.lately += len(batch)
