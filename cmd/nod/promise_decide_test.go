@@ -36,12 +36,11 @@ const (
 func TestOneDecision(t *testing.T) {
 	t.Parallel()
 	length, seed := chaos(t, 20*time.Second)
-	c := newCluster(t, setup{ownPostgres: true, settings: []string{"NOD_LIMIT_PROMPTS=off"}}) // a few people sign in all the time
+	c := newCluster(t, setup{ownPostgres: true, settings: []string{"NOD_LIMIT_CHECKS_IP=off"}}) // all people sit at one address
 	court := newCourt(c, seed)
 	ctx, stop := context.WithCancel(t.Context())
-	phones := court.summon(ctx)
 	var sitting sync.WaitGroup
-	sitting.Go(func() { court.sit(ctx, phones) })
+	sitting.Go(func() { court.sit(ctx) })
 	faults := c.injure(rand.New(rand.NewPCG(seed, 0)), length, func() bool { return court.heard.Load() >= lanes })
 	stop()
 	sitting.Wait()
@@ -145,26 +144,29 @@ func newCourt(c *cluster, seed uint64) *court {
 	return &court{c: c, dice: rand.New(rand.NewPCG(seed, 1)), clock: time.Now(), count: map[string]int{}}
 }
 
-// summon enrolls two phones for each lane, while all is still well.
-func (ct *court) summon(ctx context.Context) (users [lanes][2]*phone) {
-	for i := range users {
-		for j := range users[i] {
-			users[i][j] = ct.enroll(ctx, fmt.Sprint("u", i))
+// summon enrolls the two phones of one person; false when ctx ended first.
+func (ct *court) summon(ctx context.Context, tr *trial, user string) bool {
+	for i := range tr.phones {
+		tr.phones[i] = ct.enroll(ctx, user)
+		if tr.phones[i] == nil {
+			return false
 		}
 	}
-	return users
+	return true
 }
 
-// sit decides about one set of verifications after the other until ctx ends.
-func (ct *court) sit(ctx context.Context, users [lanes][2]*phone) {
+// sit decides about one set of verifications after the other until ctx ends. Each is of
+// another person: of one they would soon be more than the limits let through.
+func (ct *court) sit(ctx context.Context) {
 	for round := 0; ctx.Err() == nil; round++ {
 		cases := make([]*trial, lanes)
 		var all sync.WaitGroup
 		for i := range cases {
-			cases[i] = &trial{phones: users[i], number: fmt.Sprintf("+1415555%04d", round*lanes+i)}
+			person := round*lanes + i
+			cases[i] = &trial{number: fmt.Sprintf("+1415555%04d", person)}
 			node := ct.c.nodes[ct.dice.IntN(2)]
 			all.Go(func() {
-				if !ct.open(ctx, cases[i], node, fmt.Sprint("u", i)) {
+				if user := fmt.Sprint("u", person); !ct.summon(ctx, cases[i], user) || !ct.open(ctx, cases[i], node, user) {
 					cases[i] = nil
 				}
 			})
