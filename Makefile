@@ -22,7 +22,7 @@ LINT      := go tool -modfile=.ci/tools/golangci-lint.mod golangci-lint
 GITLEAKS  := go tool -modfile=.ci/tools/gitleaks.mod gitleaks
 PAGE_SRC   = $(shell find web/src web/public web/*.html web/*.json web/*.ts -type f)
 
-.PHONY: help run run-providers cluster month build pages package test test-browser test-rooms lint bench compare ten-million chaos fuzz screenshots clean tools bin/providers
+.PHONY: help run run-providers cluster month build pages package test test-browser test-rooms lint bench bench-growth compare chaos fuzz screenshots clean tools bin/providers
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -85,19 +85,19 @@ lint: web/node_modules/.package-lock.json ## go.mod, golangci-lint, gitleaks, bi
 	$(GITLEAKS) git --no-banner --no-color --redact -v --log-level warn
 	cd web && npm run lint && npm run typecheck
 
-bench: build ## memory per device, latencies on one node and across two, verifications a second, beside Redis and pgbench; sends a second of each provider
+bench: build ## every aim beside what the machine itself can do, into BENCHMARKS.md; then ticks and a second of each provider
 	@TEST_POSTGRES_URL= TEST_REDIS_URL= .ci/need postgres redis
-	go run ./cmd/bench
+	go run ./cmd/bench -with cmd/bench/peers.json report
 	go test -run '^$$' -bench '^BenchmarkTick$$' -benchmem ./hub
 	go test -run '^$$' -bench '^Benchmark(Send|Post)$$' -benchmem ./delivery/fcm ./delivery/apns ./delivery/webpush ./delivery/email ./delivery/webhook ./delivery/sms/...
+
+bench-growth: build ## sign-ins on ten million rows of history beside ten thousand, with 15,000 sockets beside 1,000, beside retention, roll-up and console; loaded once into bin/ten-million (13 GB)
+	@TEST_POSTGRES_URL= .ci/need go postgres
+	go run ./cmd/scale
 
 compare: ## Go benchmarks of the hot paths, those that match BENCH in ROOMS, at the commit BASE and here, by benchstat
 	@.ci/need go postgres
 	@.ci/compare '$(BASE)' '$(BENCH)' $(ROOMS)
-
-ten-million: ## ten million events on SQLite and Postgres, kept in bin/ten-million (about 12 GB): what figures, console and sign-ins cost there, with the plans
-	@TEST_POSTGRES_URL= .ci/need go postgres
-	go run ./cmd/scale
 
 chaos: ## three nodes under random faults for LENGTH, drawn from SEED, and the loss of 5,000 connections
 	@.ci/need go cc postgres redis
