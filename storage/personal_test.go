@@ -119,7 +119,7 @@ func (db database) marked(t *testing.T, marks []string) map[string][]string {
 }
 
 // Tables that know nobody.
-var impersonal = []string{"keys", "api_keys", "spent_tokens", "webhook_endpoints", "tallies", "tally_cursor", "meters", "sums", "blocks", "goose_db_version", "sqlite_sequence"}
+var impersonal = []string{"keys", "api_keys", "spent_tokens", "webhook_endpoints", "tallies", "tally_cursor", "meters", "budgets", "sums", "blocks", "goose_db_version", "sqlite_sequence"}
 
 // After an erasure there is nothing of the user in any column of any table, and
 // everything of everybody else; erasing again changes nothing. What operators did stays,

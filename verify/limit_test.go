@@ -518,16 +518,19 @@ func TestTheSameRefusalAgain(t *testing.T) {
 	}
 	c.policy.Limits.Countries = []string{"US"}
 	last := row.ID
-	for what, who := range map[string]one{
-		"another reason":  {user: "ana", number: abroad, purpose: verify.Phone},
-		"another number":  {user: "ana", number: "+881612345679", purpose: verify.Phone},
-		"another channel": {user: "ana", number: dear, purpose: verify.Phone, channel: verify.Voice},
-		"another purpose": {user: "ana", number: dear},
-		"the first again": ana,
+	for _, next := range []struct {
+		what string
+		who  one
+	}{
+		{"another reason", one{user: "ana", number: abroad, purpose: verify.Phone}},
+		{"another number", one{user: "ana", number: "+881612345679", purpose: verify.Phone}},
+		{"another channel", one{user: "ana", number: dear, purpose: verify.Phone, channel: verify.Voice}},
+		{"another purpose", one{user: "ana", number: dear}},
+		{"the first again", ana},
 	} {
-		other, err := c.start(who)
+		other, err := c.start(next.who)
 		if r := refused(t, err, verify.CodeBlocked); other == nil || other.ID == last || r.VerificationID != other.ID {
-			t.Fatalf("%s left no row: %v", what, err)
+			t.Fatalf("%s left no row: %v", next.what, err)
 		}
 		last = other.ID
 	}
