@@ -92,6 +92,85 @@ func TestDeviceTokens(t *testing.T) {
 	}
 }
 
+// What a header says of itself opens nothing, even above a good signature by the
+// right key; neither does a token that was spelled in another way.
+func TestTokenHeaders(t *testing.T) {
+	w := newWorld(t)
+	d := w.device("dev_1", false, start)
+	body := base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, `{"iss":"dev_1","aud":"https://nod.example","iat":%d,"exp":%d}`, start.Unix(), start.Add(time.Minute).Unix()))
+	token := func(header string) string {
+		input := base64.RawURLEncoding.EncodeToString([]byte(header)) + "." + body
+		sum := sha256.Sum256([]byte(input))
+		r, s, err := ecdsa.Sign(rand.Reader, w.phones["dev_1"], sum[:])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return input + "." + base64.RawURLEncoding.EncodeToString(append(r.FillBytes(make([]byte, 32)), s.FillBytes(make([]byte, 32))...))
+	}
+	const exact = `{"alg":"ES256","typ":"nod-device+jwt"}`
+	good := token(exact)
+	head, rest, _ := strings.Cut(good, ".")
+	for name, token := range map[string]string{
+		"exact":              good,
+		"with what is extra": token(`{"kid":"k","jwk":{"kty":"oct"},"typ":"nod-device+jwt","alg":"ES256"}`),
+	} {
+		if _, err := w.auth.Device(token, &d, start); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for name, token := range map[string]string{
+		"no alg":            token(`{"typ":"nod-device+jwt"}`),
+		"alg none":          token(`{"alg":"none","typ":"nod-device+jwt"}`),
+		"alg in lower case": token(`{"alg":"es256","typ":"nod-device+jwt"}`),
+		"ALG":               token(`{"ALG":"ES256","typ":"nod-device+jwt"}`),
+		"a list of algs":    token(`{"alg":["ES256"],"typ":"nod-device+jwt"}`),
+		"another alg":       token(`{"alg":"ES384","typ":"nod-device+jwt"}`),
+		"no typ":            token(`{"alg":"ES256"}`),
+		"TYP":               token(`{"alg":"ES256","TYP":"nod-device+jwt"}`),
+		"critical":          token(`{"alg":"ES256","typ":"nod-device+jwt","crit":["b64"],"b64":true}`),
+		"critical null":     token(`{"alg":"ES256","typ":"nod-device+jwt","crit":null}`),
+		"no object":         token(`"ES256"`),
+		"two objects":       token(exact + exact),
+		"a broken line":     head + "\n." + rest,
+		"padded":            good + "==",
+		"one part":          head,
+		"two parts":         good[:strings.LastIndexByte(good, '.')],
+		"four parts":        good + ".AAAA",
+		"a short signature": good[:len(good)-4],
+		"a long signature":  good + "AAAA",
+		"no signature":      good[:strings.LastIndexByte(good, '.')+1],
+		"no payload":        head + "." + good[strings.LastIndexByte(good, '.'):],
+	} {
+		if _, err := w.auth.Device(token, &d, start); err == nil {
+			t.Errorf("%s: was taken", name)
+		}
+	}
+	p384, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, key := range map[string]any{"none": nil, "another curve": &p384.PublicKey, "a private one": w.phones["dev_1"], "a secret": []byte("secret")} {
+		d.SignKey.Key = key
+		if _, err := w.auth.Device(good, &d, start); err == nil {
+			t.Errorf("key: %s: was taken", name)
+		}
+	}
+}
+
+// Any library for JWS takes what nod signs.
+func TestWhatNodSigns(t *testing.T) {
+	w := newWorld(t)
+	jws, err := jose.ParseSignedCompact(w.auth.UserToken("<ana>", time.Hour, start), []jose.SignatureAlgorithm{jose.ES256})
+	if err != nil {
+		t.Fatal(err)
+	}
+	public := w.auth.PublicKeys().Keys[0]
+	payload, err := jws.Verify(public)
+	if h := jws.Signatures[0].Protected; err != nil || h.KeyID != public.KeyID || h.ExtraHeaders[jose.HeaderType] != verify.TypUser || !strings.Contains(string(payload), "<ana>") {
+		t.Errorf("%+v %s %v", h, payload, err)
+	}
+}
+
 func TestAnswersKeepToTheirEnd(t *testing.T) {
 	w := newWorld(t)
 	d := w.device("dev_1", false, start)
