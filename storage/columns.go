@@ -3,8 +3,6 @@ package storage
 import (
 	"time"
 
-	"github.com/go-jose/go-jose/v4"
-
 	"nod/analytics"
 	"nod/delivery"
 	"nod/verify"
@@ -166,8 +164,8 @@ var devices = newTable("devices", []string{"id"}, emptyDevice, []column[deviceRo
 	{"user_id", true, func(r *deviceRow) any { return &r.UserID }},
 	{"name", false, func(r *deviceRow) any { return &r.Name }},
 	{"platform", false, func(r *deviceRow) any { return &r.Platform }},
-	{"sign_key", false, func(r *deviceRow) any { return &document[jose.JSONWebKey]{&r.SignKey} }},
-	{"encrypt_key", false, func(r *deviceRow) any { return &document[*jose.JSONWebKey]{&r.EncryptKey} }},
+	{"sign_key", false, func(r *deviceRow) any { at := &r.SignKey; return &publicKey{&at} }},
+	{"encrypt_key", false, func(r *deviceRow) any { return &publicKey{&r.EncryptKey} }},
 	{"push_provider", false, func(r *deviceRow) any { return &r.pushProvider }},
 	{"push_sealed", false, func(r *deviceRow) any { return &r.push }},
 	{"created_at", true, func(r *deviceRow) any { return (*millis)(&r.CreatedAt) }},

@@ -1,6 +1,8 @@
 package storage
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
 	"database/sql"
 	"database/sql/driver"
 	"encoding/base64"
@@ -10,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/go-jose/go-jose/v4"
 )
 
 // statement is one SQL text on its way. Statements are prepared once per
@@ -219,6 +223,39 @@ func (d *document[T]) Value() (driver.Value, error) {
 		return "", err
 	}
 	return string(b), nil
+}
+
+// publicKey is a P-256 key as a JWK (RFC 7518, section 6.2.1); none is the empty
+// text. It is read by hand, for that is most of what reading a device costs, and a
+// crowd of phones that comes back is read: [verify.ParseKey] let nothing else in.
+type publicKey struct{ at **jose.JSONWebKey }
+
+func (k *publicKey) Scan(src any) error {
+	var point *struct{ X, Y string }
+	if err := (&document[*struct{ X, Y string }]{&point}).Scan(src); err != nil || point == nil {
+		*k.at = nil
+		return err
+	}
+	raw := []byte{4} // uncompressed (SEC 1, section 2.3.3)
+	for _, coordinate := range []string{point.X, point.Y} {
+		var err error
+		if raw, err = base64.RawURLEncoding.AppendDecode(raw, []byte(coordinate)); err != nil {
+			return err
+		}
+	}
+	key, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), raw)
+	if err != nil {
+		return err
+	}
+	if *k.at == nil {
+		*k.at = new(jose.JSONWebKey)
+	}
+	(*k.at).Key = key
+	return nil
+}
+
+func (k *publicKey) Value() (driver.Value, error) {
+	return (&document[*jose.JSONWebKey]{k.at}).Value()
 }
 
 // seconds are durations as a JSON list of whole seconds; none are the empty text.
