@@ -47,6 +47,9 @@ func (s *scale) beside(ctx context.Context, p *pair) (load.Result, error) {
 		if err != nil {
 			return r, fmt.Errorf("%s: %w", work.what, err)
 		}
+		if with["create"].Count() == 0 {
+			return r, fmt.Errorf("%s: it was over before anybody signed in", work.what)
+		}
 		for _, percent := range []float64{50, 99} {
 			a, b := load.Ms(without["create"].At(percent)), load.Ms(with["create"].At(percent))
 			name := fmt.Sprintf("create p%.0f beside %s", percent, work.what)

@@ -53,14 +53,16 @@ func newTimes() times {
 // crowd lets the people of a database sign in, one after the other and all over again.
 type crowd struct {
 	at   *node
-	next int
+	next int // whose turn it is
 }
 
 // come lets them come for some time and waits for the last one. into is asked, when each
 // begins, where what it takes belongs.
 func (c *crowd) come(ctx context.Context, d time.Duration, into func() times) error {
-	return load.Pace(ctx, rate, int(d.Seconds()*rate), func(ctx context.Context, i int, intended time.Time) error {
-		return c.life(c.next+i).live(ctx, intended, into)
+	first, n := c.next, int(d.Seconds()*rate)
+	c.next += n
+	return load.Pace(ctx, rate, n, func(ctx context.Context, i int, intended time.Time) error {
+		return c.life(first+i).live(ctx, intended, into)
 	})
 }
 

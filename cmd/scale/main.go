@@ -16,12 +16,14 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"log/slog"
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -34,6 +36,9 @@ import (
 
 // secret opens the databases of the folder, which hold nothing but a play.
 const secret = "nobody has signed in to this one"
+
+// allParts are what can be shown, see [scale.measure] and plans.
+const allParts = "rows,sockets,beside,asked,plans"
 
 // scale is what is asked for.
 type scale struct {
@@ -49,9 +54,9 @@ func main() {
 	var s scale
 	flag.StringVar(&s.folder, "folder", "bin/ten-million", "where the databases are kept")
 	flag.IntVar(&s.rows, "rows", 10_000_000, "how many events and verifications the long history has, at least")
-	flag.StringVar(&s.on, "on", "sqlite,postgres", "the databases; plans are shown where both are")
+	flag.StringVar(&s.on, "on", "sqlite,postgres", "the databases; plans need both, SQLite first")
 	flag.StringVar(&s.program, "nod", "bin/nod", "the program that is measured")
-	flag.StringVar(&s.parts, "parts", "rows,sockets,beside,asked,plans", "what is shown")
+	flag.StringVar(&s.parts, "parts", allParts, "what is shown")
 	flag.StringVar(&s.json, "json", "", "a file that gets the figures")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
@@ -69,7 +74,26 @@ type pair struct {
 	few, more, many *database
 }
 
+// shows tells whether a part was asked for.
+func (s *scale) shows(part string) bool { return slices.Contains(strings.Split(s.parts, ","), part) }
+
+// check finds what is wrong with the question before a quarter of an hour was spent on it.
+func (s *scale) check() error {
+	for part := range strings.SplitSeq(s.parts, ",") {
+		if !slices.Contains(strings.Split(allParts, ","), part) {
+			return fmt.Errorf("%q is no part: take some of %s", part, allParts)
+		}
+	}
+	if _, err := os.Stat(s.program); err != nil {
+		return fmt.Errorf("%w (run `make build` first, or name another with -nod)", err)
+	}
+	return nil
+}
+
 func (s *scale) run(ctx context.Context) error {
+	if err := s.check(); err != nil {
+		return err
+	}
 	if err := os.MkdirAll(s.folder, 0o755); err != nil { //nolint:gosec // the server's own user looks into it
 		return err
 	}
@@ -102,37 +126,41 @@ func (s *scale) run(ctx context.Context) error {
 		return err
 	}
 	all, err := s.measure(ctx, pairs)
-	if err != nil {
+	if err = errors.Join(err, s.save(all)); err != nil {
 		return err
 	}
-	if s.json != "" {
-		raw, err := json.MarshalIndent(all, "", "  ")
-		if err != nil {
-			return err
-		}
-		if err := os.WriteFile(s.json, append(raw, '\n'), 0o644); err != nil { //nolint:gosec // figures
-			return err
-		}
-	}
-	if strings.Contains(s.parts, "plans") && len(pairs) == 2 {
+	if s.shows("plans") && len(pairs) == 2 {
 		return plans(ctx, pairs[0].many, pairs[1].many)
 	}
 	return nil
 }
 
-// measure does the parts that were asked for, each on each kind of database.
+// save writes what was measured, where that was asked for.
+func (s *scale) save(all []load.Result) error {
+	if s.json == "" || len(all) == 0 {
+		return nil
+	}
+	raw, err := json.MarshalIndent(all, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(s.json, append(raw, '\n'), 0o644) //nolint:gosec // figures
+}
+
+// measure does the parts that were asked for, each on each kind of database, until one
+// fails.
 func (s *scale) measure(ctx context.Context, pairs []*pair) (all []load.Result, err error) {
 	for _, part := range []struct {
 		name string
 		do   func(context.Context, *pair) (load.Result, error)
 	}{{"rows", s.ofRows}, {"sockets", s.ofSockets}, {"beside", s.beside}, {"asked", asked}} {
 		for _, p := range pairs {
-			if !strings.Contains(s.parts, part.name) {
+			if !s.shows(part.name) {
 				continue
 			}
 			r, err := part.do(ctx, p)
 			if err != nil {
-				return nil, fmt.Errorf("%s on %s: %w", part.name, p.name, err)
+				return all, fmt.Errorf("%s on %s: %w", part.name, p.name, err)
 			}
 			show(r)
 			all = append(all, r)

@@ -17,8 +17,8 @@ import (
 const key = "nod_sk_" + "for-the-time-of-a-measurement-and-no-longer"
 
 // roomy are limits that are kept, but that nobody comes to: those who sign in here do so
-// more often than people do. All live at few prefixes and
-// in few countries, so that what is kept of these refuses nobody.
+// more often than people do. They live at few prefixes and in few countries, so what is
+// kept of these refuses nobody.
 var roomy = []string{
 	"NOD_LIMIT_SENDS_PHONE=1000/1h", "NOD_LIMIT_SENDS_USER=1000/1h", "NOD_LIMIT_SENDS_IP=1000/1h", "NOD_LIMIT_CHECKS_IP=1000/1m",
 	"NOD_LIMIT_PROMPTS=1000/1h", "NOD_LIMIT_WRONG_CODES=1000/24h", "NOD_LIMIT_WRONG_CODES_ALL=1000000/24h", "NOD_LIMIT_PREFIX=off",

@@ -27,9 +27,9 @@ func (d *database) oldest(ctx context.Context) (time.Time, error) {
 	return time.UnixMilli(ms), err
 }
 
-// plans prints how the databases find what each task asks for. It runs each once on Postgres, which notes in its log how it was done
-// (auto_explain). SQLite is asked about the same statements: but for a few words they are
-// its own.
+// plans prints how the databases find what each task asks for. It runs each once on
+// Postgres, which notes in its log how it was done (auto_explain). SQLite is asked about
+// the same statements: but for a few words they are its own.
 func plans(ctx context.Context, sqlite, postgres *database) (err error) {
 	store, err := open(ctx, postgres.url)
 	if err != nil {
