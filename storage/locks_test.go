@@ -37,6 +37,7 @@ func TestMetersAreLockedInOrder(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		defer func() { _ = holder.Rollback() }() // of a test that fails: its schema could not be dropped
 		if _, err := holder.Exec("select pg_advisory_xact_lock"+lock+" from meters where key = $1", key); err != nil {
 			t.Fatal(err)
 		}
@@ -87,12 +88,13 @@ func TestMetersAreLockedInOrder(t *testing.T) {
 			t.Errorf("a claim that waits for the first %s leaves %d free, want %d", subject, len(free), want)
 		}
 	}
+	prefix := first("prefix") // of the numbers here: what begins the trust has another
 	d := trust(t, s, "u1")
 	q := begun(1)
 	q.Trusted = s.Keys().TrustClaim(s.Keys().TrustedToken(d, 1), "u1", q.Context.IP)
 	who := applicant(q)
 	who.Codes, who.TrustedID = false, d.ID
-	stuck(first("prefix"), func() {
+	stuck(prefix, func() {
 		if _, err := db.raw.Exec("select 1 from trusted_devices where id = $1 for update nowait", d.ID); err != nil {
 			t.Errorf("a create that waits for a meter holds the trusted device: %v", err)
 		}
