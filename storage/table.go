@@ -226,8 +226,8 @@ func (d *document[T]) Value() (driver.Value, error) {
 }
 
 // publicKey is a P-256 key as a JWK (RFC 7518, section 6.2.1); none is the empty
-// text. It is read by hand, for that is most of what reading a device costs, and a
-// crowd of phones that comes back is read: [verify.ParseKey] let nothing else in.
+// text. It is read by hand, for a key of every phone is read when a crowd comes back;
+// [verify.ParseKey] let nothing else in.
 type publicKey struct{ at **jose.JSONWebKey }
 
 func (k *publicKey) Scan(src any) error {

@@ -231,7 +231,8 @@ func (a *Authority) recent(c Claims, now time.Time) bool {
 var errToken = &Refusal{Code: CodeUnauthenticated, Detail: "This token is not valid here: it is malformed, expired, meant for another server or not signed by the right key. Make a new one; compare your clock with server_time."}
 
 // signed is a token taken apart, not yet verified: a compact JWS (RFC 7515, section
-// 7.1). Read by hand it costs a tenth of what a library for all algorithms takes.
+// 7.1). It is read by hand: one algorithm and three members of a header need no library
+// for all of them, whose work was seen in every storm of phones that come back.
 type signed struct {
 	keyID     string
 	input     string // what the signature is over: header and payload as they came
