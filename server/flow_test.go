@@ -314,6 +314,17 @@ func (e early) UpdateVerification(ctx context.Context, id string, once *verify.O
 	return e.Store.UpdateVerification(ctx, id, once, rule)
 }
 
+func (e early) UpdateVerificationOf(ctx context.Context, userID, id string, rule func(*verify.Verification, time.Time) error) error {
+	err := e.Store.UpdateVerificationOf(ctx, userID, id, func(v *verify.Verification, now time.Time) error {
+		_ = rule(v, now.Add(-time.Second))
+		return errAgain
+	})
+	if !errors.Is(err, errAgain) {
+		return err
+	}
+	return e.Store.UpdateVerificationOf(ctx, userID, id, rule)
+}
+
 // TestRulesRunTwice meets what was refused, reused or right in a first run, and
 // is not in the second.
 func TestRulesRunTwice(t *testing.T) {

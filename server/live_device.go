@@ -203,7 +203,7 @@ func (c *deviceClient) respond(ctx context.Context, s *hub.Session, f hub.Frame)
 	c.mu.Lock()
 	c.answering = true
 	c.mu.Unlock()
-	result, err := c.server.respond(ctx, c.id, "", data.Token)
+	result, err := c.server.respond(ctx, c.user, c.id, "", data.Token)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err == nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"nod/hub"
@@ -59,25 +60,27 @@ func (s *Server) receipt(ctx context.Context, deviceID, verificationID, delivery
 	})
 }
 
-// respond lets a device's signed answer decide. It has to be about the named
-// verification; an empty name takes the token's word.
-func (s *Server) respond(ctx context.Context, deviceID, verificationID, token string) (PromptResult, error) {
-	d, now, err := s.store.Device(ctx, deviceID)
+// respond lets a signed answer of a user's device decide. It has to be about the named
+// verification; an empty name takes the token's word. The signature is checked where the
+// answer decides: there the device's key is at hand, and a device that was revoked is not.
+func (s *Server) respond(ctx context.Context, userID, deviceID, verificationID, token string) (PromptResult, error) {
+	id, err := verify.Answers(token)
 	if err != nil {
 		return PromptResult{}, err
-	}
-	if !d.RevokedAt.IsZero() {
-		return PromptResult{}, errCredential
-	}
-	reply, err := s.authority.Reply(token, d, now)
-	if err != nil {
-		return PromptResult{}, err
-	}
-	if verificationID != "" && verificationID != reply.VerificationID {
-		return PromptResult{}, invalid("token", "This answer is about another request than the address names.")
 	}
 	var verdict verify.Verdict
-	err = s.decisions.UpdateVerification(ctx, reply.VerificationID, nil, func(v *verify.Verification, now time.Time) (err error) {
+	err = s.decisions.UpdateVerificationOf(ctx, userID, id, func(v *verify.Verification, now time.Time) error {
+		at := slices.IndexFunc(v.Devices, func(d verify.Device) bool { return d.ID == deviceID })
+		if at < 0 {
+			return errCredential
+		}
+		reply, err := s.authority.Reply(token, &v.Devices[at], now)
+		if err != nil {
+			return err
+		}
+		if verificationID != "" && verificationID != id {
+			return invalid("token", "This answer is about another request than the address names.")
+		}
 		v.Advance(s.policy, now)
 		verdict, err = v.Reply(reply, s.authority, now)
 		return err
@@ -85,5 +88,5 @@ func (s *Server) respond(ctx context.Context, deviceID, verificationID, token st
 	if err != nil {
 		return PromptResult{}, err
 	}
-	return PromptResult{VerificationID: reply.VerificationID, Accepted: verdict.Accepted, Reason: verdict.Reason}, nil
+	return PromptResult{VerificationID: id, Accepted: verdict.Accepted, Reason: verdict.Reason}, nil
 }

@@ -67,7 +67,8 @@ type respondAnswer struct {
 
 // respondTo decides by what the person chose on the phone.
 func (s *Server) respondTo(ctx context.Context, in *respondInput) (*respondAnswer, error) {
-	result, err := s.respond(ctx, callerFrom(ctx).id, in.VerificationID, in.Body.Token)
+	c := callerFrom(ctx)
+	result, err := s.respond(ctx, c.userID, c.id, in.VerificationID, in.Body.Token)
 	out := &respondAnswer{}
 	out.Body.PromptResult, out.Body.ServerTime = result, verify.FormatTime(s.Now())
 	return out, err

@@ -53,6 +53,7 @@ type Verifications interface {
 type Decisions interface {
 	SpendTokenID(ctx context.Context, deviceID, jti string, expires time.Time) error
 	UpdateVerification(ctx context.Context, id string, once *verify.Once, rule func(*verify.Verification, time.Time) error) error
+	UpdateVerificationOf(ctx context.Context, userID, id string, rule func(*verify.Verification, time.Time) error) error
 }
 
 // Messages says for which verification a message was sent, by the delivery's id and

@@ -129,6 +129,13 @@ func (c *counting) UpdateVerification(ctx context.Context, id string, once *veri
 	return c.Store.UpdateVerification(ctx, id, once, rule)
 }
 
+func (c *counting) UpdateVerificationOf(ctx context.Context, userID, id string, rule func(*verify.Verification, time.Time) error) error {
+	if err := c.called(ctx, "UpdateVerification"); err != nil {
+		return err
+	}
+	return c.Store.UpdateVerificationOf(ctx, userID, id, rule)
+}
+
 func (c *counting) SpendTokenID(ctx context.Context, deviceID, jti string, expires time.Time) error {
 	if err := c.called(ctx, "SpendTokenID"); err != nil {
 		return err

@@ -81,7 +81,7 @@ func (s *Store) endAll(ctx context.Context, userID string) error {
 			return err
 		}
 		for _, o := range t.open(&f) {
-			a, err := t.decide(ctx, o, now, (*verify.Verification).Cancel)
+			a, err := t.decide(ctx, o, verify.NeedNone, now, (*verify.Verification).Cancel)
 			if err != nil {
 				return fmt.Errorf("ending verification %s: %w", o.ID, err)
 			}

@@ -314,11 +314,11 @@ func (t *tx) attempt(o opened, of *subject, have verify.Need, now time.Time, rul
 	return a, m.Lacks(), err
 }
 
-// decide runs a rule on a verification, at first without its meters and, when it wants
-// some, again with them, which costs a round trip.
-func (t *tx) decide(ctx context.Context, o opened, now time.Time, rule func(*verify.Verification, time.Time) error) (*aggregate, error) {
+// decide runs a rule on a verification with the meters that were read and, when it wants
+// more, again with them, which costs a round trip.
+func (t *tx) decide(ctx context.Context, o opened, have verify.Need, now time.Time, rule func(*verify.Verification, time.Time) error) (*aggregate, error) {
 	of := subjectOf(o.Verification)
-	for have := verify.NeedNone; ; {
+	for {
 		a, lacks, err := t.attempt(o, of, have, now, rule)
 		counts := lacks == verify.NeedNone
 		if counts && err != nil {

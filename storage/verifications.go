@@ -269,8 +269,7 @@ func (s *Store) UpdateVerification(ctx context.Context, id string, once *verify.
 			held []*verify.Hold
 		)
 		const its = "= (select user_id from verifications where id = $1)"
-		all := append(f.owned("= $1", id), f.live(its, id), holds.reading(&held, "where user_id "+its, id))
-		now, err := t.look(ctx, append([]statement{verifications.reading(&f.rows, "where id = $1"+t.forUpdate, id)}, all...)...)
+		now, err := t.look(ctx, append(f.whole(t, id), f.live(its, id), holds.reading(&held, "where user_id "+its, id))...)
 		if err != nil {
 			return err
 		}
@@ -280,18 +279,52 @@ func (s *Store) UpdateVerification(ctx context.Context, id string, once *verify.
 		if len(held) > 0 {
 			f.rows[0].Hold = *held[0]
 		}
-		a, err := t.decide(ctx, t.open(&f)[0], now, rule)
-		if err != nil {
-			return err
-		}
-		if err := t.save(a); err != nil {
-			return err
-		}
-		if err := t.trust(ctx, a.UserID, a.TakeTrust()); err != nil {
+		if err := t.update(ctx, &f, verify.NeedNone, now, rule); err != nil {
 			return err
 		}
 		return t.record(once)
 	})
+}
+
+// UpdateVerificationOf is [Store.UpdateVerification] for a rule that will want the meter
+// of the user and not what operators decided about them: so much is read in one round
+// trip. Another user's verification is [verify.ErrNotFound].
+func (s *Store) UpdateVerificationOf(ctx context.Context, userID, id string, rule func(*verify.Verification, time.Time) error) error {
+	return s.write(ctx, func(ctx context.Context, t *tx) error {
+		var f found
+		taken, metered, err := t.readingMeters(verify.NeedUser, &subject{userID: userID})
+		if err != nil {
+			return err
+		}
+		now, err := t.look(ctx, slices.Concat(f.whole(t, id), []statement{f.live("= $1", userID)}, metered)...)
+		if err != nil {
+			return err
+		}
+		if len(f.rows) == 0 || f.rows[0].UserID != userID {
+			return verify.ErrNotFound
+		}
+		if err := t.take(verify.NeedUser, taken, now); err != nil {
+			return err
+		}
+		return t.update(ctx, &f, verify.NeedUser, now, rule)
+	})
+}
+
+// whole locks and reads one verification with what belongs to it.
+func (f *found) whole(t *tx, id string) []statement {
+	return append([]statement{verifications.reading(&f.rows, "where id = $1"+t.forUpdate, id)}, f.owned("= $1", id)...)
+}
+
+// update runs a rule on the one verification that was found, and writes what it changed.
+func (t *tx) update(ctx context.Context, f *found, have verify.Need, now time.Time, rule func(*verify.Verification, time.Time) error) error {
+	a, err := t.decide(ctx, t.open(f)[0], have, now, rule)
+	if err != nil {
+		return err
+	}
+	if err := t.save(a); err != nil {
+		return err
+	}
+	return t.trust(ctx, a.UserID, a.TakeTrust())
 }
 
 // Verification reads one verification and the store's time at that moment, or

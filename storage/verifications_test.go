@@ -208,6 +208,33 @@ func TestUpdateWithoutChange(t *testing.T) {
 	})
 }
 
+// A rule that is about a user has the user's meter at once, and meets nobody else's
+// verification.
+func TestUpdateOfAUser(t *testing.T) {
+	onBoth(t, func(t *testing.T, db database) {
+		s := db.open(t)
+		v := mustAdmit(t, s, request(s, "u1"))
+		runs := 0
+		rule := func(v *verify.Verification, now time.Time) error {
+			if runs++; v.Meters.Have != verify.NeedUser || v.Meters.User == nil {
+				t.Errorf("the rule has meters up to %v", v.Meters.Have)
+			}
+			return v.Cancel(now)
+		}
+		for user, id := range map[string]string{"u2": v.ID, "u1": "ver_gone"} {
+			if err := s.UpdateVerificationOf(context.Background(), user, id, rule); !errors.Is(err, verify.ErrNotFound) || runs != 0 {
+				t.Errorf("%s of %s: got error %v after %d runs, want not found and none", id, user, err, runs)
+			}
+		}
+		if err := s.UpdateVerificationOf(context.Background(), "u1", v.ID, rule); err != nil || runs != 1 {
+			t.Errorf("got error %v after %d runs", err, runs)
+		}
+		if got := load(t, s, v.ID); got.Status != verify.Canceled {
+			t.Errorf("status %s, want canceled", got.Status)
+		}
+	})
+}
+
 func TestNotThere(t *testing.T) {
 	onBoth(t, func(t *testing.T, db database) {
 		ctx, s := context.Background(), db.open(t)

@@ -4,6 +4,8 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
+	"encoding/json"
+	"strings"
 	"time"
 )
 
@@ -25,6 +27,19 @@ type Reply struct {
 	Decision         Decision
 	Number           string
 	UserVerification bool
+}
+
+// Answers reads, without trusting it, which verification a phone's signed answer says that
+// it is about: [Authority.Reply] checks all of it, with the key of the device.
+func Answers(token string) (verificationID string, err error) {
+	_, rest, _ := strings.Cut(token, ".")
+	body, _, _ := strings.Cut(rest, ".")
+	var c Claims
+	raw, err := base64.RawURLEncoding.DecodeString(body)
+	if err != nil || json.Unmarshal(raw, &c) != nil || c.VerificationID == "" {
+		return "", errToken
+	}
+	return c.VerificationID, nil
 }
 
 // Verdict is what became of an answer: what the phone is told.

@@ -190,15 +190,12 @@ func (b *bank) live(ctx context.Context, number int64) error {
 }
 
 func (b *bank) approve(ctx context.Context, v *verify.Verification, asked delivery.Message) error {
-	if _, _, err := b.store.Device(ctx, asked.DeviceID); err != nil { // whose key would be checked
-		return err
-	}
 	shown := sha256.Sum256([]byte(asked.Prompt.Signed))
 	reply := verify.Reply{
 		VerificationID: v.ID, DeviceID: asked.DeviceID, PromptSHA256: base64.RawURLEncoding.EncodeToString(shown[:]),
 		Decision: verify.Approve, Number: b.store.Keys().MatchNumber(v.ID, v.Prompt),
 	}
-	return b.store.Reserved().UpdateVerification(ctx, v.ID, nil, func(v *verify.Verification, now time.Time) error {
+	return b.store.Reserved().UpdateVerificationOf(ctx, v.UserID, v.ID, func(v *verify.Verification, now time.Time) error {
 		v.Advance(&b.policy, now)
 		verdict, err := v.Reply(reply, b.authority, now)
 		if err == nil && !verdict.Accepted {
