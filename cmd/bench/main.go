@@ -43,7 +43,7 @@ type bench struct {
 	from    string
 	json    string
 	write   string // where report writes
-	with    string // what peers did, for report
+	with    string // a file of what peers did, for report
 	peer    string // a server of another make, at url
 	load    load.Config
 	out     io.Writer
@@ -67,9 +67,11 @@ var scenarios = []scenario{
 const usage = `bench loads a nod and measures what devices, pages and backends see.
 
   bench [flags] SCENARIO…     run scenarios, one after the other, on the same devices
-  bench [flags] report        run all with the machine's own floors; writes BENCHMARKS.md
-  bench -peer NAME -url URL   load Centrifugo or Socket.IO the same way: idle, prompt, storm;
-                              PEER_KEY and PEER_TOKEN are what its API and connections want
+  bench [flags] report        start nods of its own, run all with the machine's own floors, and
+                              write BENCHMARKS.md; heeds -nod, -with, -o and -json
+  bench -peer NAME -url URL   load Centrifugo or Socket.IO the same way: idle, prompt and storm;
+                              PEER_KEY and PEER_TOKEN are what its API and connections want;
+                              cmd/bench/peer/servers says how to start one
 
 Scenarios:
 %s
@@ -82,13 +84,15 @@ For example:
   NOD_WS_ACK_TIMEOUT=1s NOD_PUSH_ACK_TIMEOUT=2s bench fallback      in seconds, not half a minute
 
 With -url it loads a deployment that is yours. It enrolls -n devices, each of a new user whose
-name begins with bench-, connects them, sends logins that only they are asked about (no SMS,
-and fallback runs only where SMS are simulated), and erases these users at the end. NOD_KEY is an API key of it; it is
-taken from the environment, because flags stand in ps. -url must be its NOD_PUBLIC_URL to the
-letter: devices sign for it. Limits that keep a stranger from doing just this are in the way; on
-a server under test switch them off: NOD_LIMIT_SOCKETS_IP, _REQUESTS_IP, _PROMPTS, _SENDS_USER,
-_SENDS_PHONE, _SENDS_IP, _CHECKS_IP and _PREFIX take "off". Or load it from more addresses: -from.
-It takes about 20,000 sockets of one process (ulimit -n) to hold 20,000 devices.
+name begins with bench-, connects them, sends logins that only they are asked about, and erases
+these users at the end, after Ctrl-C too (a second one ends it at once). Nobody gets an SMS:
+fallback runs only where SMS are simulated. NOD_KEY is an API key of the deployment; it is taken
+from the environment, because flags stand in ps. -url must be its NOD_PUBLIC_URL to the letter:
+devices sign for it. Limits that keep a stranger from doing just this are in the way. On a server
+under test set these to off, or load it from more addresses (-from):
+  %s
+A server behind a proxy tells its figures elsewhere: say where with -metrics, or memory and CPU
+are missing. Each device takes a descriptor, here and at the server (ulimit -n).
 
 Latencies count from when something was to begin, not from when there was time for it: a
 server that stands still for a second is charged with all who came in that second. A figure is
@@ -112,18 +116,19 @@ func main() {
 	f.DurationVar(&b.load.For, "for", 0, "how `long` the measured part is (default 30s idle, else 10s)")
 	f.StringVar(&b.json, "json", "", "also write all results to this `file`")
 	f.StringVar(&b.peer, "peer", "", "load a `server` of another make at -url in place of nod: centrifugo or socketio")
-	f.StringVar(&b.with, "with", "", "the `file` that -peer -json wrote, for report")
+	f.StringVar(&b.with, "with", "", "a `file` that -peer -json wrote, to be shown in the report")
 	f.StringVar(&b.write, "o", "BENCHMARKS.md", "the `file` that report writes")
 	f.Usage = func() {
 		var list strings.Builder
 		for _, s := range scenarios {
 			fmt.Fprintf(&list, "  %-9s %s\n", s.name, s.does)
 		}
-		fmt.Fprintf(os.Stderr, usage, list.String())
+		fmt.Fprintf(os.Stderr, usage, list.String(), strings.Join(load.Limits, " "))
 		f.PrintDefaults()
 	}
 	_ = f.Parse(os.Args[1:]) // it exits
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second one is not waited for
 	err := b.run(ctx, f.Args())
 	stop()
 	if err != nil {
@@ -134,17 +139,24 @@ func main() {
 
 // run runs what the arguments name.
 func (b *bench) run(ctx context.Context, args []string) error {
-	if b.peer != "" {
+	switch {
+	case b.load.Devices < 0 || b.load.Rate < 0 || b.load.Callers < 0 || b.load.For < 0:
+		return errors.New("-n, -rate, -callers and -for are more than 0")
+	case b.peer != "" && len(args) > 0:
+		return errors.New("-peer runs idle, prompt and storm: it takes no scenario")
+	case b.peer != "":
 		return b.comparePeer(ctx)
-	}
-	if slices.Equal(args, []string{"report"}) {
+	case slices.Equal(args, []string{"report"}):
+		if b.url != "" || b.load != (load.Config{}) {
+			return errors.New("report loads nods of its own with the numbers that the aims are for: it takes no -url, -n, -rate, -callers or -for")
+		}
 		return b.report(ctx)
 	}
 	var chosen []scenario
 	for _, name := range args {
 		i := slices.IndexFunc(scenarios, func(s scenario) bool { return s.name == name })
 		if i < 0 {
-			return fmt.Errorf("there is no scenario %q; bench -h lists them", name)
+			return fmt.Errorf("there is no scenario %q (flags come first, and report stands alone); bench -h lists them", name)
 		}
 		chosen = append(chosen, scenarios[i])
 	}
@@ -161,16 +173,20 @@ func (b *bench) run(ctx context.Context, args []string) error {
 
 // comparePeer loads a server of another make as nod is loaded.
 func (b *bench) comparePeer(ctx context.Context) error {
+	if b.url == "" {
+		return errors.New("-peer needs -url, where that server is: http://127.0.0.1:8000")
+	}
 	sources, err := b.sources()
 	if err != nil {
 		return err
 	}
 	results, err := peer.Run(ctx, peer.Config{
-		Server: b.peer, URL: b.url, Key: os.Getenv("PEER_KEY"), Token: os.Getenv("PEER_TOKEN"), Sources: sources,
+		Server: b.peer, URL: strings.TrimSuffix(b.url, "/"), Key: os.Getenv("PEER_KEY"), Token: os.Getenv("PEER_TOKEN"), Sources: sources,
 		Sockets: cmp.Or(b.load.Devices, 1000), Rate: cmp.Or(b.load.Rate, perSecond), Idle: 30 * time.Second, For: cmp.Or(b.load.For, measured),
 	})
-	for _, r := range results {
-		show(b.out, r)
+	for i := range results {
+		results[i].Load += fmt.Sprintf("; on %s, %s", time.Now().UTC().Format(time.DateOnly), machine()) // its file outlives the day
+		show(b.out, results[i])
 	}
 	return errors.Join(err, b.save(results))
 }
@@ -261,7 +277,7 @@ func (b *bench) sources() (*load.Sources, error) {
 		if err != nil || at.Host == "" {
 			return nil, errors.New("-url is the server's NOD_PUBLIC_URL, as https://verify.example.com")
 		}
-		if ip := net.ParseIP(at.Hostname()); ip == nil || ip.To4() == nil || !ip.IsLoopback() {
+		if ip := net.ParseIP(at.Hostname()); at.Hostname() != "localhost" && (ip.To4() == nil || !ip.IsLoopback()) {
 			return nil, nil
 		}
 	}

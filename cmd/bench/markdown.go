@@ -15,7 +15,7 @@ import (
 // markdown is the report as a document.
 func (r *report) markdown() string {
 	var d strings.Builder
-	fmt.Fprintf(&d, "# Benchmarks\n\nWritten by `make bench` on %s, in %s. %s\n\n", r.begun.UTC().Format(time.DateOnly), time.Since(r.begun).Round(time.Second), machine())
+	fmt.Fprintf(&d, "# Benchmarks\n\nWritten by `make bench` on %s, in %s. The machine: %s.\n\n", r.begun.UTC().Format(time.DateOnly), time.Since(r.begun).Round(time.Second), machine())
 	d.WriteString(`Server, database and load share this machine's cores, so the figures are on the safe side. Everything is real: P-256 keys and signatures, rows that
 are on the disk before anybody is told, client addresses by the hundred. Latencies count from when something was to begin, not from when there was time for
 it. A floor is what the machine itself does in the same run: a bare commit, a bare write, Redis alone, the same statements said by nobody's rules.
@@ -33,6 +33,11 @@ it. A floor is what the machine itself does in the same run: a bare commit, a ba
 			}
 		}
 	}
+	for _, found := range r.results {
+		if failed([]load.Result{found}) != nil {
+			fmt.Fprintf(&d, "\nNot without failures: %s, %s: %s.\n", found.Against, found.Scenario, strings.ReplaceAll(found.Load, "\n", " "))
+		}
+	}
 	for _, err := range r.failed {
 		fmt.Fprintf(&d, "\nNot measured: %s\n", strings.ReplaceAll(err.Error(), "\n", " "))
 	}
@@ -42,7 +47,7 @@ it. A floor is what the machine itself does in the same run: a bare commit, a ba
 	}
 	d.WriteString("\n## Beside others\n\nNone of them stores anything before it sends, and none checks a device's signature; nod does both.\n")
 	if len(r.others) > 0 {
-		d.WriteString("\nThe same load against others, on this machine, each in its own protocol (`bench -peer`):\n")
+		d.WriteString("\nThe same load against others, each in its own protocol (`bench -peer`). Compare them where they were measured on the same machine:\n")
 		for _, found := range r.others {
 			details(&d, found)
 		}
@@ -81,7 +86,7 @@ func floorOf(f load.Figure) string {
 // machine says what this runs on, as far as the system tells.
 func machine() string {
 	kernel, _ := os.ReadFile("/proc/sys/kernel/osrelease") // elsewhere there is none
-	text := fmt.Sprintf("The machine: %d cores", runtime.NumCPU())
+	text := fmt.Sprintf("%d cores", runtime.NumCPU())
 	if model := line("/proc/cpuinfo", "model name"); model != "" {
 		text += " of " + model
 	}
@@ -89,7 +94,7 @@ func machine() string {
 	if _, err := fmt.Sscanf(line("/proc/meminfo", "MemTotal"), "%d kB", &kilobytes); err == nil {
 		text += fmt.Sprintf(", %.0f GB of memory", float64(kilobytes)/(1<<20))
 	}
-	return text + fmt.Sprintf(", %s %s, %s.", runtime.GOOS, cmp.Or(strings.TrimSpace(string(kernel)), runtime.GOARCH), runtime.Version())
+	return text + fmt.Sprintf(", %s %s, %s", runtime.GOOS, cmp.Or(strings.TrimSpace(string(kernel)), runtime.GOARCH), runtime.Version())
 }
 
 // line is the value of a name in a file of the system's; empty: there is none.

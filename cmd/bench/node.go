@@ -49,13 +49,6 @@ const (
 	benchKey    = "nod_sk_" + "for-the-time-of-a-benchmark-and-no-longer"
 )
 
-// crowded leaves off what a bench would meet: its people have numbers that begin alike,
-// sign in far more often than people do, and enroll all at once.
-var crowded = []string{
-	"NOD_LIMIT_SENDS_PHONE=off", "NOD_LIMIT_SENDS_USER=off", "NOD_LIMIT_SENDS_IP=off", "NOD_LIMIT_CHECKS_IP=off", "NOD_LIMIT_PROMPTS=off",
-	"NOD_LIMIT_PREFIX=off", "NOD_LIMIT_REQUESTS_IP=off", "NOD_LIMIT_SOCKETS_IP=off",
-}
-
 // newNode chooses a port, because a node says its public URL, and starts it there.
 func newNode(ctx context.Context, program string, settings ...string) (*node, error) {
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
@@ -68,7 +61,9 @@ func newNode(ctx context.Context, program string, settings ...string) (*node, er
 	}
 	n := &node{program: program, url: "http://" + addr}
 	n.settings = append(n.settings, "NOD_ADDR="+addr, "NOD_PUBLIC_URL=", "NOD_DEMO=false", "NOD_LOG_LEVEL=warn", "NOD_SECRET="+benchSecret, "NOD_API_KEYS="+benchKey)
-	n.settings = append(n.settings, crowded...)
+	for _, limit := range load.Limits {
+		n.settings = append(n.settings, limit+"=off")
+	}
 	n.settings = append(n.settings, settings...)
 	return n, n.start(ctx)
 }

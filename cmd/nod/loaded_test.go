@@ -12,8 +12,8 @@ import (
 // it does, and does find it when there is none any more.
 func TestLoaded(t *testing.T) {
 	t.Parallel()
-	p := start(t, "NOD_LIMIT_PROMPTS=off", "NOD_WS_ACK_TIMEOUT=1s", "NOD_PUSH_ACK_TIMEOUT=1s")
-	target, err := load.NewTarget(load.Place{Name: "nod", URL: p.public, Key: p.key, PushAfter: time.Second, SMSAfter: time.Second}, load.Loopback(100))
+	p := start(t, "NOD_LIMIT_PROMPTS=off")
+	target, err := load.NewTarget(load.Place{Name: "nod", URL: p.public, Key: p.key}, load.Loopback(100))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,10 +27,9 @@ func TestLoaded(t *testing.T) {
 	}{
 		{"idle", load.Idle, load.Config{Devices: 20, For: time.Millisecond}, "goroutines each", 0.5},
 		{"ticks", load.Ticks, load.Config{Devices: 20, For: 1100 * time.Millisecond}, "ticks each", 0.5},
-		{"prompt", load.Prompt, load.Config{Devices: 20, Rate: 50, For: 200 * time.Millisecond}, "create to frame p50", 0.001},
+		{"prompt", load.Prompt, load.Config{Devices: 5, Rate: 100, For: 100 * time.Millisecond}, "create to frame p50", 0.001},
 		{"login", load.Login, load.Config{Devices: 20, Callers: 2, For: 100 * time.Millisecond}, "lives", 1},
 		{"storm", load.Storm, load.Config{Devices: 20}, "all back", 0.0001},
-		{"fallback", load.Fallback, load.Config{Rate: 100, For: 50 * time.Millisecond}, "SMS late p50", 0},
 	} {
 		r, err := s.run(t.Context(), target, s.config)
 		if err != nil {

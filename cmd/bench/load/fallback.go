@@ -41,7 +41,6 @@ func Fallback(ctx context.Context, t *Target, c Config) (Result, error) {
 		for _, p := range phones {
 			if p != nil {
 				p.hang()
-				t.extra = append(t.extra, p.user)
 			}
 		}
 	}()

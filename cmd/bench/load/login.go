@@ -61,34 +61,34 @@ type lives struct {
 	ended                atomic.Int64
 }
 
-// live lives one life.
+// live lives one life. One that fails is charged with all that it did not come to.
 func (l *lives) live(ctx context.Context, t *Target, n, i int, intended time.Time) error {
 	p := t.turn(n)
 	v, err := t.API.Start(ctx, login(p, i))
 	if err != nil {
-		return t.failed(ctx, l.shown, intended, hint(err))
+		return t.failed(ctx, intended, hint(err), l.shown, l.result, l.whole)
 	}
 	page, err := t.watch(ctx, v)
 	if err != nil {
-		return t.failed(ctx, l.whole, intended, err)
+		return t.failed(ctx, intended, err, l.shown, l.result, l.whole)
 	}
 	defer page.conn.Close()
 	asked, err := p.prompted(ctx, v.VerificationID)
 	if err != nil {
-		return t.failed(ctx, l.shown, intended, err)
+		return t.failed(ctx, intended, err, l.shown, l.result, l.whole)
 	}
 	l.shown.Record(asked.at.Sub(intended))
 	approved := time.Now()
 	if err := p.answer(asked, v.MatchNumber); err != nil {
-		return t.failed(ctx, l.result, approved, err)
+		return t.failed(ctx, intended, err, l.result, l.whole)
 	}
 	end, err := page.result(ctx)
 	if err != nil {
-		return t.failed(ctx, l.result, approved, err)
+		return t.failed(ctx, intended, err, l.result, l.whole)
 	}
 	l.result.Record(end.at.Sub(approved))
 	if _, err := t.API.Exchange(ctx, v.VerificationID, end.ResultToken); err != nil {
-		return t.failed(ctx, l.whole, intended, fmt.Errorf("exchanging: %w", err))
+		return t.failed(ctx, intended, fmt.Errorf("exchanging: %w", err), l.whole)
 	}
 	l.whole.Since(intended)
 	l.ended.Add(1)

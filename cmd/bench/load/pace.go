@@ -2,6 +2,7 @@ package load
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -10,8 +11,11 @@ import (
 // Pace calls f n times, rate times a second, each in its own goroutine and whether or
 // not those before have ended, as people come to a real server. f is told when it was to
 // begin: what it measures counts from there. Pace waits for all; the first error ends it
-// early and is returned.
+// early and is returned. Nothing to call is an error: of nothing all percentiles are 0.
 func Pace(ctx context.Context, rate float64, n int, f func(ctx context.Context, i int, intended time.Time) error) error {
+	if n < 1 || rate <= 0 {
+		return fmt.Errorf("nothing to measure: %d at %g a second", n, rate)
+	}
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	var all sync.WaitGroup

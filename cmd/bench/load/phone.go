@@ -85,6 +85,7 @@ func (t *Target) enroll(ctx context.Context, user string, push *client.Push) (*p
 	if err != nil {
 		return nil, err
 	}
+	t.users.add(user)
 	p := &phone{at: t, user: user, prompts: make(chan prompt, 4)}
 	if p.key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
 		return nil, err
@@ -200,7 +201,7 @@ func (p *phone) hear(c *Conn, text []byte, at time.Time) {
 	case "prompt":
 		asked, err := data[prompt](text)
 		if err != nil || asked.VerificationID == "" {
-			p.at.failures.add(fmt.Errorf("a prompt that cannot be read: %w", err))
+			p.at.failures.add(fmt.Errorf("a prompt that cannot be read (%v)", err)) //nolint:errorlint // it may be none
 			return
 		}
 		p.ask(asked, at)
@@ -264,6 +265,20 @@ func (p *phone) prompted(ctx context.Context, verificationID string) (prompt, er
 			return prompt{}, context.Cause(ctx)
 		case <-timeout.C:
 			return prompt{}, fmt.Errorf("no prompt came in %v", patience)
+		}
+	}
+}
+
+// shows tells whether the prompt of a verification has come, without waiting for it.
+func (p *phone) shows(verificationID string) bool {
+	for {
+		select {
+		case asked := <-p.prompts:
+			if asked.VerificationID == verificationID {
+				return true
+			}
+		default:
+			return false
 		}
 	}
 }

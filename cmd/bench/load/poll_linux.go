@@ -177,7 +177,14 @@ func (p *poller) resolve(ctx context.Context, addr string) (netip.AddrPort, erro
 	if err != nil {
 		return netip.AddrPort{}, err
 	}
-	at := netip.AddrPortFrom(found[0].Unmap(), uint16(number)) //nolint:gosec // a port is one
+	ip := found[0]
+	for _, one := range found { // a name of both kinds: IPv4, as the addresses of Loopback
+		if one = one.Unmap(); one.Is4() {
+			ip = one
+			break
+		}
+	}
+	at := netip.AddrPortFrom(ip, uint16(number)) //nolint:gosec // a port is one
 	p.resolved[addr] = at
 	return at, nil
 }

@@ -3,6 +3,7 @@ package load
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -22,10 +23,15 @@ func (o *open) add(id string) {
 	o.mu.Unlock()
 }
 
-// cancel ends them, or their countdowns would load what comes next.
+// cancel ends them, or their countdowns would load what comes next. Those that a newer
+// one of the same user took the place of, or whose time was over, have ended.
 func (o *open) cancel(ctx context.Context, t *Target) error {
 	return Each(ctx, 32, len(o.ids), func(ctx context.Context, i int) error {
-		if err := t.API.Cancel(ctx, o.ids[i]); err != nil {
+		err := t.API.Cancel(ctx, o.ids[i])
+		if e, ok := errors.AsType[*client.Error](err); ok && e.Code == "already_decided" {
+			return nil
+		}
+		if err != nil {
 			return fmt.Errorf("ending what was begun: %w", err)
 		}
 		return nil
@@ -44,24 +50,31 @@ func Prompt(ctx context.Context, t *Target, c Config) (Result, error) {
 	if err := t.Connect(ctx, n); err != nil {
 		return Result{}, err
 	}
+	left := &open{}
 	for i := range min(n, 50) { // the first few are slower: connections to the database, statements, code
-		if _, err := t.API.Start(ctx, login(t.all[i], i)); err != nil {
+		v, err := t.API.Start(ctx, login(t.all[i], i))
+		if err != nil {
 			return Result{}, hint(err)
 		}
+		left.add(v.VerificationID)
 	}
-	shown, answered, left := NewLatency(), NewLatency(), &open{}
+	if err := left.cancel(ctx, t); err != nil {
+		return Result{}, err
+	}
+	left = &open{}
+	shown, answered := NewLatency(), NewLatency()
 	before := t.look(ctx)
 	err := Pace(ctx, rate, int(rate*d.Seconds()), func(ctx context.Context, i int, intended time.Time) error {
 		p := t.turn(n)
 		v, err := t.API.Start(ctx, login(p, i))
 		if err != nil {
-			return t.failed(ctx, shown, intended, hint(err))
+			return t.failed(ctx, intended, hint(err), shown, answered)
 		}
 		answered.Since(intended)
 		left.add(v.VerificationID)
 		asked, err := p.prompted(ctx, v.VerificationID)
 		if err != nil {
-			return t.failed(ctx, shown, intended, err)
+			return t.failed(ctx, intended, err, shown)
 		}
 		shown.Record(asked.at.Sub(intended))
 		return nil
@@ -76,17 +89,19 @@ func Prompt(ctx context.Context, t *Target, c Config) (Result, error) {
 	figures := shown.Figures("create to frame")
 	figures[1].Aim = 10
 	figures = append(figures, answered.Figures("create to answer")[:2]...)
-	figures = append(figures, Figure{Name: "CPU each", Value: (after.cpu - before.cpu) / float64(len(left.ids)) * 1000, Unit: "ms"})
+	figures = append(figures, Figure{Name: "CPU each", Value: (after.cpu - before.cpu) / max(float64(len(left.ids)), 1) * 1000, Unit: "ms"})
 	return t.result("prompt", fmt.Sprintf("%d devices connected, %.0f creates a second for %v, each for another one; each prompt acknowledged", n, rate, d), shown, figures)
 }
 
-// failed counts one that went wrong: as slow as the most patient would have waited. The
-// end of the load is no failure of one.
-func (t *Target) failed(ctx context.Context, l *Latency, intended time.Time, err error) error {
+// failed counts one that went wrong, in all that it did not come to: as slow as the most
+// patient would have waited. The end of the load is no failure of one.
+func (t *Target) failed(ctx context.Context, intended time.Time, err error, missing ...*Latency) error {
 	if ctx.Err() != nil {
 		return err
 	}
 	t.failures.add(err)
-	l.Record(max(time.Since(intended), patience))
+	for _, l := range missing {
+		l.Record(max(time.Since(intended), patience))
+	}
 	return nil
 }

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"nod/client"
@@ -38,7 +39,7 @@ type Target struct {
 	phones   *http.Client // what phones ask without a connection
 	run      string       // in the names of this run's users
 	all      []*phone     // enrolled
-	extra    []string     // users of others
+	users    users        // that this run has made
 	at       atomic.Int64 // whose turn it is
 	ticking  atomic.Pointer[watch]
 	refused  atomic.Int64 // tries to connect, later made good
@@ -90,14 +91,38 @@ func (t *Target) Close() error {
 	return t.network.Close()
 }
 
-// Erase deletes all that this run has put into the target, user by user.
+// Erase deletes all that this run has put into the target, user by user, those too whose
+// devices came to nothing.
 func (t *Target) Erase(ctx context.Context) error {
 	t.drop()
-	users := t.extra
-	for _, p := range t.all {
-		users = append(users, p.user)
-	}
-	return Each(ctx, 16, len(users), func(ctx context.Context, i int) error { return t.API.Erase(ctx, users[i]) })
+	t.all = nil
+	names := t.users.take()
+	return Each(ctx, 16, len(names), func(ctx context.Context, i int) error {
+		if err := t.API.Erase(ctx, names[i]); err != nil {
+			return fmt.Errorf("erasing users of %s-…: %w", t.run, hint(err))
+		}
+		return nil
+	})
+}
+
+// users are the names of those who are to be erased.
+type users struct {
+	mu    sync.Mutex
+	names []string
+}
+
+func (u *users) add(name string) {
+	u.mu.Lock()
+	u.names = append(u.names, name)
+	u.mu.Unlock()
+}
+
+func (u *users) take() []string {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	names := u.names
+	u.names = nil
+	return names
 }
 
 // failures are what went wrong without ending a load.
@@ -186,7 +211,7 @@ func (t *Target) connect(ctx context.Context, p *phone) error {
 				return fmt.Errorf("connecting a device: %w", hint(err))
 			}
 		default:
-			return fmt.Errorf("connecting a device: %w", err)
+			return fmt.Errorf("connecting a device: %w", hint(err))
 		}
 		if time.Since(begun) > 2*patience {
 			return fmt.Errorf("connecting a device for a minute: %w", hint(err))
@@ -210,6 +235,14 @@ func (t *Target) drop() {
 // turn is the next of the first n devices: everybody once before anybody twice.
 func (t *Target) turn(n int) *phone { return t.all[int(t.at.Add(1)-1)%n] }
 
+// Limits are the settings of nod that keep a stranger from doing what a load does: people
+// whose numbers begin alike, who sign in far more often than people do and enroll all at
+// once. The value "off" takes one away.
+var Limits = []string{
+	"NOD_LIMIT_SOCKETS_IP", "NOD_LIMIT_REQUESTS_IP", "NOD_LIMIT_PROMPTS", "NOD_LIMIT_SENDS_USER", "NOD_LIMIT_SENDS_PHONE",
+	"NOD_LIMIT_SENDS_IP", "NOD_LIMIT_CHECKS_IP", "NOD_LIMIT_PREFIX",
+}
+
 // hint adds to a refusal what whoever loads a server can do about it.
 func hint(err error) error {
 	status, code := 0, ""
@@ -222,11 +255,13 @@ func hint(err error) error {
 	_, closed := errors.AsType[*CloseError](err)
 	switch {
 	case status == http.StatusTooManyRequests:
-		return fmt.Errorf("%w\nA limit is in the way: on a server under test set NOD_LIMIT_SOCKETS_IP, NOD_LIMIT_REQUESTS_IP, NOD_LIMIT_PROMPTS, NOD_LIMIT_SENDS_IP, NOD_LIMIT_SENDS_PHONE, NOD_LIMIT_SENDS_USER and NOD_LIMIT_PREFIX to off, or load it from more addresses of this machine (-from)", err)
+		return fmt.Errorf("%w\nA limit is in the way: on a server under test set %s to off, or load it from more addresses of this machine (-from)", err, strings.Join(Limits, ", "))
 	case status == http.StatusUnauthorized:
 		return fmt.Errorf("%w\nNOD_KEY must hold an API key of this server (nod_sk_…), and -url must be its NOD_PUBLIC_URL to the letter: devices sign for it", err)
 	case status == http.StatusUnprocessableEntity && code == "no_channel":
 		return fmt.Errorf("%w\nThe server can reach nobody: it needs a provider or its simulator", err)
+	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
+		return fmt.Errorf("%w\nEach connection takes a descriptor, here and at the server: raise ulimit -n, or take fewer devices (-n)", err)
 	case closed:
 		return fmt.Errorf("%w\nIf it was 4401: -url must be the server's NOD_PUBLIC_URL to the letter, because devices sign for it, and the clocks must agree to the minute", err)
 	}

@@ -24,8 +24,9 @@ type watch struct {
 }
 
 // tick times a tick: against the second that it is about, which is a whole number of
-// seconds before the prompt's end. One that was left out counts as late by the second
-// that it was not seen in. It runs where thousands are read.
+// seconds before the prompt's end. Too early is as wrong as too late, and is how it looks
+// where the clocks of server and load differ. One that was left out counts as late by the
+// second that it was not seen in. It runs where thousands are read.
 func (t *Target) tick(p *phone, text []byte, at time.Time) {
 	w := t.ticking.Load()
 	if w == nil || p.told.expiresAt.IsZero() {
@@ -36,7 +37,7 @@ func (t *Target) tick(p *phone, text []byte, at time.Time) {
 		return
 	}
 	late := at.Sub(p.told.expiresAt.Add(-time.Duration(left) * time.Second))
-	w.late.Record(late)
+	w.late.Record(late.Abs())
 	w.count.Add(1)
 	if p.told.by == w {
 		for skipped := p.told.last - 1; skipped > left; skipped-- {
@@ -63,7 +64,7 @@ func number(text []byte, name string) (int, bool) {
 }
 
 // Ticks opens a prompt on every device, so that a countdown runs on each, and times the
-// ticks. A prompt must live longer than opening all of them takes, and the measuring: it
+// ticks, on this machine's clock. A prompt must live longer than opening all of them takes, and the measuring: it
 // has two minutes unless the server was told otherwise.
 func Ticks(ctx context.Context, t *Target, c Config) (Result, error) {
 	n, d := cmp.Or(c.Devices, 1000), cmp.Or(c.For, 10*time.Second)
