@@ -49,7 +49,8 @@ func heardLife(t *testing.T) *life {
 }
 
 func TestScript(t *testing.T) {
-	s := heardLife(t).script()
+	l := heardLife(t)
+	s := l.script(true)
 	want := `\set n :n + 1
 \set id :first + :n * :clients + :client_id
 \set t1 1000 + :n
@@ -64,6 +65,10 @@ select key from devices where id = (:c9 || :id);
 `
 	if s.text != want {
 		t.Errorf("the script is\n%swant\n%s", s.text, want)
+	}
+	want = strings.NewReplacer("\\startpipeline\n", "", "\\endpipeline\n", "").Replace(want)
+	if got := l.script(false).text; got != want {
+		t.Errorf("one at a time it is\n%swant\n%s", got, want)
 	}
 	values := []string{
 		"c1=user abcdefghijklmnopqrst", `c2=["user abcdefghijklmnopqrst`, `c3="]`, "c4=ver_0190c0ffee007000800", "c5=it's",

@@ -22,16 +22,20 @@ type script struct {
 	values []string
 }
 
-// script says the life to pgbench: prepared statements, each transaction sent as a whole,
-// which is as few round trips as there can be where nobody reads before he writes.
-func (l *life) script() *script {
+// script says the life to pgbench in prepared statements, one at a time; or, pipelined, each
+// transaction sent as a whole, which only who knows what to write before he has read can do.
+func (l *life) script(pipelined bool) *script {
+	begin, commit := "begin;\n", "commit;\n"
+	if pipelined {
+		begin, commit = "\\startpipeline\n"+begin, commit+"\\endpipeline\n"
+	}
 	s := &script{}
 	var sets, body strings.Builder
 	sets.WriteString("\\set n :n + 1\n\\set id :first + :n * :clients + :client_id\n")
 	moments := map[int64]string{}
 	for _, u := range l.units {
 		if u.writes {
-			body.WriteString("\\startpipeline\nbegin;\n")
+			body.WriteString(begin)
 		}
 		for _, said := range u.lines {
 			body.WriteString(place.ReplaceAllStringFunc(said.text, func(p string) string {
@@ -48,7 +52,7 @@ func (l *life) script() *script {
 			}) + ";\n")
 		}
 		if u.writes {
-			body.WriteString("commit;\n\\endpipeline\n")
+			body.WriteString(commit)
 		}
 	}
 	s.text = sets.String() + body.String()
