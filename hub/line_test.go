@@ -48,7 +48,7 @@ func TestTurns(t *testing.T) {
 		verdict <- struct{}{} // the turn goes to oneMore, then to the newcomer
 		verdict <- struct{}{}
 		(<-newcomer).auth("page newcomer")
-		for range len(judged) {
+		for range judged {
 			verdict <- struct{}{}
 		}
 		for _, p := range append(judged, oneMore) {
