@@ -20,6 +20,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 )
 
@@ -66,6 +67,13 @@ func command(ctx context.Context, args []string, getenv func(string) string, std
 	case "serve":
 		if names := unused(getenv); len(names) > 0 {
 			log.Warn("these are set, but this version has no use for them", "variables", names)
+		}
+		if getenv("GOGC") == "" { // the operator has not set it
+			var pacing sync.WaitGroup
+			defer pacing.Wait()
+			ctx, stop := context.WithCancel(ctx)
+			defer stop()
+			pacing.Go(func() { paceMemory(ctx) })
 		}
 		return serve(ctx, c, stdout, log)
 	case "config":
