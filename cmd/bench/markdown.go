@@ -58,7 +58,7 @@ it. A floor is what the machine itself does in the same run: a bare commit, a ba
 
 // published are figures that this program has not measured.
 const published = `
-Not of this run. Measured earlier with the makers' own builds, on another machine with two cores; published: by the maker.
+Not of this run. Measured earlier with the makers' own builds, on a machine like this one; published: by the maker.
 
 | | resident each, idle | CPU each, idle | message to frame, p50 and p99, 10,000 connected, 200 a second | 10,000 back |
 | --- | ---: | ---: | ---: | ---: |
@@ -94,7 +94,8 @@ func machine() string {
 	if _, err := fmt.Sscanf(line("/proc/meminfo", "MemTotal"), "%d kB", &kilobytes); err == nil {
 		text += fmt.Sprintf(", %.0f GB of memory", float64(kilobytes)/(1<<20))
 	}
-	return text + fmt.Sprintf(", %s %s, %s", runtime.GOOS, cmp.Or(strings.TrimSpace(string(kernel)), runtime.GOARCH), runtime.Version())
+	release, _, _ := strings.Cut(strings.TrimSpace(string(kernel)), "-") // without its builder's marks
+	return text + fmt.Sprintf(", %s %s, %s", runtime.GOOS, cmp.Or(release, runtime.GOARCH), runtime.Version())
 }
 
 // line is the value of a name in a file of the system's; empty: there is none.
