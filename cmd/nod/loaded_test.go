@@ -27,7 +27,7 @@ func TestLoaded(t *testing.T) {
 	}{
 		{"idle", load.Idle, load.Config{Devices: 20, For: time.Millisecond}, "goroutines each", 0.5},
 		{"ticks", load.Ticks, load.Config{Devices: 20, For: 1100 * time.Millisecond}, "ticks each", 0.5},
-		{"prompt", load.Prompt, load.Config{Devices: 5, Rate: 100, For: 100 * time.Millisecond}, "create to frame p50", 0.001},
+		{"prompt", load.Prompt, load.Config{Devices: 20, Rate: 100, For: 100 * time.Millisecond}, "create to frame p50", 0.001},
 		{"login", load.Login, load.Config{Devices: 20, Callers: 2, For: 100 * time.Millisecond}, "lives", 1},
 		{"storm", load.Storm, load.Config{Devices: 20}, "all back", 0.0001},
 	} {
