@@ -11,12 +11,14 @@ import (
 // a node full of idle devices pays with twice their memory for the little that pings
 // leave behind. So nod leaves less room while little is allocated: as much as was
 // allocated in paceSpan. When there is work it leaves all of it: a second collection
-// within paceShort says that there is, before the sum of paceSpan does.
+// within paceShort says that there is, before the sum of paceSpan does. Once the work is
+// over, what it needed goes back to the system.
 const (
 	paceEvery = 100 * time.Millisecond
-	paceSpan  = 20 * time.Second
+	paceSpan  = 10 * time.Second
 	paceShort = 2 * time.Second
 	paceRoom  = 4 << 20 // bytes; Go leaves no less either
+	paceCalm  = 20      // percent, from which on the work is over
 )
 
 // paced is what the runtime had counted at one moment.
@@ -38,6 +40,7 @@ func paceMemory(ctx context.Context) {
 	var before [span]paced // a ring
 	usual := debug.SetGCPercent(100)
 	defer debug.SetGCPercent(usual)
+	grown := false
 	for set, busy, i := 100, span, 0; pause(ctx, paceEvery); i++ {
 		gometrics.Read(read)
 		now := paced{read[0].Value.Uint64(), read[1].Value.Uint64()}
@@ -52,6 +55,10 @@ func paceMemory(ctx context.Context) {
 		if percent != set { // the world stops for it, shortly
 			set = percent
 			debug.SetGCPercent(percent)
+		}
+		if grown = grown || percent == 100; grown && percent <= paceCalm {
+			debug.FreeOSMemory()
+			grown = false
 		}
 	}
 }
