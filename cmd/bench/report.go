@@ -166,7 +166,7 @@ func (r *report) onSQLite(ctx context.Context) error {
 	r.add(bare)
 	return r.on(ctx, "sqlite", []step{
 		{"idle", load.Config{Devices: manyDevices}, nil},
-		{"ticks", load.Config{Devices: manyDevices, For: measured}, func(found *load.Result) {
+		{"ticks", load.Config{Devices: manyDevices, For: measured + 2*time.Second}, func(found *load.Result) {
 			if write, err := bare.Find("CPU per 10,000"); err == nil {
 				found.Hold("CPU per 10,000", write.Value, min(25, 2*write.Value))
 			}

@@ -64,7 +64,9 @@ func number(text []byte, name string) (int, bool) {
 }
 
 // Ticks opens a prompt on every device, so that a countdown runs on each, and times the
-// ticks, on this machine's clock. A prompt must live longer than opening all of them takes, and the measuring: it
+// ticks, on this machine's clock. It waits first for as long as it then measures: nod
+// offers another way 10 s after a prompt was shown, which is no countdown's work. A
+// prompt must live longer than opening all of them takes, the wait and the measuring: it
 // has two minutes unless the server was told otherwise.
 func Ticks(ctx context.Context, t *Target, c Config) (Result, error) {
 	n, d := cmp.Or(c.Devices, 1000), cmp.Or(c.For, 10*time.Second)
@@ -86,6 +88,9 @@ func Ticks(ctx context.Context, t *Target, c Config) (Result, error) {
 		return Result{}, fmt.Errorf("opening prompts: %w", err)
 	}
 	opened := time.Since(begun)
+	if err := pause(ctx, d); err != nil {
+		return Result{}, err
+	}
 	before := t.look(ctx)
 	w := &watch{late: NewLatency()}
 	t.ticking.Store(w)
