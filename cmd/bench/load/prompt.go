@@ -5,29 +5,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"nod/client"
 )
 
-// open are the verifications that a scenario left open.
-type open struct {
-	mu  sync.Mutex
-	ids []string
-}
-
-func (o *open) add(id string) {
-	o.mu.Lock()
-	o.ids = append(o.ids, id)
-	o.mu.Unlock()
-}
+// open are the verifications that a scenario left open, by their ids.
+type open struct{ leftovers }
 
 // cancel ends them, or their countdowns would load what comes next. Those that a newer
 // one of the same user took the place of, or whose time was over, have ended.
 func (o *open) cancel(ctx context.Context, t *Target) error {
-	return Each(ctx, 32, len(o.ids), func(ctx context.Context, i int) error {
-		err := t.API.Cancel(ctx, o.ids[i])
+	ids := o.take()
+	return Each(ctx, 32, len(ids), func(ctx context.Context, i int) error {
+		err := t.API.Cancel(ctx, ids[i])
 		if e, ok := errors.AsType[*client.Error](err); ok && e.Code == "already_decided" {
 			return nil
 		}
@@ -82,14 +73,14 @@ func Prompt(ctx context.Context, t *Target, c Config) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	after := t.look(ctx)
+	after, made := t.look(ctx), len(left.names)
 	if err := left.cancel(ctx, t); err != nil {
 		return Result{}, err
 	}
 	figures := shown.Figures("create to frame")
 	figures[1].Aim = 10
 	figures = append(figures, answered.Figures("create to answer")[:2]...)
-	figures = append(figures, Figure{Name: "CPU each", Value: (after.cpu - before.cpu) / max(float64(len(left.ids)), 1) * 1000, Unit: "ms"})
+	figures = append(figures, Figure{Name: "CPU each", Value: (after.cpu - before.cpu) / max(float64(made), 1) * 1000, Unit: "ms"})
 	return t.result("prompt", fmt.Sprintf("%d devices connected, %.0f creates a second for %v, each for another one; each prompt acknowledged", n, rate, d), shown, figures)
 }
 

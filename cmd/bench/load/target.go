@@ -39,7 +39,7 @@ type Target struct {
 	phones   *http.Client // what phones ask without a connection
 	run      string       // in the names of this run's users
 	all      []*phone     // enrolled
-	users    users        // that this run has made
+	users    leftovers    // that this run has made
 	at       atomic.Int64 // whose turn it is
 	ticking  atomic.Pointer[watch]
 	refused  atomic.Int64 // tries to connect, later made good
@@ -105,23 +105,23 @@ func (t *Target) Erase(ctx context.Context) error {
 	})
 }
 
-// users are the names of those who are to be erased.
-type users struct {
+// leftovers name what a load has made and is to take away again.
+type leftovers struct {
 	mu    sync.Mutex
 	names []string
 }
 
-func (u *users) add(name string) {
-	u.mu.Lock()
-	u.names = append(u.names, name)
-	u.mu.Unlock()
+func (l *leftovers) add(name string) {
+	l.mu.Lock()
+	l.names = append(l.names, name)
+	l.mu.Unlock()
 }
 
-func (u *users) take() []string {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	names := u.names
-	u.names = nil
+func (l *leftovers) take() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	names := l.names
+	l.names = nil
 	return names
 }
 
